@@ -1,0 +1,56 @@
+"""What a plan may know of a base: facts, no bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wherry.digest import Digest
+    from wherry.oci.platform import Platform
+
+
+class DebianPin(msgspec.Struct, frozen=True, rename="kebab"):
+    """One Debian package as ``wherry.lock`` pins it: never a host, only a pool path."""
+
+    name: str
+    version: str
+    architecture: str  # "amd64", "arm64" or "all"
+    filename: str  # "pool/main/g/glibc/libc6_2.36-9+deb12u13_amd64.deb"
+    sha256: str  # 64 hex digits
+    size_bytes: int
+    archive: str = "main"  # "main" (suite and -updates) or "security": which mirror root the path is under
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLayer:
+    """A layer a base brings along, as it is: copied, never recompressed."""
+
+    digest: Digest
+    diff_id: Digest
+    size_bytes: int
+    media_type: str
+    path: Path | None  # where its compressed bytes lie now; None: already in the store
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What lies underneath, as far as planning needs it. Either *packages* or *layers* is empty."""
+
+    name: str  # "debian:bookworm", "oci:DIR"
+    platform: Platform
+    python: tuple[int, int]
+    python_full_version: str  # "3.11.2"
+    interpreter: str  # absolute path inside the image: "/usr/bin/python3.11"
+    glibc: tuple[int, int]
+    packages: tuple[DebianPin, ...] = ()  # to be assembled by us, in installation order
+    system_packages: tuple[DebianPin, ...] = ()  # asked for by the project, beyond the base's own
+    layers: tuple[ImageLayer, ...] = ()
+    history: tuple[dict[str, object], ...] = ()  # of the base's config, untouched
+    env: tuple[str, ...] = ()
+    user: str = ""
+    digest: Digest | None = None  # manifest digest of an OCI base; digest over the pins of a Debian one

@@ -1,0 +1,1 @@
+"""Carry out a plan: fetch, make layers, assemble the image, deliver it; run an image."""

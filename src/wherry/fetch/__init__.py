@@ -1,0 +1,1 @@
+"""Bytes from elsewhere into the store: parallel, resumed, hash-checked, with credentials that stay on the host."""

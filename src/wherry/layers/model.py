@@ -1,0 +1,64 @@
+"""What goes into a layer maker and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from wherry.digest import Digest
+
+LAYOUT_VERSION = 1
+"""Part of every layer key: raised when the same input would give other tar bytes."""
+
+MTIME = 1_672_531_200
+"""2023-01-01T00:00:00Z, the time of every member: some programs refuse 0, zip cannot say before 1980."""
+
+Compression = Literal["gzip", "zstd"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where distributions are installed inside the image. All paths are absolute POSIX paths."""
+
+    prefix: str = "/opt/venv"
+    python: tuple[int, int] = (3, 11)
+    interpreter: str = "/opt/venv/bin/python"  # what scripts name in their first line
+    mtime: int = MTIME
+
+    @property
+    def site_packages(self) -> str:
+        """Where purelib and platlib go."""
+        return f"{self.prefix}/lib/python{self.python[0]}.{self.python[1]}/site-packages"
+
+
+@dataclass(frozen=True, slots=True)
+class BytecodeCompiler:
+    """An interpreter of the target's minor version that runs on this host."""
+
+    argv: tuple[str, ...]  # how to start it: ("/usr/bin/python3.11",) or an ld.so with --library-path
+    version: str  # exact: "3.11.2"; part of the layer's key
+
+
+@dataclass(frozen=True, slots=True)
+class WheelInput:
+    """One wheel on disk whose bytes are known to have *digest*."""
+
+    path: Path
+    filename: str  # as the lock names it
+    digest: Digest
+
+
+class LayerBlob(msgspec.Struct, frozen=True):
+    """A finished layer: what the index remembers of it and the manifest says."""
+
+    diff_id: str  # digest of the uncompressed tar
+    digest: str  # digest of the compressed blob
+    size_bytes: int  # compressed
+    unpacked_bytes: int  # of the tar
+    codec: str  # how it was compressed, named and versioned: part of the key
+    media_type: str

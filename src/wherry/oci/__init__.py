@@ -1,0 +1,1 @@
+"""OCI images as data: descriptors, manifests, configs, layouts, archives, references."""

@@ -1,0 +1,1 @@
+"""(Project, Lock, Base facts, Target, Policy) → Plan. Pure: no I/O, no clock, no environment."""

@@ -1,0 +1,69 @@
+"""The one model every lock file is read into: packages with hashed files, markers not yet evaluated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from packaging.markers import Marker
+    from packaging.specifiers import SpecifierSet
+    from packaging.utils import NormalizedName
+    from packaging.version import Version
+
+    from wherry.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class LockedFile:
+    """One wheel or sdist the lock allows, known by its SHA-256."""
+
+    filename: str
+    digest: Digest
+    url: str | None = None  # None: in --find-links or already in the store; credentials are never part of it
+    path: Path | None = None  # a file the lock names on this disk
+    size_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GitSource:
+    """A commit of a git repository."""
+
+    url: str  # without credentials
+    commit: str  # full hash
+    subdirectory: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySource:
+    """A directory on this disk: path, workspace or editable dependency."""
+
+    path: Path  # absolute
+    editable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LockedPackage:
+    """One pinned package: exactly one of its files, or a build of its source, is installed."""
+
+    name: NormalizedName
+    version: Version | None  # None: only a source tree knows
+    wheels: tuple[LockedFile, ...] = ()
+    sdist: LockedFile | None = None
+    source: GitSource | DirectorySource | None = None
+    marker: Marker | None = None
+    requires_python: SpecifierSet | None = None
+    where: str = ""  # place in the lock for messages, e.g. "uv.lock: packages[3]"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Everything a lock file pins for one choice of groups and extras."""
+
+    path: Path
+    kind: str  # "uv.lock", "pylock.toml", "requirements.txt", "poetry.lock", "pdm.lock", "Pipfile.lock"
+    digest: Digest  # of the lock file's bytes
+    packages: tuple[LockedPackage, ...] = ()
+    requires_python: SpecifierSet | None = None
+    notes: tuple[str, ...] = field(default=())  # things worth saying in the plan

@@ -1,0 +1,1 @@
+"""Plans and build results as text and JSON."""
