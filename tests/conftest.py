@@ -1,4 +1,4 @@
-"""What every test stands on: a store of its own, a cache of the run's own, and the same luck every time in CI."""
+"""What every test stands on: a store of its own, a cache of the run's own, the same luck every time in CI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from wherry.store.store import Store
 
-# A slow machine is no bug, so no deadline. In CI the examples are the same in every run: a red run is about the change.
+# A slow machine is no bug, so no deadline. In CI the examples are the same in every run:
+# what turns red is the change, not the luck of the draw.
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.register_profile("dev", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
@@ -22,7 +23,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The store that `wherry` uses in this run: never the user's, one for all workers, so that each download is made once."""
+    """The store `wherry` uses in this run: never the user's; one for all workers, so a download is made once."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     path = shared / "wherry-cache"

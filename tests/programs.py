@@ -1,4 +1,4 @@
-"""Other people's programs that tests run: found, or said to be missing by the Debian package that has them."""
+"""Other people's programs that tests run: found, or said to be missing, with the package to install."""
 
 from __future__ import annotations
 
