@@ -71,6 +71,9 @@ clean: ## remove what make made here (the store of images, ~/.cache/wherry, stay
 # ---- set-up: uv (found, or installed by hash through pip), a venv, what the locks name, wherry itself ----
 
 UV := $(or $(shell uv --version > /dev/null 2>&1 && command -v uv),.uv/bin/uv)
+ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),) # trust what pip and the rest of this machine trust
+export UV_SYSTEM_CERTS ?= 1
+endif
 INSTALL = VIRTUAL_ENV=.venv $(UV) pip install --quiet
 
 .venv/bin/python: | $(filter .uv/bin/uv,$(UV))

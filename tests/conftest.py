@@ -23,7 +23,7 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The store `wherry` uses in this run: never the user's; one for all workers, so a download is made once."""
+    """The store `wherry` uses in this run: never the user's; one for all workers: a download is made once."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
     path = shared / "wherry-cache"
