@@ -1,0 +1,87 @@
+"""A plan as text for people and as JSON for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from wherry.report.amounts import columns, size
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from wherry.plan.model import Plan, PlannedLayer
+
+
+def plan_lines(plan: Plan, stored: Collection[str]) -> list[str]:
+    """The plan as lines of text.
+
+    Args:
+        plan: The plan of one image.
+        stored: Keys of the layers that the store already has.
+
+    """
+    settings = plan.settings
+    rows = [["layer", "download", "unpacked", "store", "why"]]
+    rows += [
+        [
+            f"{number:>2} {layer.title}",
+            size(layer.download_bytes),
+            size(layer.unpacked_bytes),
+            "has it" if _is_stored(layer, stored) else "",
+            layer.reason,
+        ]
+        for number, layer in enumerate(plan.layers, 1)
+    ]
+    head = [
+        f"{plan.name} for {plan.target.platform}, Python {plan.base.python_full_version}, on {plan.base.name}",
+        f"  runs {_shell(settings.command)}   ({settings.command_reason})",
+        f"  as user {settings.user} in {settings.workdir}"
+        + (f", ports {', '.join(settings.ports)}" if settings.ports else ""),
+        "",
+    ]
+    notes = ["", *(f"note: {note}" for note in plan.notes)] if plan.notes else []
+    return [*head, *columns(rows, right=frozenset({1, 2})), *notes]
+
+
+def plan_json(plan: Plan, stored: Collection[str]) -> dict[str, Any]:
+    """The plan as plain JSON values; sizes are bytes, null where not known."""
+    return {
+        "name": plan.name,
+        "platform": str(plan.target.platform),
+        "python": plan.base.python_full_version,
+        "base": plan.base.name,
+        "command": list(plan.settings.command),
+        "command_reason": plan.settings.command_reason,
+        "user": plan.settings.user,
+        "workdir": plan.settings.workdir,
+        "env": dict(plan.settings.env),
+        "ports": list(plan.settings.ports),
+        "layers": [
+            {
+                "kind": layer.kind.value,
+                "title": layer.title,
+                "reason": layer.reason,
+                "distributions": [
+                    {"name": d.name, "version": d.version, "file": d.file.filename if d.file else None}
+                    for d in layer.distributions
+                ],
+                "packages": [{"name": p.name, "version": p.version} for p in layer.packages],
+                "download_bytes": layer.download_bytes,
+                "unpacked_bytes": layer.unpacked_bytes,
+                "key": layer.key,
+                "stored": _is_stored(layer, stored),
+            }
+            for layer in plan.layers
+        ],
+        "notes": list(plan.notes),
+    }
+
+
+def _is_stored(layer: PlannedLayer, stored: Collection[str]) -> bool:
+    return layer.key is not None and layer.key in stored
+
+
+def _shell(argv: tuple[str, ...]) -> str:
+    import shlex  # noqa: PLC0415 - only for display
+
+    return shlex.join(argv)
