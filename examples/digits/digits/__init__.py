@@ -1,0 +1,1 @@
+"""Reads a handwritten digit from an 8x8 picture, over HTTP."""
