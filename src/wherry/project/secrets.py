@@ -1,0 +1,167 @@
+"""What a credential looks like, in a value or in a file, and where one stands. The credential itself is never shown.
+
+Only forms that are credentials beyond doubt are known here: vendors' token prefixes, private key blocks, and
+passwords inside URLs. A line that carries the words ``wherry: allow-secret`` is let through.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from wherry.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ALLOW_MARK: Final = b"wherry: allow-secret"
+
+_CHUNK_BYTES: Final = 1024 * 1024
+_OVERLAP_BYTES: Final = 4096  # no form matched below is longer
+_BINARY_PROBE_BYTES: Final = 8192
+
+# Each form: its name in messages, its grammar, and a fixed run of bytes that it always holds (searched for first).
+_FORMS: Final[tuple[tuple[str, bytes, bytes], ...]] = (
+    (
+        "private key",
+        rb"-----BEGIN (?:[A-Z]{2,10} ){0,2}PRIVATE KEY(?: BLOCK)?-----(?:\\n|\\r|[\r\n\s\"'+,])+[A-Za-z0-9+/=:, -]{20}",
+        b"PRIVATE KEY",
+    ),
+    ("AWS access key", rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b", b"IA"),
+    (
+        "AWS secret key",
+        rb"(?i:aws_?secret_?access_?key)[\"']?\s{0,3}[:=]\s{0,3}[\"']?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])",
+        b"",
+    ),
+    ("Hugging Face token", rb"\b(?:hf|api_org)_[A-Za-z]{34}\b", b"_"),
+    ("GitHub token", rb"\bgh[pousr]_[A-Za-z0-9]{36,255}\b", b"gh"),
+    ("GitHub token", rb"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b", b"github_pat_"),
+    ("GitLab token", rb"\bgl(?:pat|dt|rt|cbt|ptt|ft|soat)-[A-Za-z0-9_-]{20,64}", b"gl"),
+    ("OpenAI key", rb"\bsk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,250}", b"sk-"),
+    ("OpenAI key", rb"\bsk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}\b", b"T3BlbkFJ"),
+    ("Anthropic key", rb"\bsk-ant-[a-z0-9]{3,8}-[A-Za-z0-9_-]{80,250}", b"sk-ant-"),
+    ("Slack token", rb"\bxox[abeoprs]-[0-9]{8,14}-[A-Za-z0-9-]{10,250}", b"xox"),
+    (
+        "Slack webhook",
+        rb"https://hooks\.slack\.com/services/T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/[A-Za-z0-9]{24}",
+        b"hooks",
+    ),
+    ("Google API key", rb"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])", b"AIza"),
+    ("NVIDIA NGC key", rb"\bnvapi-[A-Za-z0-9_-]{60,90}", b"nvapi-"),
+    ("Replicate token", rb"\br8_[A-Za-z0-9]{37}\b", b"r8_"),
+    ("PyPI token", rb"\bpypi-AgE[A-Za-z0-9_-]{50,1000}", b"pypi-AgE"),
+    ("npm token", rb"\bnpm_[A-Za-z0-9]{36}\b", b"npm_"),
+    ("Stripe key", rb"\b(?:sk|rk)_live_[A-Za-z0-9]{24,99}\b", b"_live_"),
+    (
+        "password in a URL",
+        rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s/?#@:\"'`<>{}$%*\\]{0,100}:(?P<password>[^\s/?#@\"'`<>{}$*\\]{3,200})"
+        rb"@(?P<host>[A-Za-z0-9][A-Za-z0-9._-]{0,253})",
+        b"://",
+    ),
+)
+_COMPILED: Final = tuple((name, re.compile(grammar), probe) for name, grammar, probe in _FORMS)
+
+_PLACEHOLDER: Final = re.compile(
+    rb"(?i)(?:.*(?:example|changeme|change-me|placeholder|password|passwd|redacted|your[-_]?|dummy|xxxx).*"
+    rb"|pass|pwd|pw|secret|token|key|test|testing|user|username|root|admin|guest|postgres|mysql|redis|minio|rabbitmq"
+    rb"|foo|bar|baz|abc|123|1234|x{3,}|\.{3,}|%[a-z]|%\([a-z_]+\)s)"
+)
+_PLACEHOLDER_HOST: Final = re.compile(
+    rb"(?i)(?:.*\.)?(?:example(?:\.(?:com|org|net))?|localhost|invalid|test)|127\.0\.0\.1|host(?:name)?"
+)
+
+_PASSWORD_NAME: Final = re.compile(
+    r"(?:.*_)?(?:PASSWORD|PASSWD|SECRET_ACCESS_KEY|SECRET_KEY|CLIENT_SECRET|PRIVATE_KEY)"
+)
+_TOKEN_NAME: Final = re.compile(r"(?:.*_)?(?:TOKEN|API_?KEY|ACCESS_KEY|AUTH_KEY|SECRET|CREDENTIALS?)")
+_RANDOM: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_+=.-]{16,}")
+_REFERENCE: Final = re.compile(r"/.*|\$.*|file:.*|[a-z][a-z0-9+]*:///.*")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A credential's place and kind; the credential itself is nowhere kept."""
+
+    path: Path
+    line: int
+    kind: str
+
+
+def credential_kind(value: str, name: str = "") -> str | None:
+    """What kind of credential a value is, or None.
+
+    Args:
+        value: An environment variable's or label's value.
+        name: The variable's name: ``DB_PASSWORD`` makes any value one, ``HF_TOKEN`` makes a random-looking value one.
+
+    """
+    data = value.encode("utf-8", "surrogateescape")
+    for kind, _ in _matches(data):
+        return kind
+    upper = name.upper().replace("-", "_")
+    if not value or _REFERENCE.fullmatch(value):
+        return None  # a path or a reference to where the secret will be mounted
+    if _PASSWORD_NAME.fullmatch(upper):
+        return "password"
+    if _TOKEN_NAME.fullmatch(upper) and _RANDOM.fullmatch(value):
+        return "token"
+    return None
+
+
+def scan_for_secrets(path: Path) -> list[Finding]:
+    """Every credential in a text file, by line. Binary files have none that a line could name.
+
+    Reads the file as a stream, in bounded memory.
+
+    Raises:
+        InputError: The file cannot be read.
+
+    """
+    found: dict[tuple[int, str], None] = {}
+    lines_before = 0
+    held = b""
+    try:
+        with path.open("rb") as stream:
+            chunk = stream.read(_CHUNK_BYTES)
+            if b"\0" in chunk[:_BINARY_PROBE_BYTES]:
+                return []
+            while chunk:
+                window = held + chunk
+                chunk = stream.read(_CHUNK_BYTES)
+                settled = (
+                    len(window) - _OVERLAP_BYTES if chunk else len(window)
+                )  # the rest is seen again, whole
+                for kind, offset in _matches(window):
+                    if offset < settled and not _is_allowed(window, offset):
+                        found[(lines_before + window.count(b"\n", 0, offset) + 1, kind)] = None
+                held = window[-_OVERLAP_BYTES:]
+                lines_before += window.count(b"\n", 0, len(window) - len(held))
+    except OSError as error:
+        raise InputError(f"cannot read the file: {error.strerror}", where=str(path)) from None
+    return [Finding(path, line, kind) for line, kind in sorted(found)]
+
+
+def _matches(data: bytes) -> list[tuple[str, int]]:
+    """Kind and offset of every credential in *data*, placeholders left out."""
+    found: list[tuple[str, int]] = []
+    for kind, grammar, probe in _COMPILED:
+        if probe and probe not in data:
+            continue
+        found += [(kind, match.start()) for match in grammar.finditer(data) if not _is_placeholder(match)]
+    return found
+
+
+def _is_placeholder(match: re.Match[bytes]) -> bool:
+    """Documentation writes ``AKIAIOSFODNN7EXAMPLE`` and ``https://user:password@host``."""
+    groups = match.groupdict()
+    if groups:
+        return bool(_PLACEHOLDER.fullmatch(groups["password"]) or _PLACEHOLDER_HOST.fullmatch(groups["host"]))
+    text = match.group()
+    return b"EXAMPLE" in text or bool(re.search(rb"(?i)x{12}|(.)\1{15}", text))
+
+
+def _is_allowed(data: bytes, offset: int) -> bool:
+    start = data.rfind(b"\n", 0, offset) + 1
+    end = data.find(b"\n", offset)
+    return ALLOW_MARK in data[start : end if end >= 0 else len(data)]
