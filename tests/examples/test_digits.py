@@ -30,8 +30,8 @@ def environment(folder: Path, *locks: str) -> Path:
     subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
     python = folder / "bin/python"
     requirements = [f"--requirement={EXAMPLE / lock}" for lock in locks]
-    install = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", python, *requirements]
-    subprocess.run(install, check=True)
+    install = [uv, "pip", "install", "--quiet", "--require-hashes", "--python", str(python)]
+    subprocess.run([*install, *requirements], check=True)
     return python
 
 

@@ -1,0 +1,200 @@
+"""The GPU-sized image, measured: what each kind of build takes beside the floor, in one run on one machine.
+
+    make bench-torch
+
+Fetches the wheels once. Then: the floor; a build from wheels on disk and an empty layer store, without
+bytecode (the floor makes none) and with; then the same again with nothing changed, with one source file
+changed, and with one small dependency at another version. Times are of whole commands, start to end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from bench.floor import floor_seconds
+from bench.measuring import Measured, measure, middle
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HERE: Final = Path(__file__).parent
+TORCH: Final = HERE / "torch"
+WHERRY: Final = str(Path(sys.executable).with_name("wherry"))
+UV: Final = str(Path(sys.executable).with_name("uv"))
+PLATFORMS: Final = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
+FLOOR: Final = "floor: hash, inflate, hash"
+BLOCK: Final = re.compile(r"^([a-z0-9-]+)==.*\n(?:[ \t]+.*\n)*", re.MULTILINE)
+"""One pinned package of a requirements file, with its hashes and comments."""
+
+
+class Wheels(NamedTuple):
+    """Two folders: the wheels of the lock, and neighbouring versions of some."""
+
+    locked: Path
+    bumped: Path
+
+
+def main() -> None:
+    """Measure, print, and keep the numbers in ``bench/out/torch.json``."""
+    home = Path(os.environ.get("WHERRY_BENCH_DIR") or Path.home() / ".cache/wherry-bench")
+    wheels = fetch(home)
+    scratch = home / "scratch"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    try:
+        rows = run(wheels, scratch)
+    finally:
+        shutil.rmtree(scratch)
+    report(wheels, rows)
+
+
+def fetch(home: Path) -> Wheels:
+    """The wheels of both locks, downloaded once and verified by pip against the locks' hashes."""
+    folders = Wheels(home / "wheels", home / "bumped")
+    for folder, lock in zip(folders, ("requirements.txt", "bumps.txt"), strict=True):
+        done = folder.with_suffix(".lock")
+        wanted = (TORCH / lock).read_text()
+        if done.is_file() and done.read_text() == wanted:
+            continue
+        say(f"fetching the wheels of bench/torch/{lock}, once")
+        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run([UV, "venv", "--quiet", "--seed", "--clear", home / "pip"], check=True)
+        pip = [
+            str(home / "pip/bin/python"),
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--no-deps",
+            "--require-hashes",
+        ]
+        pip += ["--only-binary=:all:", "--python-version=3.11", *(f"--platform={name}" for name in PLATFORMS)]
+        subprocess.run([*pip, f"--requirement={TORCH / lock}", f"--dest={folder}"], check=True)
+        done.write_text(wanted)
+    return folders
+
+
+def run(wheels: Wheels, scratch: Path) -> dict[str, Measured]:
+    """All measurements, by what they are of."""
+    project = scratch / "project"
+    shutil.copytree(TORCH, project, ignore=shutil.ignore_patterns("__pycache__", "bumps.txt", "README.md"))
+    base = prepare_base(project, scratch)
+    rows: dict[str, Measured] = {}
+
+    def build(store: Path) -> Measured:
+        environment = {**os.environ, "WHERRY_CACHE_DIR": str(store)}
+        links = [f"--find-links={folder}" for folder in wheels]
+        options = ["--tag", "torch", *links, "--offline", "--json"]
+        return measure([WHERRY, "build", str(project), *options], project, environment, scratch)
+
+    def cold(name: str, *, bytecode: bool) -> Path:
+        say(name)
+        store = scratch / ("store-bytecode" if bytecode else "store")
+        shutil.copytree(base, store, symlinks=True)
+        set_bytecode(project, wanted=bytecode)
+        os.sync()
+        rows[name] = build(store)
+        return store
+
+    say("the floor")
+    for _ in range(2):  # the first run also brings the wheels into the page cache, for all that follow
+        seconds = floor_seconds(sorted(wheels.locked.glob("*.whl")))
+    rows[FLOOR] = Measured(seconds, 0, b"")
+    shutil.rmtree(cold("cold, without bytecode", bytecode=False))
+    store = cold("cold, with bytecode", bytecode=True)
+    say("warm")
+    rows["nothing changed"] = middle([build(store) for _ in range(5)])
+    rows["one source file changed"] = middle([build(store) for _ in source_changes(project)])
+    rows["one small dependency bumped"] = middle([build(store) for _ in lock_changes(project)])
+    rows["wherry --version"] = middle(
+        [measure([WHERRY, "--version"], project, os.environ, scratch) for _ in range(10)]
+    )
+    return rows
+
+
+def prepare_base(project: Path, scratch: Path) -> Path:
+    """A store that has the base's Debian packages but no layer, so that no build waits for the network."""
+    store, empty = scratch / "store-base", scratch / "empty"
+    environment = {**os.environ, "WHERRY_CACHE_DIR": str(store)}
+    measure([WHERRY, "lock", str(project)], project, environment, scratch)
+    shutil.copytree(project, empty)
+    (empty / "requirements.txt").write_text("")
+    text = (empty / "pyproject.toml").read_text()
+    (empty / "pyproject.toml").write_text(
+        re.sub(r"dependencies = \[.*?\]", "dependencies = []", text, flags=re.DOTALL)
+    )
+    built = measure([WHERRY, "build", str(empty), "--tag", "empty", "--json"], empty, environment, scratch)
+    for layer in layers(built):
+        (store / "blobs/sha256" / str(layer["digest"]).removeprefix("sha256:")).unlink(missing_ok=True)
+    shutil.rmtree(store / "index/layers")
+    return store
+
+
+def set_bytecode(project: Path, *, wanted: bool) -> None:
+    """Ask for bytecode or refuse it, in the project's own table (its last)."""
+    path = project / "pyproject.toml"
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("bytecode")]
+    path.write_text("\n".join([*lines, f"bytecode = {str(wanted).lower()}", ""]))
+
+
+def source_changes(project: Path) -> Iterator[int]:
+    """Change a source file before each round."""
+    for number in range(5):
+        with (project / "server/__init__.py").open("a") as file:
+            file.write(f"# change {number}\n")
+        yield number
+
+
+def lock_changes(project: Path) -> Iterator[str]:
+    """Put another version of one more small package into the lock before each round."""
+    lock = project / "requirements.txt"
+    for bumped in BLOCK.finditer((TORCH / "bumps.txt").read_text()):
+        text = lock.read_text()
+        old = next(block[0] for block in BLOCK.finditer(text) if block[1] == bumped[1])
+        lock.write_text(text.replace(old, bumped[0]))
+        yield bumped[1]
+
+
+def layers(measured: Measured) -> list[dict[str, object]]:
+    """The layers that a build's ``--json`` tells of."""
+    image = json.loads(measured.output)["images"][0]
+    found: list[dict[str, object]] = image["layers"]
+    return found
+
+
+def report(wheels: Wheels, rows: dict[str, Measured]) -> None:
+    """The table, and the same as JSON."""
+    size = sum(path.stat().st_size for path in wheels.locked.iterdir())
+    floor = rows[FLOOR].seconds
+    print(f"\n{len(list(wheels.locked.iterdir()))} wheels, {size / 1e9:.2f} GB; {os.cpu_count()} cores")
+    print(f"{'':32}{'seconds':>9}{'x floor':>9}{'peak memory':>13}{'new layers':>12}")
+    kept = {}
+    for name, row in rows.items():
+        made = (
+            [layer for layer in layers(row) if not layer["reused"]] if row.output.startswith(b"{") else None
+        )
+        memory = f"{row.peak_bytes / 1e6:.0f} MB" if row.peak_bytes else ""
+        print(
+            f"{name:32}{row.seconds:9.2f}{row.seconds / floor:9.2f}{memory:>13}"
+            f"{len(made) if made is not None else '':>12}"
+        )
+        kept[name] = {"seconds": row.seconds, "ratio": row.seconds / floor, "peak_bytes": row.peak_bytes}
+    out = HERE / "out"
+    out.mkdir(exist_ok=True)
+    (out / "torch.json").write_text(json.dumps(kept, indent=2) + "\n")
+
+
+def say(line: str) -> None:
+    """Tell whoever waits; the table at the end is for keeping."""
+    print(f"  {line} ...", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What a code change changes: a service of one page over everything the lock brings."""
