@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from wherry.errors import InputError
 
@@ -51,6 +51,12 @@ def _open_zstd(stream: Any) -> Any:  # noqa: ANN401 - as above
     return decompressor.stream_reader(stream, read_across_frames=True)
 
 
+def _isal_error() -> type[Exception]:
+    from isal import isal_zlib  # noqa: PLC0415 - only who unpacks needs it
+
+    return cast("type[Exception]", isal_zlib.IsalError)  # the library's stub calls the class a value
+
+
 class _Checked:
     """A decompressor whose many ways to complain all become one error."""
 
@@ -62,14 +68,12 @@ class _Checked:
     def read(self, size: int, /) -> bytes:
         """Up to *size* bytes; fewer only at the end."""
         import zstandard  # noqa: PLC0415 - only who unpacks needs it
-        from isal import isal_zlib  # noqa: PLC0415 - as above
 
-        complaint: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment] - its stub calls it a value
         try:
             return self._stream.read(size)
         except EOFError:
             raise InputError(f"the {self._coding} data is cut short", where=self._where) from None
-        except (OSError, zlib.error, complaint, zstandard.ZstdError) as error:
+        except (OSError, zlib.error, _isal_error(), zstandard.ZstdError) as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # the disk's complaint, not the data's
             what = f"the {self._coding} data is damaged"

@@ -229,7 +229,7 @@ def decode(data: bytes, kind: type[_T], where: str) -> _T:
     if len(data) > MAX_DOCUMENT_BYTES:
         raise InputError(f"document of {len(data)} bytes is larger than {MAX_DOCUMENT_BYTES}", where=where)
     try:
-        found = msgspec.json.decode(data, type=kind, dec_hook=_digest)
+        found = msgspec.json.decode(data, type=kind, dec_hook=_foreign)
         # I-JSON (RFC 7493 2.3): no duplicate names. msgspec takes the last one, others take the first.
         json.loads(data.decode(), object_pairs_hook=_unique)
     except RecursionError:
@@ -241,8 +241,11 @@ def decode(data: bytes, kind: type[_T], where: str) -> _T:
     return found
 
 
-def _digest(kind: type, value: object) -> Digest:
-    if kind is Digest and isinstance(value, str):
+def _foreign(kind: type, value: object) -> object:
+    """What msgspec does not know: our digests, and `object`, which is anything."""
+    if kind is object:
+        return value
+    if isinstance(value, str):
         return Digest(value)
     msg = f"expected a digest, got {type(value).__name__}"
     raise ValueError(msg)

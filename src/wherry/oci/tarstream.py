@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal, NoReturn, Protocol
 from wherry.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 BLOCK: Final = 512
 MAX_EXTENSION_BYTES: Final = 1024 * 1024  # PAX records or a GNU long name; Linux paths end at 4096 bytes
@@ -63,15 +63,18 @@ class TarReader:
     Args:
         stream: The uncompressed archive.
         where: What to call it in errors.
+        seek: Goes to an offset of the stream, where it can: payloads nobody asked for are then not read,
+            nor missed when the stream ends before them.
 
     Raises:
         InputError: While iterating: the archive is damaged, cut short, or uses sparse files.
 
     """
 
-    def __init__(self, stream: Readable, where: str) -> None:
+    def __init__(self, stream: Readable, where: str, seek: Callable[[int], object] | None = None) -> None:
         self._stream = stream
         self._where = where
+        self._seek = seek
         self._position = 0
         self._left = 0  # payload bytes of the current member not read yet
         self._padding = 0
@@ -111,10 +114,14 @@ class TarReader:
             yield piece
 
     def _next_header(self) -> bytes:
-        for _ in self.payload():
-            pass
-        self._exactly(self._padding)
-        self._padding = 0
+        if self._seek and self._left:
+            self._position += self._left + self._padding
+            self._seek(self._position)
+        else:
+            for _ in self.payload():
+                pass
+            self._exactly(self._padding)
+        self._left = self._padding = 0
         header = self._read(BLOCK)
         # The archive ends with zero blocks; some writers leave them out.
         if not header or not header.strip(b"\0"):

@@ -1,0 +1,90 @@
+"""Open whatever an image name points at on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wherry.digest import Digest
+from wherry.errors import InputError
+from wherry.oci import media_types
+from wherry.oci.archive_source import DockerArchiveSource, OciArchiveSource
+from wherry.oci.image import StoreSource, choose_root
+from wherry.oci.layout import LayoutSource
+from wherry.oci.model import MAX_DOCUMENT_BYTES, Descriptor, Index, decode_manifest_or_index
+from wherry.oci.reference import (
+    DEFAULT_TAG,
+    DaemonReference,
+    DockerArchiveReference,
+    LayoutReference,
+    OciArchiveReference,
+    RegistryReference,
+    StoreDigest,
+    StoreTag,
+    parse_reference,
+)
+
+if TYPE_CHECKING:
+    from wherry.oci.image import ImageSource
+    from wherry.oci.reference import Reference
+    from wherry.store.store import Store
+
+
+def open_image(name: str, store: Store) -> tuple[ImageSource, Descriptor]:
+    """The source that holds the image a user calls *name*, and its manifest or index there.
+
+    Raises:
+        InputError: That is no image's name, or there is no such image on this machine.
+
+    """
+    return open_reference(parse_reference(name), store)
+
+
+def open_reference(reference: Reference, store: Store) -> tuple[ImageSource, Descriptor]:
+    """As `open_image`, for a name that was read already."""
+    match reference:
+        case StoreTag() | StoreDigest():
+            return _stored(store, reference)
+        case RegistryReference(host, repository, tag, None):
+            # As docker does: what has this full name here is meant first.
+            return _stored(store, StoreTag(f"{host}/{repository}", tag or DEFAULT_TAG))
+        case LayoutReference(path, tag):
+            source: ImageSource = LayoutSource(path)
+        case OciArchiveReference(path, tag):
+            source = OciArchiveSource(path)
+        case DockerArchiveReference(path, tag):
+            source = DockerArchiveSource(path)
+        case DaemonReference(name):
+            mend = f"run: docker save -o FILE {name}, and give docker-archive:FILE"
+            raise InputError("wherry does not read images out of a Docker daemon", where=name, mend=mend)
+        case RegistryReference():
+            return _stored(store, StoreDigest(reference.digest or Digest.of_bytes(b"")))
+    return source, choose_root(source, tag)
+
+
+def find_in_store(store: Store, name: StoreTag | StoreDigest) -> Descriptor | None:
+    """The manifest or index that *name* means in our own store; ``None`` when there is none."""
+    if isinstance(name, StoreDigest):
+        return _by_digest(store, name.digest)
+    tag = store.tags.get(str(name))
+    if tag is None:
+        return None
+    return Descriptor(media_type=tag.media_type, digest=Digest(tag.digest), size_bytes=tag.size_bytes)
+
+
+def _stored(store: Store, name: StoreTag | StoreDigest) -> tuple[ImageSource, Descriptor]:
+    root = find_in_store(store, name)
+    if root is None or root.digest not in store.blobs:
+        raise InputError(
+            f"there is no image {name}", where=str(store.root), mend="see what there is with: wherry images"
+        )
+    return StoreSource(store, root), root
+
+
+def _by_digest(store: Store, digest: Digest) -> Descriptor | None:
+    size_bytes = store.blobs.size_bytes(digest)
+    if size_bytes is None or size_bytes > MAX_DOCUMENT_BYTES:
+        return None
+    with store.blobs.open(digest) as stream:
+        found = decode_manifest_or_index(stream.read(), str(digest))
+    ours = media_types.INDEX if isinstance(found, Index) else media_types.MANIFEST
+    return Descriptor(media_type=found.media_type or ours, digest=digest, size_bytes=size_bytes)
