@@ -1,4 +1,4 @@
-"""What an image is built *for*: the platform, Python and libc that markers and wheel tags are judged against."""
+"""What an image is built *for*: the platform, Python and libc that markers and wheel tags are judged by."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Target:
         """Wheel tags the target accepts, best first (PEP 425, PEP 600)."""
         from packaging import tags  # noqa: PLC0415 - only selection needs it
 
-        floor = 5 if self.platform.machine == "x86_64" else 17  # PEP 600: the oldest glibc of each architecture
+        floor = 5 if self.platform.machine == "x86_64" else 17  # PEP 600: each architecture's oldest
         major, minor = self.glibc
         machine = self.platform.machine
         legacy = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from packaging.markers import Marker
     from packaging.specifiers import SpecifierSet
     from packaging.utils import NormalizedName
     from packaging.version import Version
 
     from wherry.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which part of a project's dependencies is wanted, besides those it always has."""
+
+    root: Path  # the project's directory, absolute; its own entry in a lock is never part of the answer
+    groups: tuple[str, ...] = ()  # dependency groups
+    extras: tuple[str, ...] = ()  # the project's optional dependencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +65,7 @@ class LockedPackage:
     marker: Marker | None = None
     requires_python: SpecifierSet | None = None
     where: str = ""  # place in the lock for messages, e.g. "uv.lock: packages[3]"
+    subdirectory: str = ""  # where the project lies inside *sdist*, an archive of something larger
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +78,6 @@ class Lock:
     packages: tuple[LockedPackage, ...] = ()
     requires_python: SpecifierSet | None = None
     notes: tuple[str, ...] = field(default=())  # things worth saying in the plan
+    extras: frozenset[str] = frozenset()  # chosen extras, as PEP 751's marker variable `extras`
+    groups: frozenset[str] = frozenset()  # chosen groups, as PEP 751's marker variable `dependency_groups`
+    environments: tuple[Marker, ...] = ()  # the lock is for targets that satisfy one of these; empty: for all

@@ -1,0 +1,171 @@
+"""Read the lock a project has, whatever tool wrote it; an unchanged one from the store's memory."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from wherry.digest import Digest
+from wherry.errors import InputError
+from wherry.fetch.indexes import IndexConfiguration
+from wherry.project.locks.addresses import Lookup, configuration_key
+from wherry.project.locks.detect import Found, find_lock
+from wherry.project.locks.document import Document, read_document
+from wherry.project.locks.model import Choice, Lock
+from wherry.project.locks.record import Input, LockRecord
+from wherry.project.uv import uv_identity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from wherry.project.project import Project
+    from wherry.store.store import Store
+
+_READER: Final = 1
+"""Raised whenever a reader's answer changes, so that none of an older wherry is believed."""
+
+_LOCAL_SOURCE: Final = re.compile(rb'\bsource = \{ (?:editable|virtual|directory) = "([^"\n]{1,1000})"')
+_MOST_INPUTS: Final = 1000
+
+
+def read_lock(  # noqa: PLR0913 - one keyword for each thing a user decides
+    project: Project,
+    *,
+    store: Store,
+    groups: Sequence[str] = (),
+    extras: Sequence[str] = (),
+    python: tuple[int, int] = (3, 11),
+    offline: bool = False,
+    find_links: Sequence[Path] = (),
+    indexes: IndexConfiguration | None = None,
+) -> Lock:
+    """What the project's lock pins, the project itself left out.
+
+    Args:
+        project: The project whose lock it is; only its directory is looked at.
+        store: Where answers are remembered.
+        groups: Dependency groups wanted besides the project's dependencies.
+        extras: Extras of the project that are wanted.
+        python: The image's Python, for locks whose files the index must name: only its files are asked for.
+        offline: Whether the index may not be asked.
+        find_links: Directories with distributions, looked in by hash.
+        indexes: Where distributions come from when the lock does not say; None: what this machine's pip and
+            uv are configured with.
+
+    Raises:
+        InputError: There is no lock, it is stale, broken, of an unknown version, without hashes, or has no
+            such group or extra.
+        WorldError: The index or uv failed.
+
+    """
+    found = find_lock(project.root)
+    choice = Choice(project.root, tuple(dict.fromkeys(groups)), tuple(dict.fromkeys(extras)))
+    if found is None:
+        return _no_lock(choice)
+    document = read_document(found.path)
+    lookup = Lookup(
+        store=store,
+        directory=found.path.parent,
+        python=python,
+        find_links=tuple(find_links),
+        offline=offline,
+        indexes=IndexConfiguration.read(project.root) if indexes is None else indexes,
+    )
+    lock = _remembered(found, document, choice, lookup)
+    return replace(lock, notes=(*found.notes, *lock.notes))
+
+
+def _read(kind: str, document: Document, choice: Choice, lookup: Lookup) -> Lock:
+    """Have the format's own reader read it. Each is imported when it is the one."""
+    if kind == "pylock.toml":
+        from wherry.project.locks.pylock import read_pylock  # noqa: PLC0415 - one of six
+
+        return read_pylock(document, choice)
+    if kind == "uv.lock":
+        from wherry.project.locks.uv_lock import read_uv_lock  # noqa: PLC0415 - one of six
+
+        return read_uv_lock(document, choice)
+    from wherry.project.locks.requirements import read_requirements  # noqa: PLC0415 - one of six
+
+    return read_requirements(document, choice, lookup)
+
+
+def _remembered(found: Found, document: Document, choice: Choice, lookup: Lookup) -> Lock:
+    """The lock as it was read before, if nothing it was made from has changed since."""
+    # A requirements file includes others, and directories of --find-links change: those are read every time,
+    # and what they ask the index is remembered pin by pin.
+    if found.kind == "requirements.txt" or lookup.find_links:
+        return _read(found.kind, document, choice, lookup)
+    key = "\n".join(_key(found, document, choice, lookup))
+    record = lookup.store.index.get("locks", key, LockRecord)
+    if record and all(_input(item.path) == item for item in record.inputs):
+        try:
+            return record.lock(document.path, document.digest)
+        except (ValueError, TypeError):
+            pass  # not what we wrote: read again
+    inputs = tuple(_input(str(path)) for path in _inputs(found, document, choice))
+    lock = _read(found.kind, document, choice, lookup)
+    if (
+        all(package.wheels or package.sdist or package.source for package in lock.packages)
+        or not lookup.offline
+    ):
+        lookup.store.index.put("locks", key, LockRecord.of(lock, inputs))
+    return lock
+
+
+def _key(found: Found, document: Document, choice: Choice, lookup: Lookup) -> Iterator[str]:
+    """Everything the answer depends on besides the record's inputs."""
+    yield f"{_READER} {found.kind} {document.digest} {document.path}"
+    yield f"{choice.root} groups {choice.groups} extras {choice.extras}"
+    if found.kind == "uv.lock":
+        yield f"uv {uv_identity()}"
+    elif found.kind != "pylock.toml":
+        yield f"python {lookup.python[0]}.{lookup.python[1]}"
+        yield from configuration_key(lookup.indexes)
+
+
+def _inputs(found: Found, document: Document, choice: Choice) -> Iterator[Path]:
+    """The files besides the lock that decide whether it is fresh."""
+    yield choice.root / "pyproject.toml"
+    if found.kind == "uv.lock":
+        places = {place.decode(errors="replace") for place in _LOCAL_SOURCE.findall(document.content)}
+        for place in sorted(places)[:_MOST_INPUTS]:
+            if "\0" not in place:
+                yield document.path.parent / place / "pyproject.toml"
+    elif found.kind == "Pipfile.lock":
+        yield choice.root / "Pipfile"
+    elif found.kind == "pylock.toml":
+        yield choice.root / "requirements.in"
+        yield choice.root / "requirements.txt"
+
+
+def _input(path: str) -> Input:
+    try:
+        return Input(path, Digest.of_file(Path(path)).hex)
+    except OSError:
+        return Input(path, "")
+
+
+def _no_lock(choice: Choice) -> Lock:
+    """A project that asks for nothing needs no lock; any other has to be locked first."""
+    pyproject = choice.root / "pyproject.toml"
+    asks = choice.groups or choice.extras or (choice.root / "requirements.in").is_file()
+    where, content = choice.root, b""
+    if pyproject.is_file():
+        document = read_document(pyproject)
+        table = document.toml()
+        where, content = pyproject, document.content
+        project, tool = table.get("project"), table.get("tool")
+        poetry = tool.get("poetry") if isinstance(tool, dict) else None
+        asks = asks or any(isinstance(part, dict) and part.get("dependencies") for part in (project, poetry))
+        asks = asks or (isinstance(project, dict) and "dependencies" in (project.get("dynamic") or ()))
+    if asks or (choice.root / "Pipfile").is_file():
+        raise InputError("the project has no lock", where=str(where), mend="run: wherry lock")
+    return Lock(
+        path=where,
+        kind="none",
+        digest=Digest.of_bytes(content),
+        notes=("no lock, and no dependencies to lock",),
+    )
