@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from packaging.pylock import Package, Pylock, PylockValidationError
 from packaging.utils import (
     InvalidSdistFilename,
     InvalidWheelFilename,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from packaging.markers import Marker
-    from packaging.pylock import PackageSdist, PackageWheel
+    from packaging.pylock import Package, PackageSdist, PackageWheel
     from packaging.specifiers import SpecifierSet
     from packaging.utils import NormalizedName
     from packaging.version import Version
@@ -239,7 +238,7 @@ def _ask(pins: Sequence[Pin], lookup: Lookup) -> dict[Pin, tuple[KnownFile, ...]
 def _offered(
     pins: Sequence[Pin], lookup: Lookup, options: Sequence[str], *, required: bool
 ) -> dict[str, dict[str, KnownFile]]:
-    """``name version`` → SHA-256 → file, as the index has them. Pins it lacks are dropped unless *required*."""
+    """``name version`` → SHA-256 → file, as the index has them. A pin it lacks is left out, or *required*."""
     asked = list(pins)
     for _ in range(_MOST_RETRIES):
         try:
@@ -296,6 +295,8 @@ def _refused(error: UvInputError, pin: Pin | None) -> InputError:
 
 
 def _files_by_title(written: str, directory: Path) -> dict[str, dict[str, KnownFile]]:
+    from packaging.pylock import Pylock, PylockValidationError  # noqa: PLC0415 - only when uv was asked
+
     try:
         parsed = Pylock.from_dict(tomllib.loads(written))
     except (PylockValidationError, tomllib.TOMLDecodeError) as error:
