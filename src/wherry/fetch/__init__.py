@@ -1,1 +1,4 @@
-"""Bytes from elsewhere into the store: parallel, resumed, hash-checked, with credentials that stay on the host."""
+"""Bytes from elsewhere into the store: parallel, resumed, hash-checked.
+
+What is fetched is believed only by its hash. Credentials stay on the host and go to their own origin alone.
+"""

@@ -13,7 +13,6 @@ A hard link would be as cheap, but rebuilding a wheel in place would then change
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
@@ -22,7 +21,6 @@ from wherry.digest import Digest
 from wherry.errors import WorldError
 from wherry.store.borrowed import Borrowed
 from wherry.store.disk import explained
-from wherry.store.temporary import temporary_file
 from wherry.store.writer import BlobWriter
 
 if TYPE_CHECKING:
@@ -34,7 +32,7 @@ DIRECTORY: Final = "blobs/sha256"
 EMPTY: Final = Digest.of_bytes(b"")
 _SIZE_ATTRIBUTE: Final = "user.wherry.size"
 _TOUCH_AFTER_S: Final = 86_400
-_COPY_BYTES: Final = 1 << 30
+_COPY_BYTES: Final = 1 << 20
 
 
 class Blobs:
@@ -106,8 +104,10 @@ class Blobs:
     def add_file(self, path: Path, digest: Digest) -> None:
         """Keep a file that the caller knows to have *digest*: moved from inside the store, else copied.
 
+        A copy is hashed once more: the file may change between the caller's look and ours.
+
         Raises:
-            WorldError: The store cannot be written, or the file not be read.
+            WorldError: The store cannot be written, the file not be read, or it has other bytes.
 
         """
         with explained(self._root, "keep a blob"):
@@ -117,11 +117,16 @@ class Blobs:
                     self._keep(path, descriptor, digest, os.fstat(descriptor).st_size)
                 finally:
                     os.close(descriptor)
-            elif digest not in self:
-                self._copy(path, digest)
+                return
+        if digest in self:
+            return
+        with explained(path.parent, "read a file"), path.open("rb") as source, self.writer() as writer:
+            while block := source.read(_COPY_BYTES):
+                writer.write(block)
+            writer.commit(digest)
 
-    def borrow(self, path: Path, digest: Digest, seen: os.stat_result) -> None:
-        """Use a file where it lies, as long as nothing about it changes; share its blocks where the disk can.
+    def borrow(self, path: Path, digest: Digest, seen: os.stat_result) -> bool:
+        """Use a file where it lies, as long as nothing about it changes. False: it is too new, copy it.
 
         Args:
             path: Absolute, outside the store.
@@ -133,8 +138,7 @@ class Blobs:
 
         """
         with explained(self._root, "keep a blob"):
-            if not self._borrowed.put(path, digest, seen):
-                self._copy(path, digest)
+            return self._borrowed.put(path, digest, seen)
 
     def remove(self, digest: Digest) -> int:
         """Remove the blob and say how many bytes that frees. Only for pruning, under its lock.
@@ -188,18 +192,6 @@ class Blobs:
             self._directory.mkdir(parents=True, exist_ok=True)
             path.replace(self._own(digest))
 
-    def _copy(self, path: Path, digest: Digest) -> None:
-        descriptor, temporary = temporary_file(self._root)
-        try:
-            with path.open("rb") as source:
-                copy_file(source.fileno(), descriptor)
-            self._keep(temporary, descriptor, digest, os.fstat(descriptor).st_size)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        finally:
-            os.close(descriptor)
-
 
 def is_whole(path: Path, status: os.stat_result, digest: Digest) -> bool:
     """Whether the file has the size it was committed with, as far as the file system can tell."""
@@ -207,24 +199,6 @@ def is_whole(path: Path, status: os.stat_result, digest: Digest) -> bool:
         return status.st_size == int(os.getxattr(path, _SIZE_ATTRIBUTE))
     except (OSError, AttributeError, ValueError):
         return status.st_size > 0 or digest == EMPTY
-
-
-def copy_file(source: int, target: int) -> None:
-    """Copy the rest of one open file to another, in the kernel and by sharing blocks where the disk can.
-
-    Raises:
-        OSError: Reading or writing failed.
-
-    """
-    try:
-        while os.copy_file_range(source, target, _COPY_BYTES):
-            pass
-    except (OSError, AttributeError):
-        # Across file systems, or not Linux. What was copied before the refusal is copied again.
-        os.lseek(source, 0, os.SEEK_SET)
-        os.lseek(target, 0, os.SEEK_SET)
-        with os.fdopen(os.dup(source), "rb") as reader, os.fdopen(os.dup(target), "wb") as writer:
-            shutil.copyfileobj(reader, writer, 1 << 20)
 
 
 def _touch(path: Path, status: os.stat_result) -> None:

@@ -126,7 +126,7 @@ class Store:
 
         Args:
             size_bytes: What is about to be written, at most.
-            what: For the message: "61 wheels".
+            what: For the message: "61 files".
 
         Raises:
             WorldError: The disk has less left.
@@ -135,7 +135,7 @@ class Store:
         free = free_bytes(self.root)
         if free is not None and size_bytes > free:
             raise WorldError(
-                f"too little disk space for {what}: {readable_size(size_bytes)} needed, {readable_size(free)} free",
+                f"no space for {what}: {readable_size(size_bytes)} needed, {readable_size(free)} free",
                 where=str(self.root),
                 mend=MEND_SPACE,
             )

@@ -1,0 +1,67 @@
+"""Several threads at one pile of work: the first failure ends it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from wherry.fetch.http import CancelledError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
+
+_JOIN_S: Final = 2.0
+
+
+class Crew(Generic[T]):
+    """Does one piece of work for each item, on threads, in the items' order."""
+
+    def __init__(self, work: Callable[[T], None], items: Sequence[T], give_up: Callable[[], None]) -> None:
+        """Prepare the work; *give_up* makes running pieces end soon, from another thread."""
+        self._work = work
+        self._waiting = deque(items)
+        self._give_up = give_up
+        self._failures: list[BaseException] = []
+
+    def run(self, threads: int) -> None:
+        """Do all the work on at most *threads* threads.
+
+        Raises:
+            BaseException: The first failure, once every thread has ended or been left behind.
+
+        """
+        # Daemons: after Ctrl-C nobody waits for a silent server. What they have written so far is whole.
+        crew = [
+            threading.Thread(target=self._go, name="wherry-fetch", daemon=True)
+            for _ in range(min(threads, len(self._waiting)))
+        ]
+        for thread in crew:
+            thread.start()
+        try:
+            for thread in crew:
+                thread.join()
+        except BaseException:
+            self._fail(CancelledError("given up"))
+            for thread in crew:
+                thread.join(_JOIN_S)
+            raise
+        if self._failures:
+            raise next((f for f in self._failures if not isinstance(f, CancelledError)), self._failures[0])
+
+    def _go(self) -> None:
+        while not self._failures:
+            try:
+                item = self._waiting.popleft()
+            except IndexError:
+                return
+            try:
+                self._work(item)
+            except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+                self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        self._failures.append(error)
+        self._give_up()
