@@ -41,11 +41,11 @@ bench: bench-torch bench-size ## both benches below
 
 .PHONY: bench-torch
 bench-torch: $(RUNS) ## the GPU-sized image: time and memory against what hashing alone costs (fetches 2.9 GB once)
-	@$(BIN)/python bench/run.py
+	@$(BIN)/python -m bench.run
 
 .PHONY: bench-size
 bench-size: $(RUNS) ## examples/digits by wherry and by the usual Dockerfile, side by side (needs root and docker)
-	@$(BIN)/python bench/size.py
+	@$(BIN)/python -m bench.size
 
 # A lock holds versions and hashes, never the address they came from: that is each reader's own index.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --generate-hashes \
@@ -62,6 +62,8 @@ lock: $(RUNS) ## renew the hashed locks from the pyproject.toml files (UPGRADE=1
 	  --group examples/digits/pyproject.toml:train --output-file examples/digits/requirements-train.txt
 	@$(COMPILE) --python-version 3.11 --python-platform x86_64-manylinux_2_28 bench/torch/pyproject.toml \
 	  --output-file bench/torch/requirements.txt
+	@printf 'filelock<4.2.11\nidna<3.20\ntqdm<4.70\n' | $(COMPILE) --python-version 3.11 --no-annotate --no-deps \
+	  --python-platform x86_64-manylinux_2_28 - --output-file bench/torch/bumps.txt
 
 .PHONY: clean
 clean: ## remove what make made here (the store of images, ~/.cache/wherry, stays)

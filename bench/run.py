@@ -13,11 +13,11 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from bench.fetching import download
 from bench.floor import floor_seconds
 from bench.measuring import Measured, measure, middle
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 HERE: Final = Path(__file__).parent
 TORCH: Final = HERE / "torch"
 WHERRY: Final = str(Path(sys.executable).with_name("wherry"))
-UV: Final = str(Path(sys.executable).with_name("uv"))
-PLATFORMS: Final = [f"manylinux_2_{minor}_x86_64" for minor in range(28, 4, -1)]
 FLOOR: Final = "floor: hash, inflate, hash"
 BLOCK: Final = re.compile(r"^([a-z0-9-]+)==.*\n(?:[ \t]+.*\n)*", re.MULTILINE)
 """One pinned package of a requirements file, with its hashes and comments."""
@@ -44,7 +42,9 @@ class Wheels(NamedTuple):
 def main() -> None:
     """Measure, print, and keep the numbers in ``bench/out/torch.json``."""
     home = Path(os.environ.get("WHERRY_BENCH_DIR") or Path.home() / ".cache/wherry-bench")
-    wheels = fetch(home)
+    wheels = Wheels(home / "wheels", home / "bumped")
+    download(TORCH / "requirements.txt", wheels.locked)
+    download(TORCH / "bumps.txt", wheels.bumped)
     scratch = home / "scratch"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
@@ -53,32 +53,6 @@ def main() -> None:
     finally:
         shutil.rmtree(scratch)
     report(wheels, rows)
-
-
-def fetch(home: Path) -> Wheels:
-    """The wheels of both locks, downloaded once and verified by pip against the locks' hashes."""
-    folders = Wheels(home / "wheels", home / "bumped")
-    for folder, lock in zip(folders, ("requirements.txt", "bumps.txt"), strict=True):
-        done = folder.with_suffix(".lock")
-        wanted = (TORCH / lock).read_text()
-        if done.is_file() and done.read_text() == wanted:
-            continue
-        say(f"fetching the wheels of bench/torch/{lock}, once")
-        shutil.rmtree(folder, ignore_errors=True)
-        subprocess.run([UV, "venv", "--quiet", "--seed", "--clear", home / "pip"], check=True)
-        pip = [
-            str(home / "pip/bin/python"),
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--no-deps",
-            "--require-hashes",
-        ]
-        pip += ["--only-binary=:all:", "--python-version=3.11", *(f"--platform={name}" for name in PLATFORMS)]
-        subprocess.run([*pip, f"--requirement={TORCH / lock}", f"--dest={folder}"], check=True)
-        done.write_text(wanted)
-    return folders
 
 
 def run(wheels: Wheels, scratch: Path) -> dict[str, Measured]:
