@@ -1,4 +1,4 @@
-"""What a credential looks like, in a value or in a file, and where one stands. The credential itself is never shown.
+"""What a credential looks like, in a value or a file, and where one stands. It is itself never shown.
 
 Only forms that are credentials beyond doubt are known here: vendors' token prefixes, private key blocks, and
 passwords inside URLs. A line that carries the words ``wherry: allow-secret`` is let through.
@@ -21,11 +21,20 @@ _CHUNK_BYTES: Final = 1024 * 1024
 _OVERLAP_BYTES: Final = 4096  # no form matched below is longer
 _BINARY_PROBE_BYTES: Final = 8192
 
-# Each form: its name in messages, its grammar, and a fixed run of bytes that it always holds (searched for first).
+_PRIVATE_KEY: Final = (
+    rb"-----BEGIN (?:[A-Z]{2,10} ){0,2}PRIVATE KEY(?: BLOCK)?-----"
+    rb"(?:\\n|\\r|[\s\"'+,])+[A-Za-z0-9+/=:, -]{20}"
+)
+_URL_PASSWORD: Final = (
+    rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s/?#@:\"'`<>{}$%*\\]{0,100}"
+    rb":(?P<password>[^\s/?#@\"'`<>{}$*\\]{3,200})@(?P<host>[A-Za-z0-9][A-Za-z0-9._-]{0,253})"
+)
+
+# Each form: its name in messages, its grammar, and a run of bytes it always holds, searched for first.
 _FORMS: Final[tuple[tuple[str, bytes, bytes], ...]] = (
     (
         "private key",
-        rb"-----BEGIN (?:[A-Z]{2,10} ){0,2}PRIVATE KEY(?: BLOCK)?-----(?:\\n|\\r|[\r\n\s\"'+,])+[A-Za-z0-9+/=:, -]{20}",
+        _PRIVATE_KEY,
         b"PRIVATE KEY",
     ),
     ("AWS access key", rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b", b"IA"),
@@ -55,8 +64,7 @@ _FORMS: Final[tuple[tuple[str, bytes, bytes], ...]] = (
     ("Stripe key", rb"\b(?:sk|rk)_live_[A-Za-z0-9]{24,99}\b", b"_live_"),
     (
         "password in a URL",
-        rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s/?#@:\"'`<>{}$%*\\]{0,100}:(?P<password>[^\s/?#@\"'`<>{}$*\\]{3,200})"
-        rb"@(?P<host>[A-Za-z0-9][A-Za-z0-9._-]{0,253})",
+        _URL_PASSWORD,
         b"://",
     ),
 )
