@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.programs import PACKAGES, require_program
+from wherry.project.project import read_project
 
 if TYPE_CHECKING:
     import click
@@ -38,6 +39,15 @@ def test_a_command_that_the_docs_show_is_one_that_wherry_takes(words: list[str])
     flags = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
     own = words[1 : words.index("--")] if "--" in words else words[1:]
     assert not [word for word in own if word.startswith("-") and word.partition("=")[0] not in flags]
+
+
+def test_the_table_in_the_readme_is_one_that_wherry_takes(tmp_path: Path) -> None:
+    table = re.search(r"^```toml\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert table is not None
+    (tmp_path / "pyproject.toml").write_text(f'[project]\nname = "my-service"\nversion = "1"\n\n{table[1]}')
+    config = read_project(tmp_path).config
+    assert config.command == ("python", "-m", "my_service")
+    assert config.budgets.max_image == 500_000_000
 
 
 @pytest.mark.parametrize("words", [pytest.param(words, id=name) for name, words in commands("make")])
