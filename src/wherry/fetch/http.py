@@ -270,13 +270,11 @@ class Http:
         if answer.status in {OK, PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE}:
             return answer
         answer.skip()
-        host = urlsplit(answer.url).hostname
         if answer.status in {_UNAUTHORIZED, _FORBIDDEN}:
-            raise WorldError(
-                f"the index answered {answer.status}: {_what_was_sent(credential)}",
-                where=answer.url,
-                mend=f"put the name and password for {host} into ~/.netrc or UV_INDEX_<NAME>_USERNAME/_PASSWORD",
-            )
+            what = f"the index answered {answer.status}: {_what_was_sent(credential)}"
+            names = f"the name and password for {urlsplit(answer.url).hostname}"
+            mend = f"put {names} into ~/.netrc, or set UV_INDEX_<NAME>_USERNAME and _PASSWORD"
+            raise WorldError(what, where=answer.url, mend=mend)
         if answer.status in _GONE:
             raise NotFoundError(f"the server has no such file ({answer.status})", where=answer.url)
         what = f"the server answered {answer.status}"
@@ -308,7 +306,7 @@ def _what_was_sent(credential: Credential | None) -> str:
 
 
 def _retry_after_s(text: str) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110, 10.2.3); dates are not heeded: clocks lie."""
+    """Seconds of a Retry-After header (RFC 9110, 10.2.3). Dates are not heeded: clocks lie."""
     return float(text) if text.isascii() and text.isdigit() else None
 
 

@@ -11,6 +11,7 @@ import msgspec
 from wherry.digest import Digest
 from wherry.store.disk import explained
 from wherry.store.locks import is_same_file, try_flock
+from wherry.store.store import PARTIAL
 from wherry.store.temporary import replace_file, write_all
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from wherry.store.store import Store
 
-DIRECTORY: Final = "partial"
 _POLL_S: Final = 0.1
 _CHUNK_BYTES: Final = 1 << 20
 
@@ -119,7 +119,7 @@ def partial_download(store: Store, digest: Digest, cancelled: threading.Event) -
         WorldError: The store cannot be written.
 
     """
-    path = store.root / DIRECTORY / f"{digest.hex}.part"
+    path = store.root / PARTIAL / f"{digest.hex}.part"
     while True:
         with explained(store.root, "write a download"):
             descriptor = _open(path)

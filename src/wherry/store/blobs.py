@@ -58,14 +58,18 @@ class Blobs:
         found = self._find(digest)
         return None if found is None else found[1]
 
-    def open(self, digest: Digest) -> BinaryIO:
+    def open(self, digest: Digest, *, touch: bool = True) -> BinaryIO:
         """Open the blob for reading. The stream outlives a prune.
+
+        Args:
+            digest: Of the blob.
+            touch: Whether that counts as a use; False for those who only look after the store.
 
         Raises:
             WorldError: The blob is not there or cannot be read.
 
         """
-        found = self._find(digest)
+        found = self._find(digest, touch=touch)
         if found is None:
             raise _missing(digest, self._root)
         try:
@@ -167,10 +171,14 @@ class Blobs:
             with suppress(OSError, ValueError):
                 yield Digest.from_hex(entry.name), entry.stat(follow_symlinks=False)
 
+    def borrowed(self) -> Iterator[tuple[Digest, os.stat_result]]:
+        """Every borrowed file, changed or not: its digest and the status of our note of it."""
+        return self._borrowed.items()
+
     def _own(self, digest: Digest) -> Path:
         return self._directory / digest.hex
 
-    def _find(self, digest: Digest) -> tuple[Path, int] | None:
+    def _find(self, digest: Digest, *, touch: bool = True) -> tuple[Path, int] | None:
         path = self._own(digest)
         try:
             status = path.stat()
@@ -178,7 +186,8 @@ class Blobs:
             return self._borrowed.find(digest)
         if not is_whole(path, status, digest):
             return None
-        _touch(path, status)
+        if touch:
+            _touch(path, status)
         return path, status.st_size
 
     def _keep(self, path: Path, descriptor: int, digest: Digest, size_bytes: int) -> None:

@@ -99,8 +99,8 @@ class Index:
         )
 
 
-def read_entry(file: Path) -> Entry | None:
-    """Read one entry, and note its use at most once a day; None when it cannot be read.
+def read_entry(file: Path, *, touch: bool = True) -> Entry | None:
+    """Read one entry, and note its use at most once a day (*touch*); None when it cannot be read.
 
     Raises:
         ValueError: The file is not an entry.
@@ -114,7 +114,7 @@ def read_entry(file: Path) -> Entry | None:
             data = stream.read(_LIMIT_BYTES)
     except OSError:
         return None
-    if time.time() - status.st_mtime > _TOUCH_AFTER_S:
+    if touch and time.time() - status.st_mtime > _TOUCH_AFTER_S:
         with suppress(OSError):
             os.utime(file)
     return msgspec.json.decode(data, type=Entry)

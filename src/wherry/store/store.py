@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "1"
 LOCKS: Final = "locks"
+PARTIAL: Final = "partial"  # downloads that have begun; pruning must know of them
 _FORMAT_FILE: Final = "format"
 _USING: Final = "using"
 _CACHE_TAG: Final = (
