@@ -20,6 +20,9 @@ MTIME = 1_672_531_200
 
 Compression = Literal["gzip", "zstd"]
 
+Scheme = Literal["site", "scripts", "headers", "data"]
+"""Where a wheel's file goes: site-packages (in a venv purelib and platlib are one) or as `.data` says."""
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -34,6 +37,23 @@ class Layout:
     def site_packages(self) -> str:
         """Where purelib and platlib go."""
         return f"{self.prefix}/lib/python{self.python[0]}.{self.python[1]}/site-packages"
+
+    def scheme_directory(self, scheme: Scheme, display_name: str) -> str:
+        """Where a wheel's files of *scheme* go, relative to the image's root: what pip does in a venv.
+
+        Args:
+            scheme: Of the files.
+            display_name: The distribution's, for its headers.
+
+        """
+        major, minor = self.python
+        below = {
+            "site": f"lib/python{major}.{minor}/site-packages",
+            "scripts": "bin",
+            "headers": f"include/site/python{major}.{minor}/{display_name}",
+            "data": "",
+        }[scheme]
+        return f"{self.prefix}/{below}".strip("/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +71,29 @@ class WheelInput:
     path: Path
     filename: str  # as the lock names it
     digest: Digest
+
+
+class OwnedFile(msgspec.Struct, frozen=True, array_like=True):
+    """One file that a wheel installs."""
+
+    scheme: Scheme
+    path: str  # below the scheme's directory
+    identity: str  # equal for equal content: "sha256=..." from RECORD, or what a script is made from
+    size_bytes: int
+    executable: bool = False
+
+
+class WheelFacts(msgspec.Struct, frozen=True):
+    """What a wheel says of itself: from its directory, RECORD, WHEEL, METADATA and entry points."""
+
+    name: str  # normalized
+    version: str
+    display_name: str  # as METADATA spells it; the directory of its headers
+    tags: tuple[str, ...]  # "cp311-cp311-manylinux_2_28_x86_64", sorted
+    requires: tuple[str, ...]  # Requires-Dist as written
+    requires_python: str
+    files: tuple[OwnedFile, ...]  # sorted; without bytecode
+    unpacked_bytes: int  # of the files
 
 
 class LayerBlob(msgspec.Struct, frozen=True):

@@ -1,0 +1,179 @@
+"""Bytecode for one wheel, the same on every machine: one process of the target's interpreter, fixed order.
+
+What marshal writes depends on what the process compiled before and, up to Python 3.10, on the hash seed;
+so the seed is 0, and every module of the wheel is compiled, in tar order, even if not every one is wanted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import subprocess
+import threading
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final, Self
+
+from wherry.errors import InputError, WorldError
+from wherry.layers.wheel import Compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from wherry.layers.model import BytecodeCompiler, Layout
+    from wherry.layers.wheel import OpenWheel, Placed
+
+TIME_LIMIT_S: Final = 1800.0
+MAX_SOURCE_BYTES: Final = 32 << 20
+"""A larger file is left to the interpreter that imports it, if one ever does."""
+
+MAX_BYTECODE_BYTES: Final = 256 << 20
+MEMORY_LIMIT_BYTES: Final = 4 << 30
+_WORKER: Final = Path(__file__).with_name("compile_worker.py")
+_LENGTH: Final = struct.Struct(">I")
+
+
+def compile_wheel(
+    wheel: OpenWheel, layout: Layout, compiler: BytecodeCompiler, scratch: Path
+) -> dict[str, Compiled]:
+    """Compile every module that *wheel* installs.
+
+    Args:
+        wheel: Open.
+        layout: Where it is installed: the bytecode names its source by the path inside the image.
+        compiler: The interpreter.
+        scratch: A directory for the results.
+
+    Returns:
+        Bytecode by its path relative to the image's root. Modules that do not compile have none, as with pip.
+
+    Raises:
+        InputError: A source is damaged.
+        WorldError: The interpreter cannot be started, crashed, or took too long.
+
+    """
+    sources = wheel.python_sources(layout)
+    if not sources:
+        return {}
+    found = {}
+    file = scratch / "bytecode"
+    with file.open("wb") as out, _Compiler(compiler, wheel.filename) as process:
+        offset = 0
+        for source, bytecode in process.compile(wheel, sources):
+            if bytecode:
+                out.write(bytecode)
+                found[_cached(source.path, layout)] = Compiled(file, offset, len(bytecode))
+                offset += len(bytecode)
+    return found
+
+
+class _Compiler:
+    """A running interpreter that compiles for one wheel."""
+
+    def __init__(self, compiler: BytecodeCompiler, filename: str) -> None:
+        self._filename = filename
+        self._compiler = compiler
+        self._late = False
+        self._failure: BaseException | None = None
+        command = [*compiler.argv, "-s", "-S", "-B", "-X", "utf8", str(_WORKER)]
+        # Not -I or -E: they ignore PYTHONHASHSEED. The environment has nothing else for Python anyway.
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - the interpreter of the plan
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "PATH": os.defpath},
+                cwd="/",
+            )
+        except OSError as error:
+            raise WorldError(
+                f"cannot start {compiler.argv[0]} to compile bytecode: {error.strerror}",
+                where=filename,
+                mend="install that Python, or set bytecode = false in [tool.wherry]",
+            ) from error
+        _limit_memory(self._process.pid)
+        self._timer = threading.Timer(TIME_LIMIT_S, self._time_out)
+        self._timer.daemon = True
+
+    def __enter__(self) -> Self:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def compile(self, wheel: OpenWheel, sources: Sequence[Placed]) -> Iterator[tuple[Placed, bytes]]:
+        """Each source with its bytecode. A thread sends the sources: neither side waits for the other."""
+        feeder = threading.Thread(
+            target=self._feed, args=(wheel, sources), name="wherry-compile", daemon=True
+        )
+        feeder.start()
+        for source in sources:
+            (length,) = _LENGTH.unpack(self._read(_LENGTH.size, source))
+            if length > MAX_BYTECODE_BYTES:
+                raise self._broken(source)
+            yield source, self._read(length, source)
+        feeder.join()
+
+    def _feed(self, wheel: OpenWheel, sources: Sequence[Placed]) -> None:
+        pipe = self._pipe(self._process.stdin)
+        try:
+            for source in sources:
+                content = wheel.content(source, MAX_SOURCE_BYTES)
+                path = f"/{source.path}".encode()
+                pipe.write(struct.pack(">II", len(path), len(content)) + path)
+                pipe.write(content)
+                pipe.flush()
+        except OSError:
+            pass  # it died; whoever reads its answers says so
+        except BaseException as error:  # noqa: BLE001 - raised again where the answers are read
+            self._failure = error
+            self._process.kill()
+
+    def _read(self, size_bytes: int, source: Placed) -> bytes:
+        data = self._pipe(self._process.stdout).read(size_bytes)
+        if len(data) < size_bytes:
+            raise self._broken(source)
+        return data
+
+    def _broken(self, source: Placed) -> BaseException:
+        if isinstance(self._failure, InputError | WorldError):
+            return self._failure
+        why = f"took more than {TIME_LIMIT_S:.0f} s" if self._late else "crashed"
+        return WorldError(
+            f"{self._compiler.argv[0]} {why} while compiling {self._filename}",
+            where=f"/{source.path}",
+            mend="set bytecode = false in [tool.wherry]",
+        )
+
+    def _time_out(self) -> None:
+        self._late = True
+        self._process.kill()
+
+    @staticmethod
+    def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+        if pipe is None:
+            raise TypeError
+        return pipe
+
+
+def _limit_memory(pid: int) -> None:
+    """Hold the interpreter to a size that honest sources never need. Only Linux can."""
+    with contextlib.suppress(ImportError, AttributeError, OSError, ValueError):
+        import resource  # noqa: PLC0415 - not on every system
+
+        resource.prlimit(pid, resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
+
+
+def _cached(path: str, layout: Layout) -> str:
+    """Where Python looks for the bytecode of the module at *path* (PEP 3147)."""
+    directory, _, name = path.rpartition("/")
+    tag = f"cpython-{layout.python[0]}{layout.python[1]}"
+    return f"{directory}/__pycache__/{name.removesuffix('.py')}.{tag}.pyc"

@@ -1,0 +1,298 @@
+"""Wheels in, one layer out: found in the store, or made from segments, or spliced straight into a blob.
+
+A layer is its directories, each once and sorted, then each wheel's segment in the order of names, then the
+end of the archive. What it will be depends only on what `wheel_layer_key` names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from wherry.digest import Digest
+from wherry.errors import InputError, WorldError
+from wherry.layers.bytecode import compile_wheel
+from wherry.layers.codec import codec_id, unpacked
+from wherry.layers.model import LAYOUT_VERSION, LayerBlob, WheelFacts
+from wherry.layers.paths import directories_of, tar_order
+from wherry.layers.segment import write_segment
+from wherry.layers.wheel import Compiled, open_wheel, owned_path, wheel_facts
+from wherry.layers.writer import LayerWriter
+from wherry.progress import SilentProgress
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import BinaryIO
+
+    from wherry.layers.model import BytecodeCompiler, Compression, Layout, OwnedFile, WheelInput
+    from wherry.layers.wheel import OpenWheel, Placed
+    from wherry.progress import Progress, Task
+    from wherry.store.store import Store
+
+LAYERS: Final = "layers"
+SEGMENTS: Final = "segments"
+WHEELS: Final = "wheels"
+
+_READ_BYTES: Final = 1 << 20
+
+
+class Segment(msgspec.Struct, frozen=True):
+    """What the index keeps of a segment, which is a blob of its own."""
+
+    digest: str
+    unpacked_bytes: int
+    directories: tuple[str, ...]  # that its files lie in, bytecode's too
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything beside the wheels that decides what a layer will be."""
+
+    layout: Layout
+    compression: Compression = "gzip"
+    bytecode: BytecodeCompiler | None = None
+
+    def key(self, *parts: str) -> str:
+        """The key of what this recipe makes from *parts*: readable, the same on every machine."""
+        layout = self.layout
+        return "|".join(
+            (
+                f"layout={LAYOUT_VERSION}",
+                f"python={layout.python[0]}.{layout.python[1]}",
+                f"prefix={layout.prefix}",
+                f"interpreter={layout.interpreter}",
+                f"mtime={layout.mtime}",
+                f"bytecode={self.bytecode.version if self.bytecode else 'off'}",
+                f"codec={codec_id(self.compression)}",
+                *parts,
+            )
+        )
+
+
+def wheel_layer_key(
+    digests: Iterable[Digest], layout: Layout, compression: Compression, bytecode: BytecodeCompiler | None
+) -> str:
+    """What the index knows the layer of these wheels by: equal keys, equal layers, on every machine.
+
+    Args:
+        digests: Of the wheels, in any order.
+        layout: Where they are installed.
+        compression: Of the blob; its codec is part of the key.
+        bytecode: What compiles; its exact version is part of the key. None: nothing is compiled.
+
+    """
+    return Recipe(layout, compression, bytecode).key(*sorted(digests))
+
+
+def find_wheel_layer(store: Store, key: str) -> LayerBlob | None:
+    """The layer of *key*, if the store has it and its blob."""
+    known = store.index.get(LAYERS, key, LayerBlob)
+    return known if known is not None and Digest(known.digest) in store.blobs else None
+
+
+def wheel_layer(  # noqa: PLR0913 - the contract of the room
+    wheels: Sequence[WheelInput],
+    layout: Layout,
+    store: Store,
+    *,
+    compression: Compression = "gzip",
+    bytecode: BytecodeCompiler | None = None,
+    progress: Progress | None = None,
+) -> LayerBlob:
+    """The layer in which *wheels* are installed, found or made; afterwards its blob is in the store.
+
+    Args:
+        wheels: At least one; no two own one path, unless with equal bytes. Their files have their digests.
+        layout: Where they are installed.
+        store: Keeps the blob, the segments of wheels that share a layer, and remembers both.
+        compression: Of the blob.
+        bytecode: Compiles every module with this interpreter. None: no bytecode.
+        progress: Told of the compressed bytes read.
+
+    Raises:
+        InputError: A wheel is damaged, hostile, or at odds with another.
+        WorldError: The disk or the interpreter failed.
+
+    """
+    recipe = Recipe(layout, compression, bytecode)
+    key = recipe.key(*sorted(wheel.digest for wheel in wheels))
+    found = find_wheel_layer(store, key)
+    if found is not None:
+        return found
+    title = wheels[0].filename if len(wheels) == 1 else f"{len(wheels)} wheels"
+    total_bytes = sum(wheel.path.stat().st_size for wheel in wheels)
+    with (progress or SilentProgress()).task(title, total_bytes) as task:
+        made = (
+            _alone(wheels[0], recipe, store, task)
+            if len(wheels) == 1
+            else _joined(wheels, recipe, store, task)
+        )
+    store.index.put(LAYERS, key, made)
+    return made
+
+
+def known_facts(wheel: WheelInput, store: Store) -> WheelFacts:
+    """The facts of a wheel, from the store's index if they were read before.
+
+    Raises:
+        InputError: It is not a wheel that we can install.
+        WorldError: The file cannot be read.
+
+    """
+    key = f"{LAYOUT_VERSION}|{wheel.filename}|{wheel.digest}"
+    facts = store.index.get(WHEELS, key, WheelFacts)
+    if facts is None:
+        facts = wheel_facts(wheel.path, wheel.filename)
+        store.index.put(WHEELS, key, facts)
+    return facts
+
+
+def segment(
+    wheel: WheelInput, recipe: Recipe, store: Store, task: Task, left_out: frozenset[str] = frozenset()
+) -> Segment:
+    """The segment of *wheel*, found or made; afterwards its blob is in the store.
+
+    Args:
+        wheel: To install.
+        recipe: How.
+        store: Keeps it.
+        task: Told of the compressed bytes read.
+        left_out: Paths that another segment of the layer has already, with equal bytes.
+
+    Raises:
+        InputError: The wheel is damaged or hostile.
+        WorldError: The disk or the interpreter failed.
+
+    """
+    key = recipe.key(wheel.digest, *(f"without={path}" for path in sorted(left_out)))
+    known = store.index.get(SEGMENTS, key, Segment)
+    if known is not None and Digest(known.digest) in store.blobs:
+        task.advance(wheel.path.stat().st_size)
+        return known
+    with _installed(wheel, recipe, store) as (opened, files), store.blobs.writer() as blob:
+        mine = [file for file in files if _owner(file) not in left_out]
+        writer = LayerWriter(blob, recipe.compression, mtime=recipe.layout.mtime)
+        write_segment(opened, mine, writer, task)
+        directories = directories_of((file.path for file in mine), recipe.layout.prefix.strip("/"))
+        made = Segment(str(blob.commit()), writer.unpacked_bytes, tuple(sorted(directories)))
+    store.index.put(SEGMENTS, key, made)
+    return made
+
+
+def shared_paths(wheels: Sequence[tuple[WheelInput, WheelFacts]], layout: Layout) -> list[frozenset[str]]:
+    """For each wheel, the paths that an earlier one brings already, with equal bytes.
+
+    Args:
+        wheels: In the layer's order.
+        layout: Where they are installed.
+
+    Raises:
+        InputError: Two bring different bytes for one path, or one a file where another has a directory.
+
+    """
+    owners: dict[str, tuple[WheelInput, OwnedFile]] = {}
+    left_out = []
+    for wheel, facts in wheels:
+        mine = set()
+        for file in facts.files:
+            path = owned_path(file, facts, layout)
+            first, same = owners.setdefault(path, (wheel, file))
+            if first is wheel:
+                continue
+            if not file.identity or same.identity != file.identity:
+                raise _both(first, wheel, path)
+            mine.add(path)
+        left_out.append(frozenset(mine))
+    directories = directories_of(owners, layout.prefix.strip("/"))
+    for path in directories & owners.keys():
+        inside = next(owner for other, (owner, _) in owners.items() if other.startswith(f"{path}/"))
+        raise _both(owners[path][0], inside, path)
+    return left_out
+
+
+def _alone(wheel: WheelInput, recipe: Recipe, store: Store, task: Task) -> LayerBlob:
+    """The layer of one wheel: straight into its blob."""
+    prefix = recipe.layout.prefix.strip("/")
+    with _installed(wheel, recipe, store) as (opened, files), store.blobs.writer() as blob:
+        writer = LayerWriter(blob, recipe.compression, mtime=recipe.layout.mtime)
+        _write_directories(writer, directories_of((file.path for file in files), prefix))
+        write_segment(opened, files, writer, task)
+        writer.end()
+        return writer.layer(blob.commit())
+
+
+def _joined(wheels: Sequence[WheelInput], recipe: Recipe, store: Store, task: Task) -> LayerBlob:
+    """The layer of several wheels, from their segments."""
+    known = sorted(((wheel, known_facts(wheel, store)) for wheel in wheels), key=lambda pair: pair[1].name)
+    left_out = shared_paths(known, recipe.layout)
+    segments = [
+        segment(wheel, recipe, store, task, without)
+        for (wheel, _), without in zip(known, left_out, strict=True)
+    ]
+    with store.blobs.writer() as blob:
+        writer = LayerWriter(blob, recipe.compression, mtime=recipe.layout.mtime)
+        _write_directories(writer, {directory for made in segments for directory in made.directories})
+        for made in segments:
+            _join(writer, made, store, recipe.compression)
+        writer.end()
+        return writer.layer(blob.commit())
+
+
+def _write_directories(writer: LayerWriter, directories: Iterable[str]) -> None:
+    for directory in sorted(directories, key=tar_order):
+        writer.directory(directory)
+    writer.cut()
+
+
+def _join(writer: LayerWriter, made: Segment, store: Store, compression: Compression) -> None:
+    digest = Digest(made.digest)
+    with store.blobs.open(digest) as compressed, store.blobs.open(digest) as again:
+        seen = hashlib.sha256()
+        try:
+            writer.joined(_blocks(compressed, seen), unpacked(again, compression), made.unpacked_bytes)
+        except ValueError:
+            seen = hashlib.sha256()  # damaged: no digest fits
+    if seen.hexdigest() != digest.hex:
+        raise WorldError(
+            f"the blob {digest} is damaged",
+            where=str(store.root),
+            mend="run `wherry cache verify`, then again",
+        )
+
+
+def _blocks(stream: BinaryIO, seen: hashlib._Hash) -> Iterator[bytes]:
+    while block := stream.read(_READ_BYTES):
+        seen.update(block)
+        yield block
+
+
+@contextmanager
+def _installed(wheel: WheelInput, recipe: Recipe, store: Store) -> Iterator[tuple[OpenWheel, list[Placed]]]:
+    """The open wheel and its installed tree; bytecode waits in a scratch directory for the block's length."""
+    with open_wheel(wheel.path, wheel.filename) as opened:
+        if recipe.bytecode is None:
+            yield opened, opened.install(recipe.layout)
+            return
+        with store.scratch("bytecode") as scratch:
+            compiled = compile_wheel(opened, recipe.layout, recipe.bytecode, scratch)
+            yield opened, opened.install(recipe.layout, compiled)
+
+
+def _owner(file: Placed) -> str:
+    """The path that a file stands or falls with: of bytecode, the module it was compiled from."""
+    if not isinstance(file.content, Compiled):
+        return file.path
+    directory, _, name = file.path.rpartition("/")
+    return f"{directory.removesuffix('/__pycache__')}/{name.rsplit('.', 2)[0]}.py"
+
+
+def _both(one: WheelInput, other: WheelInput, path: str) -> InputError:
+    return InputError(
+        f"{one.filename} and {other.filename} both install {path}",
+        where=path,
+        mend="lock only one of them, or versions that agree",
+    )
