@@ -1,0 +1,134 @@
+"""Hand an image of the store over: to a layout, an archive, docker or podman."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+from wherry.build.run.engine import Engine, EngineName, working_engine
+from wherry.digest import Digest
+from wherry.errors import InputError
+from wherry.oci.archive import image_for_docker, write_docker_archive, write_oci_archive
+from wherry.oci.layout import write_layout
+from wherry.oci.reference import (
+    DaemonReference,
+    DockerArchiveReference,
+    LayoutReference,
+    OciArchiveReference,
+    StoreDigest,
+    StoreTag,
+    parse_reference,
+    parse_tag,
+)
+from wherry.oci.sources import open_reference
+from wherry.oci.whole import whole_file, world_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from wherry.progress import Progress
+    from wherry.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class LocalEngine:
+    """Docker or podman on this machine (``--load``); ``None`` is whichever works."""
+
+    name: EngineName | None = None
+
+
+Destination: TypeAlias = (
+    LayoutReference | OciArchiveReference | DockerArchiveReference | DaemonReference | LocalEngine
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What was handed over."""
+
+    to: str  # "oci:DIR:v1", "docker"
+    digest: Digest  # of the manifest or index
+    size_bytes: int  # written there; blobs that were there already are not
+
+
+def parse_destination(text: str) -> Destination:
+    """Read what ``-o`` names.
+
+    Raises:
+        InputError: It is nowhere an image can be put.
+
+    """
+    found = parse_reference(text)
+    if isinstance(found, LayoutReference | OciArchiveReference | DockerArchiveReference | DaemonReference):
+        return found
+    raise InputError(
+        f"cannot write an image to {text!r}",
+        mend="use oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME",
+    )
+
+
+def deliver(
+    store: Store, image: str, destination: Destination, progress: Progress | None = None
+) -> Delivered:
+    """Put an image of the store where the user wants it.
+
+    Args:
+        store: Where it is.
+        image: Its tag, ``app`` or ``app:v2``, or the digest of its manifest or index.
+        destination: Where it goes. Without a name of its own there it keeps the tag's.
+        progress: Where to announce the writing.
+
+    Raises:
+        InputError: There is no such image, or none that the destination can hold.
+        WorldError: The destination cannot be written, or the engine does not take it.
+
+    """
+    name = StoreDigest(Digest(image)) if image.startswith("sha256:") else parse_tag(image)
+    with store.using():
+        source, root = open_reference(name, store)
+        full_name = str(name) if isinstance(name, StoreTag) else ""
+        ref_name = name.tag if isinstance(name, StoreTag) else ""
+        match destination:
+            case LayoutReference(path, tag):
+                ref_name = tag or ref_name
+                size = write_layout(path, source, root, ref_name=ref_name, progress=progress)
+                return Delivered(str(LayoutReference(path, ref_name)), root.digest, size)
+            case OciArchiveReference(path, tag):
+                names = _names("", full_name)
+                with _output(path) as sink:
+                    size = write_oci_archive(
+                        sink, source, root, ref_name=tag or ref_name, repo_tags=names, progress=progress
+                    )
+            case DockerArchiveReference(path, wanted):
+                chosen = image_for_docker(source, root)
+                names = _names(wanted, full_name)
+                with _output(path) as sink:
+                    size = write_docker_archive(sink, source, chosen, repo_tags=names, progress=progress)
+            case DaemonReference(wanted):
+                Engine("docker").require()
+                chosen = image_for_docker(source, root)
+                size = Engine("docker").load(source, chosen, _names(wanted, full_name), progress)
+            case LocalEngine(preferred):
+                engine = working_engine(preferred)
+                chosen = image_for_docker(source, root)
+                size = engine.load(source, chosen, _names("", full_name), progress)
+                return Delivered(engine.name, root.digest, size)
+        return Delivered(str(destination), root.digest, size)
+
+
+def _names(wanted: str, full_name: str) -> tuple[str, ...]:
+    """The names an image gets elsewhere: the one asked for, else its own."""
+    return tuple(filter(None, (wanted or full_name,)))
+
+
+@contextmanager
+def _output(path: Path) -> Iterator[IO[bytes]]:
+    """The file to write: a pipe or device as it is, anything else whole or not at all."""
+    if path.exists() and not path.is_file():
+        with world_errors(path), path.open("wb") as sink:
+            yield sink
+    else:
+        with whole_file(path) as sink:
+            yield sink
