@@ -131,20 +131,24 @@ class IgnoreFile:
 
     def _above(self, path: str) -> tuple[bool, ...]:
         """Which runs hold for the directory of *path*."""
-        parent = path.rpartition("/")[0]
-        held = self._cache.get(parent)
-        if held is None:
-            held = self._cache[parent] = self._held(parent) if parent else (False,) * len(self._runs)
+        unknown: list[str] = []
+        directory = path.rpartition("/")[0]
+        while directory and directory not in self._cache:
+            unknown.append(directory)
+            directory = directory.rpartition("/")[0]
+        held = self._cache[directory] if directory else (False,) * len(self._runs)
+        for below in reversed(unknown):
+            held = self._cache[below] = self._held(below, held)
         return held
 
-    def _held(self, directory: str) -> tuple[bool, ...]:
+    def _held(self, directory: str, above: tuple[bool, ...]) -> tuple[bool, ...]:
         """Which runs hold for a directory: those that hold above it, and those that match it newly.
 
         A run that could not change the verdict is not asked, and so is not inherited further down.
         """
         left_out = False
         held: list[bool] = []
-        for (takes_back, expression), inherited in zip(self._runs, self._above(directory), strict=True):
+        for (takes_back, expression), inherited in zip(self._runs, above, strict=True):
             holds = inherited or (takes_back == left_out and expression.fullmatch(directory) is not None)
             held.append(holds)
             if holds:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 ALLOW_MARK: Final = b"wherry: allow-secret"
@@ -41,7 +42,7 @@ _FORMS: Final[tuple[tuple[str, bytes, bytes], ...]] = (
     (
         "AWS secret key",
         rb"(?i:aws_?secret_?access_?key)[\"']?\s{0,3}[:=]\s{0,3}[\"']?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])",
-        b"",
+        b"secret",
     ),
     ("Hugging Face token", rb"\b(?:hf|api_org)_[A-Za-z]{34}\b", b"_"),
     ("GitHub token", rb"\bgh[pousr]_[A-Za-z0-9]{36,255}\b", b"gh"),
@@ -68,7 +69,7 @@ _FORMS: Final[tuple[tuple[str, bytes, bytes], ...]] = (
         b"://",
     ),
 )
-_COMPILED: Final = tuple((name, re.compile(grammar), probe) for name, grammar, probe in _FORMS)
+_COMPILED: Final = tuple((name, re.compile(grammar), probe.lower()) for name, grammar, probe in _FORMS)
 
 _PLACEHOLDER: Final = re.compile(
     rb"(?i)(?:.*(?:example|changeme|change-me|placeholder|password|passwd|redacted|your[-_]?|dummy|xxxx).*"
@@ -101,7 +102,7 @@ def credential_kind(value: str, name: str = "") -> str | None:
 
     Args:
         value: An environment variable's or label's value.
-        name: The variable's name: ``DB_PASSWORD`` makes any value one, ``HF_TOKEN`` makes a random-looking value one.
+        name: The variable's name: ``DB_PASSWORD`` makes any value one, ``HF_TOKEN`` a random-looking value.
 
     """
     data = value.encode("utf-8", "surrogateescape")
@@ -115,6 +116,27 @@ def credential_kind(value: str, name: str = "") -> str | None:
     if _TOKEN_NAME.fullmatch(upper) and _RANDOM.fullmatch(value):
         return "token"
     return None
+
+
+def refuse_secrets(files: Iterable[tuple[Path, str]]) -> None:
+    """Look into every file that would enter an image.
+
+    Args:
+        files: Each file's path on this disk, and how messages name it.
+
+    Raises:
+        InputError: One of them holds a credential; the message has its place and kind, never the credential.
+
+    """
+    found = [(finding, shown) for path, shown in files for finding in scan_for_secrets(path)]
+    if found:
+        (first, shown), *others = found
+        more = f", and {len(others)} more like it" if others else ""
+        raise InputError(
+            f"a file that would enter the image holds what looks like a {first.kind}{more}",
+            where=f"{shown}:{first.line}",
+            mend="take it out and revoke it; if it is none, write 'wherry: allow-secret' on its line",
+        )
 
 
 def scan_for_secrets(path: Path) -> list[Finding]:
@@ -153,8 +175,9 @@ def scan_for_secrets(path: Path) -> list[Finding]:
 def _matches(data: bytes) -> list[tuple[str, int]]:
     """Kind and offset of every credential in *data*, placeholders left out."""
     found: list[tuple[str, int]] = []
+    lower = data.lower()
     for kind, grammar, probe in _COMPILED:
-        if probe and probe not in data:
+        if probe not in lower:
             continue
         found += [(kind, match.start()) for match in grammar.finditer(data) if not _is_placeholder(match)]
     return found
