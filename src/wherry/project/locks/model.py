@@ -80,4 +80,7 @@ class Lock:
     notes: tuple[str, ...] = field(default=())  # things worth saying in the plan
     extras: frozenset[str] = frozenset()  # chosen extras, as PEP 751's marker variable `extras`
     groups: frozenset[str] = frozenset()  # chosen groups, as PEP 751's marker variable `dependency_groups`
+    inputs: tuple[
+        Path, ...
+    ] = ()  # other files that were read: a change in one of them is a change of the lock
     environments: tuple[Marker, ...] = ()  # the lock is for targets that satisfy one of these; empty: for all

@@ -8,6 +8,7 @@ from packaging.pylock import Package, Pylock, PylockValidationError
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
+from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.project.locks import values
 from wherry.project.locks.model import DirectorySource, Lock, LockedFile, LockedPackage
@@ -47,6 +48,7 @@ def pylock_of(
         raise InputError(what, where=str(document.path), mend=_LOCK_AGAIN) from error
     except (RecursionError, ValueError, TypeError, AttributeError) as error:
         raise document.unreadable(error, _LOCK_AGAIN) from error
+    inputs = tuple(_require_fresh(document, table))
     directory = document.path.parent
     read = (
         _package(package, directory, f"{document.name}: packages[{position}] ({package.name})")
@@ -63,6 +65,7 @@ def pylock_of(
         groups=frozenset(_chosen("dependency group", choice.groups, parsed.dependency_groups, document))
         | frozenset(parsed.default_groups or ()),
         environments=tuple(parsed.environments or ()),
+        inputs=inputs,
     )
 
 
@@ -81,6 +84,26 @@ def _version_notes(document: Document, table: Mapping[str, Any]) -> Iterator[str
         )
     if found > _KNOWN:
         yield f"{document.name} has lock-version {found}: what is newer than {_KNOWN} in it is not read"
+
+
+def _require_fresh(document: Document, table: Mapping[str, Any]) -> Iterator[Path]:
+    """Hold a lock of ours against the files that ``[tool.wherry]`` says it was made from, and name those."""
+    tool = table.get("tool")
+    ours = tool.get("wherry") if isinstance(tool, dict) else None
+    inputs = ours.get("inputs") if isinstance(ours, dict) else None
+    for name, digest in inputs.items() if isinstance(inputs, dict) else ():
+        path = document.path.parent / values.filename(name, str(document.path))
+        try:
+            now = Digest.of_file(path)
+        except OSError:
+            continue  # a lock outlives the wish it was made from
+        if now != digest:
+            raise InputError(
+                f"{document.name} is stale: {name} has changed since",
+                where=str(path),
+                mend="run: wherry lock",
+            )
+        yield path
 
 
 def _chosen(

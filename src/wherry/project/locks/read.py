@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.fetch.indexes import IndexConfiguration
 from wherry.project.locks.addresses import Lookup, configuration_key
+from wherry.project.locks.cycles import require_acyclic
 from wherry.project.locks.detect import Found, find_lock
 from wherry.project.locks.document import Document, read_document
 from wherry.project.locks.model import Choice, Lock
-from wherry.project.locks.record import Input, LockRecord
+from wherry.project.locks.record import LockRecord
 from wherry.project.uv import uv_identity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from wherry.project.project import Project
     from wherry.store.store import Store
 
 _READER: Final = 1
 """Raised whenever a reader's answer changes, so that none of an older wherry is believed."""
-
-_LOCAL_SOURCE: Final = re.compile(rb'\bsource = \{ (?:editable|virtual|directory) = "([^"\n]{1,1000})"')
-_MOST_INPUTS: Final = 1000
 
 
 def read_lock(  # noqa: PLR0913 - one keyword for each thing a user decides
@@ -87,6 +84,18 @@ def _read(kind: str, document: Document, choice: Choice, lookup: Lookup) -> Lock
         from wherry.project.locks.uv_lock import read_uv_lock  # noqa: PLC0415 - one of six
 
         return read_uv_lock(document, choice)
+    if kind == "poetry.lock":
+        from wherry.project.locks.poetry import read_poetry  # noqa: PLC0415 - one of six
+
+        return read_poetry(document, choice, lookup)
+    if kind == "pdm.lock":
+        from wherry.project.locks.pdm import read_pdm  # noqa: PLC0415 - one of six
+
+        return read_pdm(document, choice, lookup)
+    if kind == "Pipfile.lock":
+        from wherry.project.locks.pipfile import read_pipfile  # noqa: PLC0415 - one of six
+
+        return read_pipfile(document, choice, lookup)
     from wherry.project.locks.requirements import read_requirements  # noqa: PLC0415 - one of six
 
     return read_requirements(document, choice, lookup)
@@ -97,22 +106,24 @@ def _remembered(found: Found, document: Document, choice: Choice, lookup: Lookup
     # A requirements file includes others, and directories of --find-links change: those are read every time,
     # and what they ask the index is remembered pin by pin.
     if found.kind == "requirements.txt" or lookup.find_links:
-        return _read(found.kind, document, choice, lookup)
+        return _fresh(found, document, choice, lookup)
     key = "\n".join(_key(found, document, choice, lookup))
     record = lookup.store.index.get("locks", key, LockRecord)
-    if record and all(_input(item.path) == item for item in record.inputs):
+    if record and all(item.is_unchanged for item in record.inputs):
         try:
             return record.lock(document.path, document.digest)
         except (ValueError, TypeError):
             pass  # not what we wrote: read again
-    inputs = tuple(_input(str(path)) for path in _inputs(found, document, choice))
-    lock = _read(found.kind, document, choice, lookup)
-    if (
-        all(package.wheels or package.sdist or package.source for package in lock.packages)
-        or not lookup.offline
-    ):
-        lookup.store.index.put("locks", key, LockRecord.of(lock, inputs))
+    lock = _fresh(found, document, choice, lookup)
+    lookup.store.index.put("locks", key, LockRecord.of(lock))
     return lock
+
+
+def _fresh(found: Found, document: Document, choice: Choice, lookup: Lookup) -> Lock:
+    """The lock read anew."""
+    lock = _read(found.kind, document, choice, lookup)
+    manifests = require_acyclic(lock, choice.root)
+    return replace(lock, inputs=tuple(dict.fromkeys((*lock.inputs, *manifests))))
 
 
 def _key(found: Found, document: Document, choice: Choice, lookup: Lookup) -> Iterator[str]:
@@ -124,28 +135,6 @@ def _key(found: Found, document: Document, choice: Choice, lookup: Lookup) -> It
     elif found.kind != "pylock.toml":
         yield f"python {lookup.python[0]}.{lookup.python[1]}"
         yield from configuration_key(lookup.indexes)
-
-
-def _inputs(found: Found, document: Document, choice: Choice) -> Iterator[Path]:
-    """The files besides the lock that decide whether it is fresh."""
-    yield choice.root / "pyproject.toml"
-    if found.kind == "uv.lock":
-        places = {place.decode(errors="replace") for place in _LOCAL_SOURCE.findall(document.content)}
-        for place in sorted(places)[:_MOST_INPUTS]:
-            if "\0" not in place:
-                yield document.path.parent / place / "pyproject.toml"
-    elif found.kind == "Pipfile.lock":
-        yield choice.root / "Pipfile"
-    elif found.kind == "pylock.toml":
-        yield choice.root / "requirements.in"
-        yield choice.root / "requirements.txt"
-
-
-def _input(path: str) -> Input:
-    try:
-        return Input(path, Digest.of_file(Path(path)).hex)
-    except OSError:
-        return Input(path, "")
 
 
 def _no_lock(choice: Choice) -> Lock:

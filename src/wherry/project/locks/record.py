@@ -48,6 +48,19 @@ class Input(msgspec.Struct, frozen=True, array_like=True):
     path: str
     sha256: str  # empty: it was not there
 
+    @classmethod
+    def of(cls, path: Path) -> Input:
+        """The file as it is now."""
+        try:
+            return cls(str(path), Digest.of_file(path).hex)
+        except (OSError, ValueError):  # ValueError: no path at all, from a record that is not ours
+            return cls(str(path), "")
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the file is as it was."""
+        return self == Input.of(Path(self.path))
+
 
 class LockRecord(msgspec.Struct, frozen=True):
     """A ``Lock`` in types that JSON has, with the other files it was made from."""
@@ -62,7 +75,7 @@ class LockRecord(msgspec.Struct, frozen=True):
     inputs: tuple[Input, ...] = ()
 
     @classmethod
-    def of(cls, lock: Lock, inputs: tuple[Input, ...]) -> LockRecord:
+    def of(cls, lock: Lock) -> LockRecord:
         """What to remember of *lock*."""
         return cls(
             kind=lock.kind,
@@ -72,7 +85,7 @@ class LockRecord(msgspec.Struct, frozen=True):
             extras=tuple(sorted(lock.extras)),
             groups=tuple(sorted(lock.groups)),
             environments=tuple(str(environment) for environment in lock.environments),
-            inputs=inputs,
+            inputs=tuple(map(Input.of, lock.inputs)),
         )
 
     def lock(self, path: Path, digest: Digest) -> Lock:
@@ -97,6 +110,7 @@ class LockRecord(msgspec.Struct, frozen=True):
             extras=frozenset(self.extras),
             groups=frozenset(self.groups),
             environments=tuple(map(marker_of, self.environments)),
+            inputs=tuple(Path(item.path) for item in self.inputs),
         )
 
 

@@ -96,7 +96,16 @@ def read_requirements(document: Document, choice: Choice, lookup: Lookup) -> Loc
         digest=document.digest,
         packages=tuple(package for package in packages if not _is_project(package, choice.root)),
         notes=tuple(_notes(packages, choice.root)),
+        inputs=tuple(file.path for file in reading.files[1:]),
     )
+
+
+def included_files(text: str) -> Iterator[str]:
+    """The names a requirements file includes, as written."""
+    for _, line in logical_lines(text):
+        option = _OPTION.fullmatch(line) if line.startswith("-") else None
+        if option and option[1] in _INCLUDES:
+            yield _unquoted(option[2])
 
 
 def _notes(packages: list[LockedPackage], root: Path) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -12,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 from wherry.errors import InputError, WherryError
 from wherry.project.locks.document import Document, read_document
+from wherry.project.locks.model import Choice
 from wherry.project.locks.pylock import pylock_of
 from wherry.project.uv import UvInputError, UvWorldError, run_uv
 
@@ -19,12 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from wherry.project.locks.model import Choice, Lock
+    from wherry.project.locks.model import Lock
 
 _LOCK_AGAIN: Final = "run: uv lock"
 _REGISTRY: Final = re.compile(rb'\bregistry = "([^"\n]{1,2000})"')
 _WANTED_TO_RESOLVE: Final = ("needs to be updated", "No solution found", "network was disabled")
 _MOST_REGISTRIES: Final = 20
+_LOCAL_SOURCE: Final = re.compile(rb'\bsource = \{ (?:editable|virtual|directory) = "([^"\n]{1,1000})"')
+_MOST_MANIFESTS: Final = 1000
 
 
 def read_uv_lock(document: Document, choice: Choice) -> Lock:
@@ -59,7 +63,17 @@ def read_uv_lock(document: Document, choice: Choice) -> Lock:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise document.unreadable(error, _LOCK_AGAIN) from error
     # uv has left out what was not chosen: its export knows neither groups nor extras
-    return pylock_of(document, table, type(choice)(choice.root), kind="uv.lock")
+    lock = pylock_of(document, table, Choice(choice.root), kind="uv.lock")
+    return replace(lock, inputs=tuple(_manifests(document, choice)))
+
+
+def _manifests(document: Document, choice: Choice) -> Iterator[Path]:
+    """Every pyproject.toml that the lock was made from."""
+    places = {place.decode(errors="replace") for place in _LOCAL_SOURCE.findall(document.content)}
+    yield choice.root / "pyproject.toml"
+    for place in sorted(places)[:_MOST_MANIFESTS]:
+        if "\0" not in place:
+            yield document.path.parent / place / "pyproject.toml"
 
 
 def _selection(document: Document, choice: Choice) -> Iterator[str]:
