@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wherry.digest import Digest
 from wherry.store import index as index_module
 from wherry.store.index import Index
 
@@ -27,6 +28,10 @@ class OtherFact(msgspec.Struct, frozen=True):
     colour: str
 
 
+class Odd(msgspec.Struct):
+    thing: object
+
+
 FACT = Fact("numpy", 7)
 
 
@@ -38,6 +43,16 @@ def only_file(store: Store) -> Path:
 def test_a_value_comes_back_as_it_was_put(store: Store) -> None:
     store.index.put("wheels", "key", FACT)
     assert store.index.get("wheels", "key", Fact) == FACT
+
+
+def test_a_digest_in_a_field_of_text_is_its_text(store: Store) -> None:
+    store.index.put("layers", "key", OtherFact(Digest.of_bytes(b"x")))
+    assert store.index.get("layers", "key", OtherFact) == OtherFact(str(Digest.of_bytes(b"x")))
+
+
+def test_what_json_cannot_say_is_a_mistake(store: Store) -> None:
+    with pytest.raises(NotImplementedError, match="not JSON: object"):
+        store.index.put("layers", "key", Odd(object()))
 
 
 def test_a_value_is_replaced(store: Store) -> None:

@@ -268,7 +268,7 @@ def test_a_sweeper_between_making_and_locking_does_no_harm(
             temporary._remove(path)
         return real(descriptor, path, shared=shared)
 
-    monkeypatch.setattr(temporary, "try_flock", swept_first)
+    monkeypatch.setattr("wherry.store.temporary.try_flock", swept_first)
     with store.scratch("x") as scratch:
         assert scratch.is_dir()
     swept.clear()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from wherry.digest import Digest
 from wherry.store.disk import explained
 from wherry.store.temporary import replace_file
 
@@ -78,7 +79,7 @@ class Index:
 
         """
         file = self._file(kind, key)
-        data = msgspec.json.encode(Entry(VERSION, key, msgspec.Raw(msgspec.json.encode(value))))
+        data = msgspec.json.encode(Entry(VERSION, key, msgspec.Raw(encoded(value))))
         with explained(self._root, "remember a result"):
             replace_file(self._root, file, data)
 
@@ -97,6 +98,18 @@ class Index:
             / kind
             / f"{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}.json"
         )
+
+
+def encoded(value: msgspec.Struct) -> bytes:
+    """The value as JSON; a `Digest` in a field of text is its text, which msgspec would refuse."""
+    return msgspec.json.encode(value, enc_hook=_plain)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Digest):
+        return str(value)
+    msg = f"not JSON: {type(value).__name__}"
+    raise NotImplementedError(msg)
 
 
 def read_entry(file: Path, *, touch: bool = True) -> Entry | None:

@@ -109,7 +109,8 @@ def verify(store: Store, progress: Progress) -> list[Digest]:
 
     """
     own = [(digest, status.st_size) for digest, status in store.blobs.items()]
-    blobs = own + [(digest, store.blobs.size_bytes(digest) or 0) for digest, _ in store.blobs.borrowed()]
+    lent = [(digest, store.blobs.size_bytes(digest)) for digest, _ in store.blobs.borrowed()]
+    blobs = own + [(digest, size) for digest, size in lent if size is not None]
     with progress.task("verifying the store", sum(size for _, size in blobs)) as task:
         crew = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="wherry-verify")
         try:
@@ -117,7 +118,7 @@ def verify(store: Store, progress: Progress) -> list[Digest]:
         finally:
             crew.shutdown(cancel_futures=True)
     corrupt = [digest for (digest, _), right in zip(blobs, whole, strict=True) if not right]
-    for digest in corrupt:
+    for digest in [*corrupt, *(digest for digest, size in lent if size is None)]:
         with suppress(WorldError):
             store.blobs.remove(digest)
     return corrupt

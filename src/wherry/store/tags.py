@@ -11,6 +11,7 @@ import msgspec
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.store.disk import explained
+from wherry.store.index import encoded
 from wherry.store.temporary import replace_file
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Tags:
         """
         file = self._file(name)
         with explained(self._root, "write a tag"):
-            replace_file(self._root, file, msgspec.json.encode(tag))
+            replace_file(self._root, file, encoded(tag))
 
     def remove(self, name: str) -> bool:
         """Forget *name*; say whether it was there.
