@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from wherry.store.store import Store
 
+pytest_plugins = ["tests.dockerd"]
+
 # A slow machine is no bug, so no deadline. In CI the examples are the same in every run:
 # what turns red is the change, not the luck of the draw.
 settings.register_profile("ci", deadline=None, derandomize=True)

@@ -15,6 +15,7 @@ PACKAGES: Final = {
     "docker": "docker.io",
     "dockerd": "docker.io",
     "file": "file",
+    "gcc": "gcc",
     "git": "git",
     "gzip": "gzip",
     "gpg": "gnupg",
