@@ -16,7 +16,7 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _REF: Final = re.compile(r"refs/[^\s\\:?*\[~^]{1,240}")
 _SECTION: Final = re.compile(r'\s*\[\s*([A-Za-z0-9.-]+)(?:\s+"((?:[^"\\]|\\.)*)")?\s*\]')
 _URL_LINE: Final = re.compile(r"\s*url\s*=\s*(.*?)\s*", re.IGNORECASE)
-_SCP_FORM: Final = re.compile(r"(?:[A-Za-z0-9._-]+@)?([A-Za-z0-9.-]+\.[A-Za-z0-9-]+):(?!//)/?([^\s:]+)")
+_SCP: Final = re.compile(r"(?:[A-Za-z0-9._-]+@)?([A-Za-z0-9.-]+\.[A-Za-z0-9-]+):(?!//)/?([^\s:]+)")
 _SMALL_BYTES: Final = 256 * 1024
 _PACKED_REFS_BYTES: Final = 32 * 1024 * 1024
 _MAX_PARENTS: Final = 64
@@ -70,7 +70,7 @@ def read_remote(git: Path) -> str | None:
 
 def public_url(url: str) -> str | None:
     """*url* as an image label may carry it: http or https, without userinfo, query or fragment; else None."""
-    short = _SCP_FORM.fullmatch(url)
+    short = _SCP.fullmatch(url)
     if short:
         url = f"https://{short.group(1)}/{short.group(2)}"
     try:
