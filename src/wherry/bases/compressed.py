@@ -95,7 +95,7 @@ def _zstd(stream: Readable) -> Iterator[bytes]:
                 output = frame.decompress(piece)
                 for start in range(0, len(output), CHUNK_BYTES):
                     yield output[start : start + CHUNK_BYTES]
-                data = data or (b"" if frame.eof else stream.read(CHUNK_BYTES))
+                data = data or stream.read(CHUNK_BYTES)
             data = (frame.unused_data + data) or stream.read(CHUNK_BYTES)
     except zstandard.ZstdError as error:
         raise EOFError(str(error)) from error

@@ -25,14 +25,14 @@ from wherry.bases.release import (
     archive_certificates,
     read_inrelease,
 )
-from wherry.bases.resolve import Installed, closure
+from wherry.bases.resolve import EXCLUDED, Installed, closure
 from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.fetch.http import NotFoundError
 from wherry.fetch.transfer import Download
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pysequoia import Cert
 
@@ -67,6 +67,7 @@ class Suite:
     codename: str
     python: tuple[int, int]
     roots: tuple[str, ...]  # packages the base is the closure of
+    left_out: Mapping[str, str]  # dependencies the base goes without, beside resolve.EXCLUDED, and why
 
 
 SUITES: Final = {
@@ -75,9 +76,11 @@ SUITES: Final = {
         (3, 11),
         # distutils is part of Python 3.11 for everyone but Debian
         (*_COMMON, "python3.11", "python3-distutils"),
+        # Kerberos would come along, for a module that Python 3.13 no longer has
+        {"libnsl2": "only the module nis needs it", "libtirpc3": "only the module nis needs it"},
     ),
     # since trixie the time zones' old names (US/Eastern) are a package of their own
-    "trixie": Suite("trixie", (3, 13), (*_COMMON, "python3.13", "tzdata-legacy")),
+    "trixie": Suite("trixie", (3, 13), (*_COMMON, "python3.13", "tzdata-legacy"), {}),
 }
 
 
@@ -164,7 +167,7 @@ def resolve_debian(  # noqa: PLR0913 - everything a resolution depends on, by na
     index = PackageIndex(platform.architecture)
     for pocket, file in zip(pockets, lists, strict=True):
         index.add(_contents(store, file, pocket), pocket.archive, f"{pocket.name}: {file.path}")
-    base = closure(index, roots)
+    base = closure(index, roots, excluded={**EXCLUDED, **chosen.left_out})
     there = [*below, *(Installed(p.name, p.version, p.provides) for p in base)]
     above = closure(index, system_packages, installed=there, where="system-packages")
     resolved = Resolved(

@@ -51,10 +51,10 @@ def mirror_settings(
     environment: Mapping[str, str] | None = None,
     apt_root: Path = Path("/etc/apt"),
 ) -> MirrorSettings:
-    """Choose the mirror: *configured* in ``[tool.wherry]``, ``WHERRY_DEBIAN_MIRROR``, apt's, the official one.
+    """Choose the mirror: *configured* (``debian-mirror``), ``WHERRY_DEBIAN_MIRROR``, apt's, the official one.
 
-    A setting is one address of the main archive or two, main and security, with a space between. With one
-    that ends in ``/debian``, the security archive is ``/debian-security`` beside it.
+    A setting is one address of the main archive or two, main and security, with a space between. With
+    one that ends in ``/debian``, the security archive is ``/debian-security`` beside it.
 
     Raises:
         InputError: A setting is no http(s) address.

@@ -148,7 +148,7 @@ class _Closure:
                     self._choose(provider)
                     return
         raise InputError(
-            f"{package.name} {package.version} needs {' | '.join(map(str, alternatives))}, which does not exist",
+            f"{package.name} {package.version} needs {' | '.join(map(str, alternatives))}: there is none",
             where=f"Debian {self.index.architecture}",
             mend="wherry lock --upgrade base",
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import Final, Protocol
 
 _IDENT: Final = b"\x7fELF\x02\x01"  # 64 bits, little endian: both our architectures
 _HEADER: Final = struct.Struct("<16xHHIQQQIHHH")
@@ -31,7 +31,18 @@ class SharedObject:
     soname: str  # "" if it has none
 
 
-def read_shared_object(stream: IO[bytes]) -> SharedObject | None:
+class Seekable(Protocol):
+    """What an ELF file is read from."""
+
+    def seek(self, offset: int, /) -> object:
+        """Go to *offset* from the start."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most *size* bytes; fewer only at the end."""
+        ...
+
+
+def read_shared_object(stream: Seekable) -> SharedObject | None:
     """Read the ELF file *stream*; None if it is none, cannot be linked to, or is too odd to be loaded.
 
     A damaged file is no error here: it is shipped as its package has it, and ldconfig passes over it too.
@@ -42,7 +53,7 @@ def read_shared_object(stream: IO[bytes]) -> SharedObject | None:
         return None
 
 
-def _read(stream: IO[bytes]) -> SharedObject | None:
+def _read(stream: Seekable) -> SharedObject | None:
     header = stream.read(_HEADER.size)
     if not header.startswith(_IDENT):
         return None
@@ -84,7 +95,7 @@ def _entries(table: bytes, entry_bytes: int) -> list[bytes]:
     return [table[start : start + entry_bytes] for start in range(0, whole, entry_bytes)]
 
 
-def _at(stream: IO[bytes], offset: int, size_bytes: int, *, exact: bool = True) -> bytes:
+def _at(stream: Seekable, offset: int, size_bytes: int, *, exact: bool = True) -> bytes:
     if offset >= 1 << 62:
         raise struct.error("an offset beyond any file")
     stream.seek(offset)

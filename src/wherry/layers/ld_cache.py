@@ -30,6 +30,8 @@ _LITTLE_ENDIAN: Final = 2
 _EXTENSION_MAGIC: Final = 0xEAA42174
 _TAG_GENERATOR, _TAG_HWCAPS = 0, 1
 _HWCAP_EXTENSION: Final = 1 << 62
+_SECTIONS_LIMIT: Final = 64
+_STRING_LIMIT_BYTES: Final = 4096
 _NAME: Final = re.compile(r"(?:lib|ld-).*\.so.*|ld(?:64)?\.so\..*", re.DOTALL)
 _TEMPORARY: Final = re.compile(r".*(?:\.dpkg-new|\.dpkg-tmp|\.#prelink#(?:\..{6})?|;.*)", re.DOTALL)
 _NUMBERS: Final = re.compile(r"[0-9]+|.", re.DOTALL)
@@ -51,6 +53,15 @@ class LibraryDirectory:
     path: str  # "/lib/x86_64-linux-gnu"
     candidates: Sequence[Candidate]
     hwcaps: str = ""  # "x86-64-v3" for a glibc-hwcaps directory
+
+
+@dataclass(frozen=True, slots=True)
+class CacheEntry:
+    """One line of ``ldconfig -p``."""
+
+    soname: str
+    path: str
+    hwcaps: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,28 +100,76 @@ def compare_names(one: str, other: str) -> int:
     return -1 if len(left) < len(right) else 1
 
 
-def make_ld_cache(directories: Iterable[LibraryDirectory], machine: str, generator: str) -> LdCache:
+def make_ld_cache(
+    directories: Iterable[LibraryDirectory],
+    machine: str,
+    generator: str,
+    there: Iterable[CacheEntry] = (),
+) -> LdCache:
     """Make the cache over *directories*, in the order the loader prefers them.
 
     Args:
         directories: Each once: ldconfig knows two names of one directory by its inode.
         machine: ``"x86_64"`` or ``"aarch64"``; libraries of another are passed over.
         generator: What the cache says it was made by.
+        there: Entries of the cache below, which stay: its directories are not looked at again.
 
     """
-    entries: list[tuple[str, str, str]] = []  # soname, path, hwcaps
+    entries = list(there)
     links: dict[str, str] = {}
     for directory in directories:
         for soname, library in sorted(_by_soname(directory.candidates, machine).items()):
             if not directory.hwcaps and not library.is_link and library.name != soname:
                 links[f"{directory.path}/{soname}"] = library.name
             name = library.name if directory.hwcaps else soname
-            entries.append((soname, f"{directory.path}/{name}", directory.hwcaps))
+            entries.append(CacheEntry(soname, f"{directory.path}/{name}", directory.hwcaps))
+    entries = list(dict.fromkeys(entries))
     # From the greatest name to the least; of equal ones hwcaps come first, then directories in their order.
-    entries.sort(key=lambda entry: (entry[2] == "", entry[2]))
+    entries.sort(key=lambda entry: (entry.hwcaps == "", entry.hwcaps))
     by_name = cmp_to_key(compare_names)
-    entries.sort(key=lambda entry: by_name(entry[0]), reverse=True)
+    entries.sort(key=lambda entry: by_name(entry.soname), reverse=True)
     return LdCache(_encode(entries, FLAGS[machine], generator), links)
+
+
+def read_ld_cache(data: bytes) -> tuple[CacheEntry, ...]:
+    """The entries of a cache in the new format, in their order; none if it is damaged or of another format.
+
+    Args:
+        data: The whole file.
+
+    """
+    try:
+        magic, count, _, _, extensions_at = _HEADER.unpack_from(data)
+        if magic != _MAGIC or _HEADER.size + count * _ENTRY.size > len(data):
+            return ()
+        hwcaps = _read_hwcaps(data, extensions_at) if extensions_at else []
+        entries = [_ENTRY.unpack_from(data, _HEADER.size + i * _ENTRY.size) for i in range(count)]
+        return tuple(
+            CacheEntry(
+                _string(data, soname),
+                _string(data, path),
+                hwcaps[hwcap & 0xFFFF] if hwcap & _HWCAP_EXTENSION else "",
+            )
+            for _, soname, path, _, hwcap in entries
+        )
+    except (struct.error, IndexError, ValueError):
+        return ()
+
+
+def _read_hwcaps(data: bytes, start: int) -> list[str]:
+    magic, count = _EXTENSIONS.unpack_from(data, start)
+    if magic != _EXTENSION_MAGIC or count > _SECTIONS_LIMIT:
+        raise ValueError("not the directory of extensions")
+    for i in range(count):
+        tag, _, offset, size_bytes = _SECTION.unpack_from(data, start + _EXTENSIONS.size + i * _SECTION.size)
+        if tag == _TAG_HWCAPS and size_bytes <= len(data):
+            return [_string(data, at) for at in struct.unpack_from(f"<{size_bytes // 4}I", data, offset)]
+    return []
+
+
+def _string(data: bytes, offset: int) -> str:
+    end = data.index(b"\0", offset, offset + _STRING_LIMIT_BYTES)
+    return data[offset:end].decode()
 
 
 def _by_soname(candidates: Iterable[Candidate], machine: str) -> dict[str, Candidate]:
@@ -140,19 +199,19 @@ def _is_preferred(library: Candidate, there: Candidate) -> bool:
     return compare_names(there.name, library.name) < 0
 
 
-def _encode(entries: Sequence[tuple[str, str, str]], flags: int, generator: str) -> bytes:
-    hwcaps = sorted({entry[2] for entry in entries if entry[2]})
-    strings, offsets = _string_table({*hwcaps, *(s for entry in entries for s in entry[:2])})
+def _encode(entries: Sequence[CacheEntry], flags: int, generator: str) -> bytes:
+    hwcaps = sorted({entry.hwcaps for entry in entries if entry.hwcaps})
+    strings, offsets = _string_table({*hwcaps, *(s for entry in entries for s in (entry.soname, entry.path))})
     base = _HEADER.size + len(entries) * _ENTRY.size
     body = b"".join(
         _ENTRY.pack(
             flags,
-            base + offsets[soname],
-            base + offsets[path],
+            base + offsets[entry.soname],
+            base + offsets[entry.path],
             0,
-            _HWCAP_EXTENSION | hwcaps.index(name) if name else 0,
+            _HWCAP_EXTENSION | hwcaps.index(entry.hwcaps) if entry.hwcaps else 0,
         )
-        for soname, path, name in entries
+        for entry in entries
     )
     extensions_at = base + len(strings) + -(base + len(strings)) % 4
     head = _HEADER.pack(_MAGIC, len(entries), len(strings), _LITTLE_ENDIAN, extensions_at)
