@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from wherry.errors import InputError
 
 if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
     from wherry.oci.media_types import LayerCoding
     from wherry.oci.tarstream import Readable
 
@@ -40,7 +43,7 @@ def decompressed(stream: Readable, coding: LayerCoding, where: str) -> Readable:
 def _open_gzip(stream: Readable) -> Any:  # noqa: ANN401 - a file of a library without types
     from isal import igzip  # noqa: PLC0415 - only who unpacks needs it
 
-    return igzip.GzipFile(fileobj=stream, mode="rb")  # type: ignore[no-untyped-call]
+    return igzip.GzipFile(fileobj=_Raw(stream), mode="rb")  # type: ignore[no-untyped-call]
 
 
 def _open_zstd(stream: Any) -> Any:  # noqa: ANN401 - as above
@@ -55,6 +58,24 @@ def _isal_error() -> type[Exception]:
     from isal import isal_zlib  # noqa: PLC0415 - only who unpacks needs it
 
     return cast("type[Exception]", isal_zlib.IsalError)  # the library's stub calls the class a value
+
+
+class _Raw(io.RawIOBase):
+    """A stream as a file object, which igzip wants to read into its own buffer."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Fill as much of *buffer* as there is."""
+        view = memoryview(buffer).cast("B")
+        data = self._stream.read(len(view))
+        view[: len(data)] = data
+        return len(data)
 
 
 class _Checked:

@@ -55,8 +55,8 @@ class Bubblewrap:
         with (
             unpacked(store, request.source, request.image, progress) as root,
             store.scratch("run") as scratch,
+            view_of(store, root, scratch) as view,
         ):
-            view = view_of(store, root, scratch)
             container = container_of(request, root, view)
             arguments = sandbox_arguments(container, own_home=os.geteuid() == 0)
             program = shutil.which(self.name) or self.name

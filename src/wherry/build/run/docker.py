@@ -81,10 +81,7 @@ def container_arguments(request: RunRequest, image: str, *, shared_network: bool
 
 
 def _writable_home(request: RunRequest) -> list[str]:
+    """A volume without a name has what the image has there, and its owner; --rm removes it."""
     config = request.image.config.config
     home = config.environment.get("HOME", "") if config else ""
-    user, _, group = (config.user if config else "").partition(":")
-    if not home.startswith("/") or home.strip("/") == "" or ":" in home:
-        return []
-    owner = f",uid={user},gid={group or user}" if user.isdigit() and (group or user).isdigit() else ""
-    return [f"--tmpfs={home}:mode=0755{owner}"]
+    return [f"--volume={home}"] if home.startswith("/") and home.strip("/") and ":" not in home else []

@@ -13,10 +13,9 @@ from wherry.build.rootfs import unpacked
 from wherry.build.run.container import container_of
 from wherry.build.run.process import ask, last_words, run_process
 from wherry.build.run.request import require_same_ports
-from wherry.build.run.runtime import Unusable
+from wherry.build.run.runtime import Unusable, refuse_setup
 from wherry.build.run.spec import runtime_spec
 from wherry.build.run.view import view_of
-from wherry.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,8 +48,8 @@ class OciRuntime:
         with (
             unpacked(store, request.source, request.image, progress) as root,
             store.scratch("run") as scratch,
+            view_of(store, root, scratch) as view,
         ):
-            view = view_of(store, root, scratch)
             container = container_of(request, root, view)
             bundle = _Bundle(self.name, scratch, view)
             bundle.write(runtime_spec(container, view, terminal=False))
@@ -110,9 +109,7 @@ class _Bundle:
                 return
             words.seek(0)
             said = last_words(words.read(1 << 16).decode(errors="replace").splitlines())
-            if "executable file" in said:
-                raise InputError(f"the command cannot be started: {said}", mend="check the command's name")
-            raise Unusable(said or f"exit code {done.returncode}")
+            refuse_setup(said or f"exit code {done.returncode}")
 
     @contextmanager
     def identified(self) -> Iterator[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import resource
+import shutil
+from typing import TYPE_CHECKING, Final
 
 from wherry.build.run.docker import container_arguments, load_if_missing
 from wherry.build.run.engine import Engine
 from wherry.build.run.process import ask, run_process
 from wherry.build.run.request import require_same_ports
-from wherry.build.run.runtime import Unusable
+from wherry.build.run.runtime import Unusable, refuse_setup
 from wherry.errors import WorldError
 
 if TYPE_CHECKING:
@@ -16,6 +18,9 @@ if TYPE_CHECKING:
     from wherry.build.run.request import RunRequest
     from wherry.progress import Progress
     from wherry.store.store import Store
+
+_SETUP_TIMEOUT_S: Final = 120
+_MANY_PROCESSES: Final = 16_384
 
 
 class Podman:
@@ -33,10 +38,8 @@ class Podman:
             image = load_if_missing(Engine(self.name), request, progress)
         except WorldError as error:
             raise Unusable(error.what) from error
-        container, shared = self._prepared(request, image)
-        if shared:
-            progress.note("podman has no network of its own here: the container shares the machine's network")
-        argv = [self.name, "start", "--attach", "--sig-proxy=true"]
+        runtime, container = self._prepared(request, image, progress)
+        argv = [self.name, *runtime, "start", "--attach", "--sig-proxy=true"]
         if request.interactive or request.tty:
             argv.append("--interactive")
         try:
@@ -49,23 +52,53 @@ class Podman:
         finally:
             self._remove(container)
 
-    def _prepared(self, request: RunRequest, image: str) -> tuple[str, bool]:
-        """A container that needs only to be started, and whether it shares the machine's network."""
-        complaints = []
-        for shared in (False, True):
-            if shared:
-                require_same_ports(request.publish, "podman")
+    def _prepared(self, request: RunRequest, image: str, progress: Progress) -> tuple[list[str], str]:
+        """A container that needs only to be started, and the options that podman needed before its verb.
+
+        What podman asks of a machine by default is more than some give. Each of these is tried only after
+        podman has complained of the lack.
+        """
+        limits: list[str] = []
+        runtime: list[str] = []
+        shared = False
+        while True:
             arguments = container_arguments(request, image, shared_network=shared)
-            container, why = ask([self.name, "create", *arguments], timeout_s=120)
+            container, why = self._set_up(runtime, [*limits, *arguments])
             if not why:
-                container = container.split()[-1]
-                # "init" does all that "start" does save starting: cgroups, mounts, network, the OCI runtime.
-                _, why = ask([self.name, "init", container], timeout_s=120)
-                if not why:
-                    return container, shared
-                self._remove(container)
-            complaints.append(why)
-        raise Unusable(complaints[-1])
+                return runtime, container
+            if "executable file" in why:
+                refuse_setup(why)
+            if "RLIMIT" in why.upper() and not limits:
+                # It raises limits of its own accord, which root without CAP_SYS_RESOURCE may not.
+                limits = _own_limits()
+            elif "crun" in why and not runtime and shutil.which("runc"):
+                runtime = ["--runtime", shutil.which("runc") or "runc"]
+            elif not shared:
+                require_same_ports(request.publish, self.name)
+                progress.note(f"podman has no network here ({why}): the container shares the machine's")
+                shared = True
+            else:
+                refuse_setup(why)
+
+    def _set_up(self, runtime: list[str], arguments: list[str]) -> tuple[str, str]:
+        """A new container and an empty text, or why there is none."""
+        found, why = ask([self.name, *runtime, "create", *arguments], timeout_s=_SETUP_TIMEOUT_S)
+        if why:
+            return "", why
+        container = found.split()[-1]
+        # "init" does all that "start" does save starting: cgroups, mounts, network, the OCI runtime.
+        _, why = ask([self.name, *runtime, "init", container], timeout_s=_SETUP_TIMEOUT_S)
+        if why:
+            self._remove(container)
+        return container, why
 
     def _remove(self, container: str) -> None:
-        ask([self.name, "rm", "--force", "--time=0", container], timeout_s=60)
+        ask([self.name, "rm", "--force", "--volumes", "--time=0", container], timeout_s=60)
+
+
+def _own_limits() -> list[str]:
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Podman lowers its own process limit, so ours may be above what it can give.
+    own = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    processes = _MANY_PROCESSES if own == resource.RLIM_INFINITY else min(_MANY_PROCESSES, own)
+    return [f"--ulimit=nofile={files[0]}:{files[1]}", f"--ulimit=nproc={processes}:{processes}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ _PASSED_ON: Final = tuple(
     if hasattr(signal, name)
 )
 _FROM_THE_KEYBOARD: Final = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH})
+_LOGGED: Final = re.compile(r'\bmsg="(.*?)"(?: \w+=|$)')  # logrus, as runc writes
 _PATIENCE: Final = 3  # as docker: who asks three times to end means it
 
 
@@ -148,7 +150,9 @@ def ask(argv: Sequence[str], *, timeout_s: float = 20, directory: Path | None = 
 
 def last_words(lines: Sequence[str]) -> str:
     """The line of a complaint that says most: the last one that says anything."""
-    return next((line.strip()[:300] for line in reversed(lines) if line.strip()), "")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    logged = _LOGGED.search(last)
+    return (logged[1].replace('\\"', '"') if logged else last)[:300]
 
 
 def terminal_is_ours() -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from wherry.errors import InputError
 
 if TYPE_CHECKING:
     from wherry.build.run.request import RunRequest
@@ -12,6 +14,19 @@ if TYPE_CHECKING:
 
 class Unusable(Exception):  # noqa: N818 - it says that a runtime is, not that a run failed
     """The runtime turned out not to work here, before anything of the image was started."""
+
+
+def refuse_setup(why: str) -> NoReturn:
+    """Raise what a failed setup means: the image has no such program, or the runtime does not work here.
+
+    Raises:
+        InputError: The program is missing. crun, runc and what stands on them say so in the same words.
+        Unusable: Anything else.
+
+    """
+    if "executable file" in why:
+        raise InputError(f"the command cannot be started: {why}", mend="check the command's name")
+    raise Unusable(why)
 
 
 class Runtime(Protocol):

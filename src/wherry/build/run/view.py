@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,15 +17,17 @@ from typing import TYPE_CHECKING, Final
 from wherry.build.run.process import ask
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wherry.store.store import Store
 
 # crun before 1.9 refuses machines that have cgroups of both versions, even when told to use neither.
-_UNIFIED: Final = Path("/sys/fs/cgroup/unified/cgroup.controllers")
+_UNIFIED: Final = Path("/sys/fs/cgroup/unified")
 _SCRIPT: Final = """\
-mount=$1 umount=$2 options=$3 merged=$4
+mount=$1 options=$2 merged=$3 hidden=$4
 shift 4
 "$mount" -t overlay overlay -o "$options" "$merged" || exit 1
-if [ -n "$umount" ]; then "$umount" /sys/fs/cgroup/unified 2>/dev/null; fi
+if [ -n "$hidden" ]; then "$mount" -t tmpfs tmpfs "$hidden" 2>/dev/null; fi
 exec "$@"
 """
 
@@ -45,8 +48,9 @@ class View:
         return os.geteuid() != 0
 
 
-def view_of(store: Store, root: Path, scratch: Path) -> View:
-    """A view of the image at *root*, which keeps what is written in *scratch*.
+@contextmanager
+def view_of(store: Store, root: Path, scratch: Path) -> Iterator[View]:
+    """A view of the image at *root* for the block, which keeps what is written in *scratch*.
 
     Args:
         store: Holds both.
@@ -54,31 +58,35 @@ def view_of(store: Store, root: Path, scratch: Path) -> View:
         scratch: A private directory below the store's root.
 
     """
-    fallback = View(root, user_id=os.geteuid())
-    tools = [shutil.which(name) for name in ("unshare", "sh", "mount", "umount")]
-    if None in tools:
-        return fallback
-    unshare, sh, mount, umount = map(str, tools)
-    upper, work, merged = (scratch / name for name in ("upper", "work", "merged"))
-    for directory in (upper, work, merged):
-        directory.mkdir(mode=0o755)
-        directory.chmod(0o755)  # whatever the umask: the upper directory's mode becomes that of /
+    prefix = _overlay(store, root, scratch)
+    try:
+        if not prefix or ask([*prefix, "/bin/sh", "-c", ":"], directory=store.root)[1]:
+            yield View(root, user_id=os.geteuid())
+        else:
+            yield View(scratch / "merged", prefix, store.root, writable=True)
+    finally:
+        for kept in (scratch / "work").glob("*"):
+            kept.chmod(0o700)  # overlayfs leaves a directory there that not even its owner may look into
+
+
+def _overlay(store: Store, root: Path, scratch: Path) -> tuple[str, ...]:
+    """The command that mounts the view and becomes what follows it; empty where a program for it lacks."""
+    unshare, sh, mount = (shutil.which(name) for name in ("unshare", "sh", "mount"))
+    if not (unshare and sh and mount):
+        return ()
     rootless = os.geteuid() != 0
+    layers = {"lowerdir": root, "upperdir": scratch / "upper", "workdir": scratch / "work"}
+    merged = scratch / "merged"
+    for directory in (layers["upperdir"], layers["workdir"], merged):
+        directory.mkdir()
+        directory.chmod(0o755)  # whatever the umask: the upper directory's mode becomes that of /
     # Relative names, so that no character of the store's path can be read as an option.
-    options = ",".join(
-        f"{name}={path.relative_to(store.root)}"
-        for name, path in (("lowerdir", root), ("upperdir", upper), ("workdir", work))
-    )
-    prefix = (
+    options = [f"{name}={path.relative_to(store.root)}" for name, path in layers.items()]
+    return (
         unshare,
         *(("--user", "--map-root-user") if rootless else ()),
-        *("--mount", "--propagation", "private", "--", sh, "-c", _SCRIPT, "wherry"),
-        mount,
-        umount if not rootless and _UNIFIED.exists() else "",
-        options + (",userxattr" if rootless else ""),
+        *("--mount", "--propagation", "private", "--", sh, "-c", _SCRIPT, "wherry", mount),
+        ",".join([*options, "userxattr"] if rootless else options),
         str(merged),
+        str(_UNIFIED) if (_UNIFIED / "cgroup.controllers").exists() else "",
     )
-    _, why = ask([*prefix, sh, "-c", ":"], directory=store.root)
-    if why:
-        return fallback
-    return View(merged, prefix, store.root, writable=True)
