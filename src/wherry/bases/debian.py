@@ -7,7 +7,6 @@ What a suite's base consists of is decided here; the bytes are fetched by `wherr
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -15,35 +14,23 @@ from urllib.parse import unquote
 
 import msgspec
 
-from wherry.bases.compressed import decompressed
 from wherry.bases.model import Base, DebianPin
-from wherry.bases.packages import PackageIndex
-from wherry.bases.release import (
-    INRELEASE_LIMIT_BYTES,
-    Release,
-    ReleaseFile,
-    archive_certificates,
-    read_inrelease,
-)
 from wherry.bases.resolve import EXCLUDED, Installed, closure
 from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
-from wherry.fetch.http import NotFoundError
-from wherry.fetch.transfer import Download
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pysequoia import Cert
 
     from wherry.bases.mirror import MirrorSettings
     from wherry.bases.packages import Package
+    from wherry.bases.release import ReleaseFile
     from wherry.fetch.fetcher import Fetcher
+    from wherry.fetch.transfer import Download
     from wherry.oci.platform import Platform
     from wherry.store.store import Store
-
-PACKAGES_LIMIT_BYTES: Final = 512 << 20
-"""Uncompressed size of one Packages file that is still believed: Debian's are about 60 MB."""
 
 RESOLVER_VERSION: Final = 1
 """Raised when the same metadata would give other packages: part of the key resolutions are remembered by."""
@@ -146,27 +133,27 @@ def resolve_debian(  # noqa: PLR0913 - everything a resolution depends on, by na
         WorldError: The mirror is unreachable, stale or not rightly signed.
 
     """
+    from wherry.bases.metadata import (  # noqa: PLC0415 - warm builds resolve nothing
+        load_index,
+        packages_file,
+        read_pockets,
+    )
+    from wherry.bases.release import archive_certificates  # noqa: PLC0415 - the same
+
     chosen = suite_of(suite)
     roots = chosen.roots if roots is None else roots
     now = datetime.now(UTC) if now is None else now
-    pockets = _pockets(
+    pockets = read_pockets(
         suite, fetcher, mirror, now, archive_certificates() if certificates is None else certificates
     )
-    lists = [_packages_file(pocket, platform.architecture) for pocket in pockets]
+    lists = [packages_file(pocket, platform.architecture) for pocket in pockets]
     below = tuple(installed or ())
     key = _key(lists, platform, roots, system_packages, below)
     remembered = store.index.get("debian", key, Resolved)
     released = f"{pockets[0].release.date:%Y-%m-%dT%H:%M:%SZ}"
     if remembered is not None:
         return msgspec.structs.replace(remembered, released=released)
-    wanted = {
-        f.digest: Download(f"{p.name}-Packages", f.digest, url=_url(p, f), size_bytes=f.size_bytes)
-        for p, f in zip(pockets, lists, strict=True)
-    }
-    fetcher.fetch(wanted.values())
-    index = PackageIndex(platform.architecture)
-    for pocket, file in zip(pockets, lists, strict=True):
-        index.add(_contents(store, file, pocket), pocket.archive, f"{pocket.name}: {file.path}")
+    index = load_index(pockets, lists, platform.architecture, fetcher, store)
     base = closure(index, roots, excluded={**EXCLUDED, **chosen.left_out})
     there = [*below, *(Installed(p.name, p.version, p.provides) for p in base)]
     above = closure(index, system_packages, installed=there, where="system-packages")
@@ -181,6 +168,8 @@ def resolve_debian(  # noqa: PLR0913 - everything a resolution depends on, by na
 
 def downloads(pins: Iterable[DebianPin], mirror: MirrorSettings) -> list[Download]:
     """What to fetch for *pins*, and where it is on *mirror*."""
+    from wherry.fetch.transfer import Download  # noqa: PLC0415 - warm builds fetch nothing
+
     return [
         Download(
             filename=pin.filename.rpartition("/")[2],
@@ -199,6 +188,8 @@ def fetch_debs(pins: Sequence[DebianPin], *, fetcher: Fetcher, store: Store, mir
         WorldError: One cannot be had; when the mirror no longer has the pinned version, the error says so.
 
     """
+    from wherry.fetch.http import NotFoundError  # noqa: PLC0415 - warm builds fetch nothing
+
     wanted = [pin for pin in pins if Digest.from_hex(pin.sha256) not in store.blobs]
     try:
         fetcher.fetch(downloads(wanted, mirror))
@@ -251,65 +242,6 @@ def pins_digest(pins: Iterable[DebianPin]) -> Digest:
     """One digest over what the pins stand for: the packages' own digests, in order of their names."""
     lines = sorted(f"{pin.name} {pin.version} {pin.architecture} {pin.sha256}\n" for pin in pins)
     return Digest.of_bytes("".join(lines).encode())
-
-
-@dataclass(frozen=True, slots=True)
-class _Pocket:
-    """One of the three parts of a suite: itself, ``-updates``, ``-security``."""
-
-    name: str
-    archive: str
-    url: str  # of its directory below dists/
-    release: Release
-
-
-def _pockets(
-    suite: str, fetcher: Fetcher, mirror: MirrorSettings, now: datetime, certificates: Sequence[Cert]
-) -> list[_Pocket]:
-    names = [(suite, "main"), (f"{suite}-updates", "main"), (f"{suite}-security", "security")]
-
-    def pocket(name: str, archive: str) -> _Pocket:
-        url = f"{mirror.root(archive)}/dists/{name}"
-        release = read_inrelease(
-            fetcher.get(f"{url}/InRelease", INRELEASE_LIMIT_BYTES),
-            certificates,
-            codename=name,
-            now=now,
-            where=f"{url}/InRelease",
-            check_valid_until=mirror.check_valid_until,
-        )
-        return _Pocket(name, archive, url, release)
-
-    with ThreadPoolExecutor(len(names)) as pool:
-        return list(pool.map(pocket, *zip(*names, strict=True)))
-
-
-def _packages_file(pocket: _Pocket, architecture: str) -> ReleaseFile:
-    """The smallest form of the list of packages that the Release vouches for."""
-    plain = f"main/binary-{architecture}/Packages"
-    for ending in (".xz", ".gz", ""):
-        if (file := pocket.release.files.get(plain + ending)) is not None:
-            return file
-    raise WorldError(f"{pocket.name} has no packages for {architecture}", where=pocket.url)
-
-
-def _url(pocket: _Pocket, file: ReleaseFile) -> str:
-    """By hash where offered: a mirror that is being updated then still answers with the right bytes."""
-    if not pocket.release.by_hash:
-        return f"{pocket.url}/{file.path}"
-    return f"{pocket.url}/{file.path.rpartition('/')[0]}/by-hash/SHA256/{file.digest.hex}"
-
-
-def _contents(store: Store, file: ReleaseFile, pocket: _Pocket) -> Iterator[bytes]:
-    where = f"{pocket.name}: {file.path}"
-    kind = file.path.rpartition("/")[2].partition(".")[2]
-    total = 0
-    with store.blobs.open(file.digest) as stream:
-        for chunk in decompressed(stream, kind, where):
-            total += len(chunk)
-            if total > PACKAGES_LIMIT_BYTES:
-                raise WorldError("the mirror's list of packages is far larger than any real one", where=where)
-            yield chunk
 
 
 def _key(

@@ -48,8 +48,8 @@ _DROPPED: Final = re.compile(
     """,
     re.VERBOSE,
 )
-"""What a container never reads: manuals, translations, what configures an init system or a login shell, scripts
-that need a shell, programs of libc-bin and Python that build or describe a system rather than run one."""
+"""What a container never reads: manuals, translations, what an init system or a login shell is configured with,
+scripts that need a shell, programs of libc-bin and Python that build or describe a system."""
 
 
 def is_kept(path: str) -> bool:

@@ -1,0 +1,218 @@
+"""``wherry.lock``: the base a project builds on, pinned by version and SHA-256, never by host.
+
+The text is made for people and version control: one package a line, sorted, nothing that differs between
+machines. What is read is hostile until checked, like every file of a project.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tomllib
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from wherry.bases.debian import pins_digest
+from wherry.bases.debian_version import is_version
+from wherry.bases.model import DebianPin
+from wherry.bases.packages import is_package_name, is_pool_path
+from wherry.errors import InputError, WorldError
+from wherry.oci.platform import SUPPORTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+FILENAME: Final = "wherry.lock"
+VERSION: Final = 1
+LIMIT_BYTES: Final = 8 << 20
+
+_HEAD: Final = """\
+# The base this project's images are built on. Made by 'wherry lock', renewed by 'wherry lock --upgrade base'.
+# Commit this file: with it the same image comes out everywhere.
+"""
+_RENEW: Final = "wherry lock --upgrade base"
+_HEX: Final = re.compile(r"[0-9a-f]{64}")
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+_PACKAGE_LIMIT_BYTES: Final = 4 << 30
+
+
+class PlatformPins(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """The base of one platform: Debian packages, or the manifest of an image."""
+
+    digest: str  # of a Debian base: over its packages; of an image: its manifest's
+    packages: tuple[DebianPin, ...] = ()
+    system_packages: tuple[DebianPin, ...] = ()
+
+
+class Pins(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
+    """Everything ``wherry.lock`` says."""
+
+    base: str  # as the user names it: "debian:bookworm", "oci:DIR"
+    platforms: dict[str, PlatformPins]
+    released: str = ""  # date of the suite's Release: for people
+    system_packages: tuple[str, ...] = ()  # what the project asked for when this was made
+    compilers: dict[str, tuple[DebianPin, ...]] = {}  # by platform of the host: what compiles bytecode
+    version: int = VERSION
+
+
+def read_pins(path: Path) -> Pins | None:
+    """Read the lock at *path*; None if there is none.
+
+    Raises:
+        InputError: It is not a lock of a version we know, or damaged.
+        WorldError: It cannot be read.
+
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(LIMIT_BYTES + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise WorldError(f"cannot read the base's lock: {error.strerror}", where=str(path)) from error
+    return parse_pins(data, str(path))
+
+
+def parse_pins(data: bytes, where: str) -> Pins:
+    """Read the text of a lock. Arguments and errors as for `read_pins`."""
+    if len(data) > LIMIT_BYTES:
+        raise _damaged("far too large", where)
+    try:
+        table = tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _damaged(f"not TOML: {error}", where) from error
+    version = table.get("version")
+    if version != VERSION or isinstance(version, bool):
+        raise InputError(
+            f"this lock is of version {version!r:.20}, and this wherry knows version {VERSION}",
+            where=where,
+            mend=f"install another version of wherry, or make the lock again: {_RENEW}",
+        )
+    try:
+        pins = msgspec.convert(table, Pins)
+    except msgspec.ValidationError as error:
+        raise _damaged(str(error), where) from error
+    _check(pins, where)
+    return pins
+
+
+def write_pins(path: Path, pins: Pins) -> None:
+    """Write *pins* to *path* in one step: whatever happens, the file there is the old one or the new.
+
+    Raises:
+        InputError: *pins* would not be read back.
+        WorldError: The file cannot be written.
+
+    """
+    data = format_pins(pins).encode()
+    parse_pins(data, str(path))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        try:
+            with temporary.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise WorldError(f"cannot write the base's lock: {error.strerror}", where=str(path)) from error
+
+
+def format_pins(pins: Pins) -> str:
+    """The text of a lock: the same for the same pins."""
+    lines = [_HEAD, f"version = {pins.version}", f"base = {_quoted(pins.base)}"]
+    if pins.released:
+        lines.append(f"released = {_quoted(pins.released)}")
+    if pins.system_packages:
+        lines.append(
+            f"system-packages = [{', '.join(_quoted(name) for name in sorted(pins.system_packages))}]"
+        )
+    for name, platform in sorted(pins.platforms.items()):
+        lines += ["", f"[platforms.{_quoted(name)}]", f"digest = {_quoted(platform.digest)}"]
+        lines += _package_lines("packages", platform.packages)
+        lines += _package_lines("system-packages", platform.system_packages)
+    if pins.compilers:
+        lines += ["", "[compilers]"]
+        for name, packages in sorted(pins.compilers.items()):
+            lines += _package_lines(_quoted(name), packages)
+    return "\n".join(lines) + "\n"
+
+
+def _package_lines(key: str, packages: Iterable[DebianPin]) -> list[str]:
+    """One package a line. The archive is only named where it is not the main one."""
+    lines = [f"  {_inline(pin)}," for pin in sorted(packages, key=lambda pin: pin.name)]
+    return [f"{key} = [", *lines, "]"] if lines else []
+
+
+def _inline(pin: DebianPin) -> str:
+    values = {
+        "name": pin.name,
+        "version": pin.version,
+        "architecture": pin.architecture,
+        "filename": pin.filename,
+        "sha256": pin.sha256,
+    }
+    parts = [f"{key} = {_quoted(value)}" for key, value in values.items()]
+    parts.append(f"size-bytes = {pin.size_bytes}")
+    if pin.archive != "main":
+        parts.append(f"archive = {_quoted(pin.archive)}")
+    return f"{{ {', '.join(parts)} }}"
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string: JSON's, save that TOML wants DEL escaped too."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _check(pins: Pins, where: str) -> None:
+    if not pins.platforms:
+        raise _damaged("no platform", where)
+    for name, platform in pins.platforms.items():
+        place = f"{where}: platforms.{name}"
+        if name not in SUPPORTED:
+            raise _damaged("not a platform wherry builds for", place)
+        for pin in (*platform.packages, *platform.system_packages):
+            _check_pin(pin, name, place)
+        _check_names((*platform.packages, *platform.system_packages), place)
+        if not _DIGEST.fullmatch(platform.digest):
+            raise _damaged("no digest", place)
+        if platform.packages and pins_digest(platform.packages) != platform.digest:
+            raise _damaged("the packages are not those the digest was made of", place)
+    for name, packages in pins.compilers.items():
+        place = f"{where}: compilers.{name}"
+        if name not in SUPPORTED:
+            raise _damaged("not a platform wherry runs on", place)
+        for pin in packages:
+            _check_pin(pin, name, place)
+        _check_names(packages, place)
+
+
+def _check_pin(pin: DebianPin, platform: str, where: str) -> None:
+    good = (
+        is_package_name(pin.name)
+        and is_version(pin.version)
+        and pin.architecture in {platform.partition("/")[2], "all"}
+        and is_pool_path(pin.filename)
+        and _HEX.fullmatch(pin.sha256) is not None
+        and 0 < pin.size_bytes <= _PACKAGE_LIMIT_BYTES
+        and pin.archive in {"main", "security"}
+    )
+    if not good:
+        raise _damaged(f"a malformed package {pin.name[:40]!r}", where)
+
+
+def _check_names(packages: Iterable[DebianPin], where: str) -> None:
+    seen: set[str] = set()
+    for pin in packages:
+        if pin.name in seen:
+            raise _damaged(f"{pin.name} twice", where)
+        seen.add(pin.name)
+
+
+def _damaged(why: str, where: str) -> InputError:
+    return InputError(f"the base's lock is damaged: {why}", where=where, mend=f"make it again: {_RENEW}")
