@@ -78,8 +78,8 @@ def build_source_wheels(  # noqa: PLR0913 - by name: what is built, for what, wh
         WorldError: Network, disk, uv, git or the interpreter failed.
 
     """
-    workshop = Workshop(target, store, fetcher, progress, root)
-    return workshop.build_all([c.package for c in chosen])
+    builds = SourceBuilds(target, store, fetcher, progress, root)
+    return builds.build_all([c.package for c in chosen])
 
 
 def find_source_wheels(  # noqa: PLR0913 - the same
@@ -92,13 +92,13 @@ def find_source_wheels(  # noqa: PLR0913 - the same
     root: Path | None = None,
 ) -> dict[NormalizedName, LockedFile]:
     """The wheels that `build_source_wheels` would find built already: for a plan, which builds nothing."""
-    workshop = Workshop(target, store, fetcher, progress, root)
+    builds = SourceBuilds(target, store, fetcher, progress, root)
     found: dict[NormalizedName, LockedFile] = {}
     for package in (c.package for c in chosen):
         with suppress(InputError):  # said when it is built
-            built = workshop.find(workshop.material(package))
+            built = builds.find(builds.material(package))
             if built is not None:
-                found[package.name] = workshop.locked(built)
+                found[package.name] = builds.locked(built)
     return found
 
 
@@ -119,20 +119,20 @@ def build_project_wheel(
         WorldError: Network, disk, uv or the interpreter failed.
 
     """
-    workshop = Workshop(target, store, fetcher, progress, project.workspace or project.root)
-    return workshop.locked(workshop.build(workshop.project_material(project)))
+    builds = SourceBuilds(target, store, fetcher, progress, project.workspace or project.root)
+    return builds.locked(builds.build(builds.project_material(project)))
 
 
 def find_project_wheel(
     project: Project, *, target: Target, store: Store, fetcher: Fetcher, progress: Progress
 ) -> LockedFile | None:
     """The wheel that `build_project_wheel` would find built already: for a plan, which builds nothing."""
-    workshop = Workshop(target, store, fetcher, progress, project.workspace or project.root)
-    built = workshop.find(workshop.project_material(project))
-    return None if built is None else workshop.locked(built)
+    builds = SourceBuilds(target, store, fetcher, progress, project.workspace or project.root)
+    built = builds.find(builds.project_material(project))
+    return None if built is None else builds.locked(built)
 
 
-class Workshop:
+class SourceBuilds:
     """Where the sources of one image are built."""
 
     def __init__(
