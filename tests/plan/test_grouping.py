@@ -50,19 +50,6 @@ def test_without_families_the_smallest_are_joined() -> None:
     assert names(group_wheels(wheels, own_layer_bytes=MB, max_groups=2)) == [["a"], ["b", "c"]]
 
 
-def test_distributions_that_own_a_path_in_common_never_share_a_layer() -> None:
-    wheels = [wheel("a", 1), wheel("b", 1), wheel("c", 1)]
-    apart = {frozenset(("a", "b"))}
-    assert names(group_wheels(wheels, own_layer_bytes=MB, max_groups=1, apart=apart)) == [["a", "c"], ["b"]]
-
-
-def test_a_limit_that_cannot_be_kept_is_exceeded_rather_than_a_path_written_twice() -> None:
-    wheels = [wheel("a", 50 * MB), wheel("b", 10 * MB)]
-    apart = {frozenset(("a", "b"))}
-    groups = group_wheels(wheels, own_layer_bytes=MB, max_groups=1, apart=apart)
-    assert names(groups) == [["a"], ["b"]]
-
-
 @given(
     sizes=st.dictionaries(
         st.from_regex(r"[a-d](-[a-d])?", fullmatch=True), st.integers(0, 40 * MB), min_size=1, max_size=20

@@ -114,7 +114,9 @@ def _layer_descriptor(planned: PlannedLayer, blob: LayerBlob) -> Descriptor:
 
 def _annotations(plan: Plan) -> dict[str, str]:
     """The image's labels that OCI has names for, and what it stands on."""
-    found = {name: value for name, value in plan.settings.labels if name.startswith("org.opencontainers.image.")}
+    found = {
+        name: value for name, value in plan.settings.labels if name.startswith("org.opencontainers.image.")
+    }
     found["org.opencontainers.image.base.name"] = plan.base.name
     if plan.base.digest is not None:
         found["org.opencontainers.image.base.digest"] = plan.base.digest

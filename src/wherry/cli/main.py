@@ -99,7 +99,7 @@ def run(arguments: Sequence[str]) -> int:
         return 3
     except OSError as error:
         return _fail(_explain(error))
-    except Exception as error:  # noqa: BLE001 - the last net: a traceback is a bug, but shown on request
+    except Exception as error:
         if os.environ.get("WHERRY_DEBUG"):
             raise
         return _fail(
@@ -125,6 +125,8 @@ def _explain(error: OSError) -> WorldError:
     reason = error.strerror or str(error)
     if error.errno == errno.ENOSPC:
         return WorldError(
-            "the disk is full", where=where, mend="make room with 'wherry cache prune', or set WHERRY_CACHE_DIR"
+            "the disk is full",
+            where=where,
+            mend="make room with 'wherry cache prune', or set WHERRY_CACHE_DIR",
         )
     return WorldError(f"the system refused: {reason}", where=where, mend="check the path and its permissions")

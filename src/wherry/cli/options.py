@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -9,6 +10,8 @@ import click
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from wherry.build.options import BuildOptions
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
@@ -22,7 +25,9 @@ find_links = click.option(
     multiple=True,
     help="A directory with wheels. Repeatable.",
 )
-base = click.option("--base", help="debian:bookworm, debian:trixie, oci:DIR, oci-archive:FILE or docker-archive:FILE.")
+base = click.option(
+    "--base", help="debian:bookworm, debian:trixie, oci:DIR, oci-archive:FILE or docker-archive:FILE."
+)
 platform = click.option(
     "--platform",
     "platforms",
@@ -43,3 +48,45 @@ def build_options(function: _F) -> _F:
     for option in (find_links, offline, target, base, platform, project_path):
         function = option(function)
     return function
+
+
+def asked(
+    path: Path,
+    platforms: tuple[str, ...],
+    base: str | None,
+    target: str,
+    *,
+    offline: bool,
+    find_links: tuple[Path, ...],
+    name: str | None = None,
+) -> BuildOptions:
+    """What the options of ``build`` and ``plan`` ask for.
+
+    Raises:
+        InputError: A platform, directory or SOURCE_DATE_EPOCH is not one.
+
+    """
+    from wherry.build.options import BuildOptions  # noqa: PLC0415 - keeps the start quick
+    from wherry.errors import InputError  # noqa: PLC0415
+    from wherry.oci.platform import Platform  # noqa: PLC0415
+
+    for directory in find_links:
+        if not directory.is_dir():
+            raise InputError(
+                "--find-links is not a directory", where=str(directory), mend="name a directory of wheels"
+            )
+    epoch = os.environ.get("SOURCE_DATE_EPOCH") or None
+    if epoch is not None and not (epoch.isascii() and epoch.isdigit() and len(epoch) < 12):  # noqa: PLR2004
+        raise InputError(
+            f"SOURCE_DATE_EPOCH is {epoch[:40]!r}", mend="set it to seconds since 1970, or unset it"
+        )
+    return BuildOptions(
+        path=path,
+        name=name,
+        platforms=tuple(dict.fromkeys(Platform.parse(p) for group in platforms for p in group.split(","))),
+        base=base,
+        dev=target == "dev",
+        find_links=tuple(directory.absolute() for directory in find_links),
+        offline=offline,
+        source_date_epoch=int(epoch) if epoch else None,
+    )

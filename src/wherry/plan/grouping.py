@@ -6,16 +6,13 @@ layers first, and those of one family (``nvidia-…``) before strangers: they ch
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from wherry.plan.model import Distribution
-
-Pair = frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,65 +42,33 @@ class Group:
 
 
 def group_wheels(
-    distributions: Sequence[Distribution],
-    *,
-    own_layer_bytes: int,
-    max_groups: int,
-    apart: Collection[Pair] = (),
+    distributions: Sequence[Distribution], *, own_layer_bytes: int, max_groups: int
 ) -> list[Group]:
     """Divide wheels into layers: the large ones first and largest first, the shared ones last.
 
     Args:
         distributions: Wheels to install, of any order.
         own_layer_bytes: A wheel of this size or more has a layer to itself.
-        max_groups: At most this many groups, unless *apart* makes that impossible.
-        apart: Pairs of names that own a path in common and so cannot share a layer.
+        max_groups: At most this many groups, and at least one for the large and one for the small.
 
     """
     large = [d for d in distributions if (d.size_bytes or 0) >= own_layer_bytes]
     small = [d for d in distributions if (d.size_bytes or 0) < own_layer_bytes]
     singles = sorted((_group([d]) for d in large), key=_largest_first)
-    shared = _share(small, apart)
-    while len(singles) + len(shared) > max(max_groups, 1):
-        pair = _best_pair(singles, apart)
-        if pair is None:
-            break
-        left, right = pair
-        singles = sorted([g for g in singles if g not in pair] + [left.join(right)], key=_largest_first)
+    shared = [_group(small)] if small else []
+    while len(singles) > max(max_groups - len(shared), 1):
+        left, right = _best_pair(singles)
+        singles = sorted(
+            [g for g in singles if g not in (left, right)] + [left.join(right)], key=_largest_first
+        )
     return singles + shared
 
 
-def _share(small: Sequence[Distribution], apart: Collection[Pair]) -> list[Group]:
-    """One group for all, save those that own a path in common: each next one opens another group."""
-    groups: list[list[Distribution]] = []
-    for distribution in sorted(small, key=lambda d: d.name):
-        for group in groups:
-            if not any(frozenset((distribution.name, other.name)) in apart for other in group):
-                group.append(distribution)
-                break
-        else:
-            groups.append([distribution])
-    return [_group(group) for group in groups]
-
-
-def _best_pair(groups: Sequence[Group], apart: Collection[Pair]) -> tuple[Group, Group] | None:
-    """The two groups whose joining costs least: a family first, then the smallest."""
-    families = Counter(family for group in groups for family in group.families)
-    candidates = [
-        (not (left.families & right.families), left.size_bytes + right.size_bytes, index, left, right)
-        for index, left in enumerate(groups)
-        for right in groups[index + 1 :]
-        if not _clash(left, right, apart)
-    ]
-    if not candidates:
-        return None
-    related = [c for c in candidates if not c[0] and any(families[f] > 1 for f in c[3].families)]
-    best = min(related or candidates, key=lambda c: c[:3])
-    return best[3], best[4]
-
-
-def _clash(left: Group, right: Group, apart: Collection[Pair]) -> bool:
-    return any(len(pair & left.names) == 1 and len(pair & right.names) == 1 for pair in apart)
+def _best_pair(groups: Sequence[Group]) -> tuple[Group, Group]:
+    """The two groups whose joining costs least: a family's first, then the smallest."""
+    pairs = [(left, right) for index, left in enumerate(groups) for right in groups[index + 1 :]]
+    related = [(left, right) for left, right in pairs if left.families & right.families]
+    return min(related or pairs, key=lambda pair: pair[0].size_bytes + pair[1].size_bytes)
 
 
 def _group(distributions: Sequence[Distribution]) -> Group:

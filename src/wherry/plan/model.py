@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from wherry.bases.model import Base, DebianPin, ImageLayer
-    from wherry.layers.model import Compression, Layout
+    from wherry.layers.model import BytecodeCompiler, Compression, Layout
     from wherry.project.locks.model import LockedFile
     from wherry.project.target import Target
 
@@ -77,7 +77,7 @@ class Policy:
 
     layout: Layout
     compression: Compression = "gzip"
-    bytecode: str | None = None  # exact version of the compiling interpreter; None: no bytecode
+    bytecode: BytecodeCompiler | None = None  # None: no bytecode
     max_layers: int = 40
     own_layer_bytes: int = 8 << 20  # a wheel of this size or more has a layer to itself
 

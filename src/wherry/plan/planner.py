@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from wherry.layers.codec import codec_id
 from wherry.layers.deb_layer import deb_layer_key
-from wherry.layers.wheel_layer import wheel_layer_key
+from wherry.layers.deb_root import RootUser
+from wherry.layers.model import LAYOUT_VERSION
+from wherry.layers.wheel_layer import shared_paths, wheel_layer_key
 from wherry.plan.grouping import group_wheels
 from wherry.plan.model import Distribution, LayerKind, Origin, Plan, PlannedLayer
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from wherry.bases.model import Base
-    from wherry.plan.grouping import Group, Pair
+    from wherry.bases.model import Base, DebianPin
+    from wherry.layers.model import WheelFacts, WheelInput
+    from wherry.plan.grouping import Group
     from wherry.plan.model import Policy, Settings
     from wherry.project.target import Target
+
+
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,19 +46,24 @@ class Inputs:
     settings: Settings
     distributions: Sequence[Distribution]
     source: SourceFacts | None = None
-    unpacked_bytes: dict[str, int] | None = None  # distribution name → bytes installed, where known
-    apart: Collection[Pair] = ()  # distributions that own a path in common
+    facts: Sequence[tuple[WheelInput, WheelFacts]] = ()  # of every wheel, once all are there
     notes: tuple[str, ...] = ()
 
 
 def make_plan(inputs: Inputs) -> Plan:
-    """Layers bottom first: what changes least lies lowest."""
+    """Layers bottom first: what changes least lies lowest.
+
+    Raises:
+        InputError: Two wheels own one path with different bytes.
+
+    """
     policy = inputs.policy
+    shared_paths(inputs.facts, policy.layout)
     fixed = [*_base_layers(inputs), _environment_layer(inputs)]
     late = _late_layers(inputs)
     index = [d for d in inputs.distributions if d.origin is Origin.INDEX and not d.dev]
     room = policy.max_layers - len(fixed) - len(late)
-    groups = group_wheels(index, own_layer_bytes=policy.own_layer_bytes, max_groups=room, apart=inputs.apart)
+    groups = group_wheels(index, own_layer_bytes=policy.own_layer_bytes, max_groups=room)
     wheels = [_wheel_layer(inputs, group) for group in groups]
     development = [
         _group_layer(inputs, group, LayerKind.DEV, "development only, above the same production layers")
@@ -59,7 +71,6 @@ def make_plan(inputs: Inputs) -> Plan:
             [d for d in inputs.distributions if d.dev],
             own_layer_bytes=policy.own_layer_bytes,
             max_groups=max(1, room - len(wheels)),
-            apart=inputs.apart,
         )
     ]
     return Plan(
@@ -74,8 +85,9 @@ def make_plan(inputs: Inputs) -> Plan:
 
 
 def _base_layers(inputs: Inputs) -> list[PlannedLayer]:
+    """The base's own layers as they are, or the one made of its packages; then the project's system packages."""
     base = inputs.base
-    taken = [
+    layers = [
         PlannedLayer(
             LayerKind.BASE,
             f"{base.name} layer {number} of {len(base.layers)}",
@@ -85,43 +97,56 @@ def _base_layers(inputs: Inputs) -> list[PlannedLayer]:
         )
         for number, layer in enumerate(base.layers, 1)
     ]
-    made = [
-        PlannedLayer(
-            kind,
-            title,
-            reason,
-            packages=packages,
-            download_bytes=sum(p.size_bytes for p in packages),
-            key=deb_layer_key(packages, below=below, user=inputs.settings.user, policy=inputs.policy),
-        )
-        for kind, title, reason, packages, below in (
-            (
-                LayerKind.BASE,
-                f"{base.name} · {len(base.packages)} Debian packages",
-                f"libc and Python {base.python_full_version}, pinned in wherry.lock",
-                base.packages,
-                (),
-            ),
-            (
-                LayerKind.SYSTEM,
-                ", ".join(p.name for p in base.system_packages[:4]) + (" …" if len(base.system_packages) > 4 else ""),  # noqa: PLR2004
-                "system-packages, with what the base lacks of their dependencies",
-                base.system_packages,
-                base.packages,
-            ),
-        )
-        if packages
-    ]
-    return taken + made
+    if base.packages:
+        reason = f"libc and Python {base.python_full_version}, pinned in wherry.lock"
+        title = f"{base.name}: {len(base.packages)} Debian packages"
+        layers.append(_packages_layer(inputs, LayerKind.BASE, title, reason, base.packages))
+    if base.system_packages:
+        names = [pin.name for pin in base.system_packages]
+        reason = "system-packages, with what the base lacks of their dependencies"
+        layers.append(_packages_layer(inputs, LayerKind.SYSTEM, _some(names), reason, base.system_packages))
+    return layers
+
+
+def _packages_layer(
+    inputs: Inputs, kind: LayerKind, title: str, reason: str, packages: tuple[DebianPin, ...]
+) -> PlannedLayer:
+    is_base = kind is LayerKind.BASE
+    key = deb_layer_key(
+        packages,
+        machine=inputs.target.platform.machine,
+        compression=inputs.policy.compression,
+        user=root_user(inputs.settings.user) if is_base else None,
+        bytecode=inputs.policy.bytecode if is_base else None,
+        below="" if is_base else str(inputs.base.digest),
+        mtime=inputs.policy.layout.mtime,
+    )
+    size_bytes = sum(pin.size_bytes for pin in packages)
+    return PlannedLayer(kind, title, reason, packages=packages, download_bytes=size_bytes, key=key)
+
+
+def root_user(user: str) -> RootUser:
+    """The account a base gets for *user*, ``uid:gid``: a name and a home for the number."""
+    uid, _, gid = user.partition(":")
+    if int(uid) == 0:
+        return RootUser(0, int(gid or 0), "root", "/root")
+    return RootUser(int(uid), int(gid or uid))
 
 
 def _environment_layer(inputs: Inputs) -> PlannedLayer:
-    layout = inputs.policy.layout
+    base, layout = inputs.base, inputs.policy.layout
     return PlannedLayer(
         LayerKind.ENVIRONMENT,
         f"virtual environment {layout.prefix}",
-        f"uses {inputs.base.interpreter} of the base",
-        key=f"environment:{layout}:{inputs.base.interpreter}:{inputs.base.python_full_version}:{inputs.settings.user}",
+        f"uses {base.interpreter} of the base",
+        key=_key(
+            inputs,
+            "environment",
+            f"prefix={layout.prefix}",
+            f"interpreter={base.interpreter}",
+            f"python={base.python_full_version}",
+            f"home={inputs.settings.user if base.layers else 'of the base'}",
+        ),
     )
 
 
@@ -131,7 +156,7 @@ def _late_layers(inputs: Inputs) -> list[PlannedLayer]:
     project = [d for d in inputs.distributions if d.origin is Origin.PROJECT]
     layers = [
         _group_layer(inputs, group, LayerKind.LOCAL, "built from source")
-        for group in group_wheels(local, own_layer_bytes=1 << 62, max_groups=1, apart=inputs.apart)
+        for group in group_wheels(local, own_layer_bytes=1 << 62, max_groups=1)
     ]
     layers += [
         _group_layer(inputs, group, LayerKind.PROJECT, "the project, built by its own build system")
@@ -144,7 +169,9 @@ def _late_layers(inputs: Inputs) -> list[PlannedLayer]:
                 f"{inputs.source.files} source files in {inputs.settings.workdir}",
                 "the project has no build system: its source tree",
                 unpacked_bytes=inputs.source.size_bytes,
-                key=f"source:{inputs.source.digest}:{inputs.settings.workdir}",
+                key=_key(
+                    inputs, "source", f"tree={inputs.source.digest}", f"workdir={inputs.settings.workdir}"
+                ),
             )
         )
     return layers
@@ -152,7 +179,7 @@ def _late_layers(inputs: Inputs) -> list[PlannedLayer]:
 
 def _wheel_layer(inputs: Inputs, group: Group) -> PlannedLayer:
     if len(group.distributions) > 1:
-        return _group_layer(inputs, group, LayerKind.WHEELS, f"wheels that share a layer: {_members(group)}")
+        return _group_layer(inputs, group, LayerKind.WHEELS, f"small: {_some(group.names)}")
     size = group.size_bytes
     reason = "large: a layer of its own" if size >= inputs.policy.own_layer_bytes else "the only small wheel"
     return _group_layer(inputs, group, LayerKind.WHEEL, reason)
@@ -161,7 +188,7 @@ def _wheel_layer(inputs: Inputs, group: Group) -> PlannedLayer:
 def _group_layer(inputs: Inputs, group: Group, kind: LayerKind, reason: str) -> PlannedLayer:
     members = group.distributions
     sizes = [d.size_bytes for d in members]
-    known = inputs.unpacked_bytes or {}
+    known = {facts.name: facts.unpacked_bytes for _, facts in inputs.facts}
     unpacked = [known.get(d.name) for d in members]
     return PlannedLayer(
         kind,
@@ -179,17 +206,21 @@ def _wheels_key(inputs: Inputs, members: Sequence[Distribution]) -> str | None:
     if len(files) < len(members):
         return None
     policy = inputs.policy
-    return wheel_layer_key(
-        [(f.filename, f.digest) for f in files],
-        policy.layout,
-        compression=policy.compression,
-        bytecode=policy.bytecode,
+    return wheel_layer_key([f.digest for f in files], policy.layout, policy.compression, policy.bytecode)
+
+
+def _key(inputs: Inputs, *parts: str) -> str:
+    """What the index knows a layer of plain files by."""
+    codec = codec_id(inputs.policy.compression)
+    return "|".join(
+        (*parts, f"layout={LAYOUT_VERSION}", f"mtime={inputs.policy.layout.mtime}", f"codec={codec}")
     )
 
 
-def _members(group: Group) -> str:
-    names = [d.name for d in group.distributions]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+def _some(names: Collection[str]) -> str:
+    """A few of the names, and how many more there are."""
+    first = sorted(names)[:_SHOWN]
+    return ", ".join(first) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _sum(values: Sequence[int | None]) -> int | None:

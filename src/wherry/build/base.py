@@ -1,0 +1,172 @@
+"""Find what lies underneath: the Debian packages that wherry.lock pins, or an image on this disk.
+
+A project without a wherry.lock gets one at its first build, for every platform at once, so that colleagues and
+CI build on the same bytes whatever their machine is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from wherry.bases.debian import SUITES, debian_base, pins_digest
+from wherry.bases.pins import FILENAME, Pins, PlatformPins, read_pins, write_pins
+from wherry.errors import InputError, WorldError
+from wherry.oci.platform import SUPPORTED, Platform
+
+if TYPE_CHECKING:
+    from wherry.bases.model import Base, DebianPin
+    from wherry.build.workshop import Workshop
+    from wherry.project.project import Project
+
+_DEBIAN: Final = "debian:"
+_PREFERRED: Final = ("trixie", "bookworm")
+"""Debian's stable suite first: its glibc takes the newest wheels."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBase:
+    """A base, and the packages its interpreter is made of on this host, to compile bytecode with."""
+
+    base: Base
+    host_packages: tuple[DebianPin, ...] = ()  # of the same suite, for this machine's processor
+
+
+def find_base(platform: Platform, workshop: Workshop) -> FoundBase:
+    """The base of the project's image for *platform*.
+
+    Raises:
+        InputError: No base fits the project's Python, or the one named is none.
+        WorldError: It is not pinned yet and the mirror cannot be asked.
+
+    """
+    name = workshop.options.base or workshop.project.config.base or default_base(workshop.project)
+    if not name.startswith(_DEBIAN):
+        return FoundBase(_image_base(name, platform, workshop))
+    pins = _pins(name, workshop)
+    found = pins.platforms.get(str(platform))
+    if found is None:
+        raise InputError(
+            f"wherry.lock does not pin {name} for {platform}",
+            where=workshop.project.place(FILENAME),
+            mend="wherry lock --upgrade base",
+        )
+    base = debian_base(name.removeprefix(_DEBIAN), platform, found.packages, found.system_packages)
+    _require_python(workshop.project, base)
+    host = pins.platforms.get(str(Platform.of_host()))
+    return FoundBase(base, host.packages if host else ())
+
+
+def default_base(project: Project) -> str:
+    """The Debian suite whose Python fits the project.
+
+    Raises:
+        InputError: None does.
+
+    """
+    for codename in _PREFERRED:
+        suite = SUITES[codename]
+        if _fits(project, suite.python, f"{suite.python[0]}.{suite.python[1]}"):
+            return f"{_DEBIAN}{codename}"
+    wanted = project.config.python
+    asked = f"python = {wanted[0]}.{wanted[1]}" if wanted else f"requires-python {project.requires_python}"
+    have = ", ".join(f"debian:{name} has Python {s.python[0]}.{s.python[1]}" for name, s in SUITES.items())
+    raise InputError(
+        f"no Debian base fits {asked}: {have}",
+        where=project.place("pyproject.toml"),
+        mend='widen it, or name an image that has that Python: [tool.wherry] base = "oci:DIR"',
+    )
+
+
+def _fits(project: Project, python: tuple[int, int], version: str) -> bool:
+    if project.config.python is not None:
+        return project.config.python == python
+    allowed = project.requires_python
+    # Any micro version may satisfy the project: a suite's own is known once its packages are.
+    return allowed is None or any(allowed.contains(f"{version}.{micro}", prereleases=True) for micro in range(40))
+
+
+def _require_python(project: Project, base: Base) -> None:
+    """The base's very Python satisfies the project."""
+    allowed, wanted = project.requires_python, project.config.python
+    if (wanted in {None, base.python}) and (
+        allowed is None or allowed.contains(base.python_full_version, prereleases=True)
+    ):
+        return
+    asked = f"Python {wanted[0]}.{wanted[1]}" if wanted else f"Python {allowed}"
+    raise InputError(
+        f"the project wants {asked}, and {base.name} has {base.python_full_version}",
+        where=project.place("pyproject.toml"),
+        mend=f"choose another base: {' or '.join(_DEBIAN + name for name in SUITES)}, or an image",
+    )
+
+
+def _pins(name: str, workshop: Workshop) -> Pins:
+    """What wherry.lock pins for the base *name*; made now where it says nothing of it."""
+    path = workshop.project.root / FILENAME
+    pins = read_pins(path)
+    wanted = tuple(sorted(workshop.project.config.system_packages))
+    if pins is not None and pins.base == name and tuple(sorted(pins.system_packages)) == wanted:
+        return pins
+    made = resolve_pins(name, workshop)
+    if pins is not None and workshop.options.base:
+        return made  # a base tried on the command line does not replace the one that is committed
+    try:
+        write_pins(path, made)
+        workshop.progress.note(f"pinned {name} in {workshop.project.place(FILENAME)}: commit it")
+    except WorldError as error:
+        workshop.progress.note(f"{name} is not pinned: {error.what}")
+    return made
+
+
+def resolve_pins(name: str, workshop: Workshop) -> Pins:
+    """Ask the mirror what the base *name* consists of today, for every platform.
+
+    Raises:
+        InputError: There is no such suite, or no such system package.
+        WorldError: The mirror cannot be asked, or is not rightly signed.
+
+    """
+    from wherry.bases.debian import resolve_debian  # noqa: PLC0415 - a pinned build asks no mirror
+
+    if workshop.options.offline:
+        raise WorldError(
+            f"{name} is not pinned, and without network it cannot be",
+            where=workshop.project.place(FILENAME),
+            mend="wherry lock, with network",
+        )
+    system_packages = workshop.project.config.system_packages
+    platforms: dict[str, PlatformPins] = {}
+    released = ""
+    with workshop.progress.task(f"pinning {name}"):
+        for platform in SUPPORTED:
+            resolved = resolve_debian(
+                name.removeprefix(_DEBIAN),
+                Platform.parse(platform),
+                system_packages,
+                fetcher=workshop.fetcher,
+                store=workshop.store,
+                mirror=workshop.mirror,
+            )
+            released = resolved.released
+            platforms[platform] = PlatformPins(
+                digest=str(pins_digest(resolved.packages)),
+                packages=resolved.packages,
+                system_packages=resolved.system_packages,
+            )
+    return Pins(base=name, platforms=platforms, released=released, system_packages=tuple(sorted(system_packages)))
+
+
+def _image_base(name: str, platform: Platform, workshop: Workshop) -> Base:
+    """An image on this disk; its blobs are in the store afterwards."""
+    from wherry.bases.image import base_from_layout  # noqa: PLC0415 - most bases are Debian's
+
+    if workshop.project.config.system_packages:
+        raise InputError(
+            f"system-packages need a Debian base, and this is {name}",
+            where=workshop.project.place("pyproject.toml"),
+            mend='set base = "debian:trixie", or put the packages into the base image',
+        )
+    base = base_from_layout(name, platform, workshop.store, python=workshop.project.config.python)
+    _require_python(workshop.project, base)
+    return base

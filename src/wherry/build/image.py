@@ -1,0 +1,113 @@
+"""Plan and build: the two things that the command line asks for."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from wherry.build.base import find_base
+from wherry.build.gather import gather
+from wherry.build.make_layers import make_plan_layers, stored_layers
+from wherry.build.result import BuildResult, BuiltImage
+from wherry.build.workshop import open_workshop
+from wherry.oci.platform import Platform
+from wherry.oci.reference import parse_tag
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from wherry.build.deliver import Destination
+    from wherry.build.gather import Gathered
+    from wherry.build.options import BuildOptions
+    from wherry.build.workshop import Workshop
+    from wherry.oci.model import Descriptor
+    from wherry.plan.model import Plan
+    from wherry.progress import Progress
+    from wherry.store.store import Store
+
+
+def plan_images(
+    options: BuildOptions, store: Store, progress: Progress
+) -> list[tuple[Plan, Collection[str]]]:
+    """The plan for each platform, and the keys of its layers that the store has.
+
+    Raises:
+        InputError: Something the user wrote is not valid.
+        WorldError: Network, disk or a program failed.
+
+    """
+    with store.using():
+        workshop = open_workshop(options, store, progress)
+        plans = [gather(find_base(platform, workshop), workshop, dry=True).plan for platform in _platforms(workshop)]
+        return [(plan, stored_layers(plan, store).keys()) for plan in plans]
+
+
+def build_image(
+    options: BuildOptions, store: Store, progress: Progress, destinations: Sequence[Destination] = ()
+) -> BuildResult:
+    """Build the project's image for every platform, name it in the store, and hand it over.
+
+    Args:
+        options: What the user asked for.
+        store: Where the image goes.
+        progress: Told of all that takes time.
+        destinations: Where else it goes.
+
+    Raises:
+        InputError: Something the user wrote, or an input, is not valid.
+        WorldError: Network, disk or a program failed.
+
+    """
+    started = time.monotonic()
+    with store.using():
+        workshop = open_workshop(options, store, progress)
+        name = str(parse_tag(options.name or workshop.project.image_name))
+        gathered = [gather(find_base(p, workshop), workshop, dry=False) for p in _platforms(workshop)]
+        images = tuple(_build(one, workshop) for one in gathered)
+        descriptor = _name(name, [image.descriptor for image in images], store)
+        delivered = tuple(_deliver(store, name, destination, progress) for destination in destinations)
+    return BuildResult(
+        name=name,
+        descriptor=descriptor,
+        images=images,
+        seconds_s=time.monotonic() - started,
+        delivered=delivered,
+        notes=tuple(dict.fromkeys(note for one in gathered for note in one.plan.notes)),
+    )
+
+
+def _platforms(workshop: Workshop) -> tuple[Platform, ...]:
+    """What to build for: as asked, as configured, else for this machine's processor."""
+    return workshop.options.platforms or workshop.project.config.platforms or (Platform.of_host(),)
+
+
+def _build(gathered: Gathered, workshop: Workshop) -> BuiltImage:
+    from wherry.build.assemble import assemble_image  # noqa: PLC0415 - a plan assembles nothing
+
+    layers = make_plan_layers(gathered, workshop)
+    descriptor = assemble_image(gathered.plan, [layer.blob for layer in layers], workshop.store)
+    return BuiltImage(gathered.plan, descriptor, layers)
+
+
+def _name(name: str, manifests: Sequence[Descriptor], store: Store) -> Descriptor:
+    """Let *name* mean the image, or the index over several; returns what it means now."""
+    from wherry.build.assemble import assemble_index  # noqa: PLC0415 - a plan names nothing
+    from wherry.store.tags import Tag  # noqa: PLC0415
+
+    descriptor = manifests[0] if len(manifests) == 1 else assemble_index(manifests, store)
+    store.tags.put(
+        name,
+        Tag(
+            digest=descriptor.digest,
+            size_bytes=descriptor.size_bytes,
+            media_type=descriptor.media_type,
+            created_s=int(time.time()),
+        ),
+    )
+    return descriptor
+
+
+def _deliver(store: Store, name: str, destination: Destination, progress: Progress) -> str:
+    from wherry.build.deliver import deliver  # noqa: PLC0415 - most builds stay in the store
+
+    return f"written to {deliver(store, name, destination, progress).to}"

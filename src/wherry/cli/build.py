@@ -1,0 +1,84 @@
+"""``wherry build``: project and lock in, image out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from wherry.cli import options
+
+
+@click.command()
+@options.build_options
+@click.option("-t", "--tag", "name", help="Name of the image: NAME or NAME:TAG. Default: the project's name.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    multiple=True,
+    help="Also write it to oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME. Repeatable.",
+)
+@click.option("--load", is_flag=True, help="Also load it into docker or podman.")
+@click.option(
+    "--metadata-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result as JSON."
+)
+@click.option(
+    "--check-reproducible",
+    is_flag=True,
+    help="Build a second time from nothing under other conditions and compare every byte.",
+)
+@options.quiet
+@options.json_output
+def command(
+    *,
+    path: Path,
+    platforms: tuple[str, ...],
+    base: str | None,
+    target: str,
+    offline: bool,
+    find_links: tuple[Path, ...],
+    name: str | None,
+    outputs: tuple[str, ...],
+    load: bool,
+    metadata_file: Path | None,
+    check_reproducible: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Build an image from a project and its lock: no Docker, no root, the same bytes everywhere."""
+    from wherry.build.deliver import LocalEngine, parse_destination  # noqa: PLC0415 - keeps the start quick
+    from wherry.build.image import build_image  # noqa: PLC0415
+    from wherry.cli.console import show_progress  # noqa: PLC0415
+    from wherry.report.builds import build_json, build_lines  # noqa: PLC0415
+    from wherry.store.store import Store  # noqa: PLC0415
+
+    asked = options.asked(path, platforms, base, target, offline=offline, find_links=find_links, name=name)
+    destinations = [*map(parse_destination, outputs), *([LocalEngine()] if load else [])]
+    store = Store.open()
+    with show_progress(quiet=quiet or as_json) as progress:
+        result = build_image(asked, store, progress, destinations)
+        if check_reproducible:
+            from wherry.build.reproduce import check_reproducible as check  # noqa: PLC0415 - rarely asked
+
+            check(asked, result, store, progress)
+    document = json.dumps(build_json(result), indent=2)
+    if metadata_file is not None:
+        _write_whole(metadata_file, document + "\n")
+    if as_json:
+        click.echo(document)
+    elif quiet:
+        click.echo(result.descriptor.digest)
+    else:
+        lines = build_lines(result)
+        if check_reproducible:
+            lines.append("  reproducible: a second build under other conditions gave the same bytes")
+        click.echo("\n".join([*lines, *(f"note: {note}" for note in result.notes)]))
+
+
+def _write_whole(path: Path, text: str) -> None:
+    from wherry.oci.whole import whole_file  # noqa: PLC0415 - only for --metadata-file
+
+    with whole_file(path) as file:
+        file.write(text.encode())

@@ -1,0 +1,109 @@
+"""``wherry cache``: look after the local store."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from typing import Final
+
+import click
+
+from wherry.cli import options
+from wherry.errors import InputError
+
+_SIZE: Final = re.compile(r"(\d{1,9})\s*([kMGT]?)B?", re.IGNORECASE)
+_AGE: Final = re.compile(r"(\d{1,6})\s*([hdw])", re.IGNORECASE)
+
+
+@click.group(invoke_without_command=True)
+@options.json_output
+@click.pass_context
+def command(ctx: click.Context, *, as_json: bool) -> None:
+    """Show, verify and prune the local store."""
+    if ctx.invoked_subcommand is not None:
+        return
+    from wherry.report.amounts import columns, size  # noqa: PLC0415 - keeps the start quick
+    from wherry.store.prune import usage  # noqa: PLC0415
+    from wherry.store.store import Store  # noqa: PLC0415
+
+    store = Store.open()
+    used = usage(store)
+    if as_json:
+        click.echo(
+            json.dumps({"root": str(store.root), "size_bytes": used.size_bytes, **asdict(used)}, indent=2)
+        )
+        return
+    rows = [
+        [title, str(amount.count), size(amount.size_bytes)]
+        for title, amount in (
+            ("blobs of images", used.images),
+            ("layers no image needs now", used.layers),
+            ("wheels and packages", used.files),
+            ("downloads that have begun", used.partial),
+            ("your files, used in place", used.borrowed),
+            ("remembered results", used.results),
+        )
+    ]
+    head = f"{store.root}: {size(used.size_bytes)}, {used.tags} images"
+    click.echo("\n".join([head, *columns(rows, right=frozenset({1, 2}))]))
+
+
+@command.command()
+@options.quiet
+def verify(*, quiet: bool) -> int:
+    """Read every blob and remove those whose bytes are not what their names say. Exit code 1 if any."""
+    from wherry.cli.console import show_progress  # noqa: PLC0415 - keeps the start quick
+    from wherry.store.prune import verify as verify_store  # noqa: PLC0415
+    from wherry.store.store import Store  # noqa: PLC0415
+
+    with show_progress(quiet=quiet) as progress:
+        corrupt = verify_store(Store.open(), progress)
+    for digest in corrupt:
+        click.echo(f"corrupt, removed: {digest}")
+    if not quiet:
+        click.echo(
+            "every blob is whole" if not corrupt else f"{len(corrupt)} corrupt blobs removed: build again"
+        )
+    return 1 if corrupt else 0
+
+
+@command.command()
+@click.option("--keep", metavar="SIZE", help="Keep the most lately used, up to this size: 20GB.")
+@click.option("--older-than", metavar="AGE", help="Only what was not used for this long: 12h, 30d, 4w.")
+@click.option("--all", "everything", is_flag=True, help="Everything, images too.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+def prune(*, keep: str | None, older_than: str | None, everything: bool, dry_run: bool) -> None:
+    """Remove what no image needs."""
+    from wherry.report.amounts import size  # noqa: PLC0415 - keeps the start quick
+    from wherry.store.prune import prune as prune_store  # noqa: PLC0415
+    from wherry.store.store import Store  # noqa: PLC0415
+
+    done = prune_store(
+        Store.open(),
+        keep_bytes=_size(keep),
+        older_than_s=_age(older_than),
+        everything=everything,
+        dry_run=dry_run,
+    )
+    verb = "would remove" if dry_run else "removed"
+    images = f", {done.tags} images" if done.tags else ""
+    click.echo(f"{verb} {done.blobs.count} blobs, {size(done.blobs.size_bytes)}{images}")
+
+
+def _size(text: str | None) -> int | None:
+    if text is None:
+        return None
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise InputError(f"--keep {text!r} is not a size", mend="write it like 500MB or 20GB")
+    return int(match[1]) * {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}[match[2].lower()]
+
+
+def _age(text: str | None) -> float | None:
+    if text is None:
+        return None
+    match = _AGE.fullmatch(text.strip())
+    if match is None:
+        raise InputError(f"--older-than {text!r} is not an age", mend="write it like 12h, 30d or 4w")
+    return float(match[1]) * {"h": 3600, "d": 86_400, "w": 604_800}[match[2].lower()]

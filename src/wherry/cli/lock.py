@@ -1,0 +1,33 @@
+"""``wherry lock``: a lock for a project that has none, and pins for its base."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from wherry.cli import options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@options.project_path
+@options.base
+@options.platform
+@click.option("--upgrade", type=click.Choice(["base"]), help="Pin the base's newest packages.")
+@options.quiet
+def command(
+    *, path: Path, base: str | None, platforms: tuple[str, ...], upgrade: str | None, quiet: bool
+) -> None:
+    """Write the lock of a project that has none, and pin its base in wherry.lock."""
+    from wherry.build.lock import lock_project  # noqa: PLC0415 - keeps the start quick
+    from wherry.cli.console import show_progress  # noqa: PLC0415
+    from wherry.store.store import Store  # noqa: PLC0415
+
+    asked = options.asked(path, platforms, base, "production", offline=False, find_links=())
+    with show_progress(quiet=quiet) as progress:
+        lines = lock_project(asked, Store.open(), progress, upgrade_base=upgrade == "base")
+    if not quiet:
+        click.echo("\n".join(lines))
