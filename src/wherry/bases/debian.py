@@ -148,13 +148,14 @@ def resolve_debian(  # noqa: PLR0913 - everything a resolution depends on, by na
     )
     lists = [packages_file(pocket, platform.architecture) for pocket in pockets]
     below = tuple(installed or ())
-    key = _key(lists, platform, roots, system_packages, below)
+    excluded = {**EXCLUDED, **chosen.left_out}
+    key = _key(lists, platform, roots, system_packages, below, excluded)
     remembered = store.index.get("debian", key, Resolved)
     released = f"{pockets[0].release.date:%Y-%m-%dT%H:%M:%SZ}"
     if remembered is not None:
         return msgspec.structs.replace(remembered, released=released)
     index = load_index(pockets, lists, platform.architecture, fetcher, store)
-    base = closure(index, roots, excluded={**EXCLUDED, **chosen.left_out})
+    base = closure(index, roots, excluded=excluded)
     there = [*below, *(Installed(p.name, p.version, p.provides) for p in base)]
     above = closure(index, system_packages, installed=there, where="system-packages")
     resolved = Resolved(
@@ -244,17 +245,19 @@ def pins_digest(pins: Iterable[DebianPin]) -> Digest:
     return Digest.of_bytes("".join(lines).encode())
 
 
-def _key(
+def _key(  # noqa: PLR0913, PLR0917 - everything a resolution depends on
     lists: Sequence[ReleaseFile],
     platform: Platform,
     roots: Sequence[str],
     system_packages: Sequence[str],
     installed: Sequence[Installed],
+    excluded: Iterable[str],
 ) -> str:
     """Everything the result depends on: the same key, the same packages."""
     parts = [str(RESOLVER_VERSION), str(platform), *(file.digest for file in lists)]
     parts += ["roots", *sorted(set(roots)), "system", *sorted(set(system_packages))]
     parts += ["installed", *sorted(f"{p.name}={p.version} {list(map(str, p.provides))}" for p in installed)]
+    parts += ["excluded", *sorted(excluded)]
     return "\n".join(parts)
 
 

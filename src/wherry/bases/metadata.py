@@ -91,12 +91,10 @@ def load_index(
     pockets: Sequence[Pocket], lists: Sequence[ReleaseFile], architecture: str, fetcher: Fetcher, store: Store
 ) -> PackageIndex:
     """Every package of the *pockets*, from their *lists*, which are fetched if the store does not have them."""
-    wanted = {
-        file.digest: Download(
-            f"{pocket.name}-Packages", file.digest, url=_url(pocket, file), size_bytes=file.size_bytes
-        )
-        for pocket, file in zip(pockets, lists, strict=True)
-    }
+    wanted: dict[Digest, Download] = {}  # two pockets may have the same, empty list
+    for pocket, file in zip(pockets, lists, strict=True):
+        name, url = f"{pocket.name}-Packages", _url(pocket, file)
+        wanted[file.digest] = Download(name, file.digest, url=url, size_bytes=file.size_bytes)
     fetcher.fetch(wanted.values())
     index = PackageIndex(architecture)
     for pocket, file in zip(pockets, lists, strict=True):

@@ -48,7 +48,7 @@ _DROPPED: Final = re.compile(
     """,
     re.VERBOSE,
 )
-"""What a container never reads: manuals, translations, what an init system or a login shell is configured with,
+"""What a container never reads: manuals, translations, what configures an init system or a login shell,
 scripts that need a shell, programs of libc-bin and Python that build or describe a system."""
 
 
