@@ -42,19 +42,18 @@ class Target:
 
     @cached_property
     def tags(self) -> tuple[Tag, ...]:
-        """Wheel tags the target accepts, best first (PEP 425, PEP 600)."""
+        """Wheel tags the target accepts, best first (PEP 425, PEP 600): no musl, no free-threaded build."""
         from packaging import tags  # noqa: PLC0415 - only selection needs it
 
         floor = 5 if self.platform.machine == "x86_64" else 17  # PEP 600: each architecture's oldest
         major, minor = self.glibc
         machine = self.platform.machine
         legacy = {17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}
-        platforms: list[str] = []
+        platforms = [f"linux_{machine}"]  # a wheel built for this very machine goes first, as in packaging
         for glibc_minor in range(minor, floor - 1, -1):
             platforms.append(f"manylinux_{major}_{glibc_minor}_{machine}")
             if glibc_minor in legacy:
                 platforms.append(f"{legacy[glibc_minor]}_{machine}")
-        platforms.append(f"linux_{machine}")
         return (
             *tags.cpython_tags(self.python, platforms=platforms),
             *tags.compatible_tags(self.python, f"cp{self.python[0]}{self.python[1]}", platforms),

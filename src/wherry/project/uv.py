@@ -187,7 +187,8 @@ def _failure(stderr: str, code: int, doing: str, where: str, mend: str) -> UvInp
 
 def essential_line(stderr: str) -> str:
     """The one line that says why: the error and its first cause, or the last line where uv used no form."""
-    messages = [found[1].strip() for line in stderr.splitlines() if (found := _MESSAGE.match(line))]
+    found = filter(None, map(_MESSAGE.match, stderr.splitlines()))
+    messages = [message[1].strip().rstrip(":") for message in found]
     spoken = [line.strip() for line in stderr.splitlines() if line.strip() and "warning:" not in line]
     text = ": ".join(messages[:2]) if messages else (spoken[-1] if spoken else "")
     return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + "…"

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _READER: Final = 1
 """Raised whenever a reader's answer changes, so that none of an older wherry is believed."""
 
+_SELF_CONTAINED: Final = frozenset({"pylock.toml", "uv.lock"})
+"""Locks that say where their files lie."""
+
 
 def read_lock(  # noqa: PLR0913 - one keyword for each thing a user decides
     project: Project,
@@ -105,7 +108,7 @@ def _remembered(found: Found, document: Document, choice: Choice, lookup: Lookup
     """The lock as it was read before, if nothing it was made from has changed since."""
     # A requirements file includes others, and directories of --find-links change: those are read every time,
     # and what they ask the index is remembered pin by pin.
-    if found.kind == "requirements.txt" or lookup.find_links:
+    if found.kind == "requirements.txt" or (lookup.find_links and found.kind not in _SELF_CONTAINED):
         return _fresh(found, document, choice, lookup)
     key = "\n".join(_key(found, document, choice, lookup))
     record = lookup.store.index.get("locks", key, LockRecord)
@@ -115,7 +118,8 @@ def _remembered(found: Found, document: Document, choice: Choice, lookup: Lookup
         except (ValueError, TypeError):
             pass  # not what we wrote: read again
     lock = _fresh(found, document, choice, lookup)
-    lookup.store.index.put("locks", key, LockRecord.of(lock))
+    if found.kind in _SELF_CONTAINED or not lookup.offline:  # offline, files may have come without addresses
+        lookup.store.index.put("locks", key, LockRecord.of(lock))
     return lock
 
 

@@ -224,10 +224,10 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
             parts.append(line[:-1])
             continue
         parts.append(" " + line if comment and parts else line)
-        joined = _COMMENT.sub("", " ".join(parts)).strip()
+        joined = _COMMENT.sub("", "".join(parts)).strip()
         if joined:
             yield start, joined
         parts = []
-    joined = _COMMENT.sub("", " ".join(parts)).strip()
+    joined = _COMMENT.sub("", "".join(parts)).strip()
     if joined:
         yield start, joined

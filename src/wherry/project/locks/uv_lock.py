@@ -147,7 +147,8 @@ def _differences(document: Document) -> Iterator[str]:
         try:
             project = _pyproject(document.path.parent / place)
         except WherryError:
-            continue  # a directory that is gone is the export's to report
+            yield f"{package.get('name')} has no readable pyproject.toml in {place} any more"
+            continue
         yield from _differences_of(str(package.get("name")), project, package.get("metadata", {}))
     wanted = _pyproject(document.path.parent).get("project", {}).get("requires-python")
     locked = table.get("requires-python")
