@@ -30,15 +30,12 @@ NOWHERE = replace(HERE, python=(3, 99), python_full_version="3.99.1")
 
 
 def find(
-    base: Base,
-    store: Store,
-    *,
-    required: bool = False,
-    mirror: MirrorSettings | None = None,
-    offline: bool = True,
+    base: Base, store: Store, *, required: bool = False, host_packages: tuple[DebianPin, ...] = ()
 ) -> tuple[BytecodeCompiler | None, str]:
-    fetcher = Fetcher(store, progress=SilentProgress(), offline=offline)
-    return find_bytecode_compiler(base, store, fetcher, mirror=mirror or MirrorSettings(), required=required)
+    fetcher = Fetcher(store, progress=SilentProgress(), offline=True)
+    return find_bytecode_compiler(
+        base, store, fetcher, mirror=MirrorSettings(), host_packages=host_packages, required=required
+    )
 
 
 @pytest.fixture
@@ -141,7 +138,7 @@ def test_a_debian_base_whose_interpreter_cannot_be_had_uses_this_machines_until_
     speak(stand_in, "cpython 3.11.7")
     base = debian(Platform("linux", architecture))
     for _ in range(2):
-        compiler, note = find(base, store)
+        compiler, note = find(base, store, host_packages=debian(Platform.of_host()).packages)
         assert compiler is not None
         assert compiler.version == "3.11.7"
         assert "the base has 3.11.2" in note
@@ -155,7 +152,8 @@ def test_a_debian_base_on_another_system_than_linux_uses_this_machines(
 ) -> None:
     speak(stand_in, "cpython 3.11.2")
     monkeypatch.setattr("wherry.build.interpreter.sys.platform", "darwin")
-    compiler, note = find(debian(Platform.of_host()), store)
+    base = debian(Platform.of_host())
+    compiler, note = find(base, store, host_packages=base.packages)
     assert compiler is not None
     assert note == ""
 
@@ -167,10 +165,14 @@ def test_the_very_interpreter_of_a_debian_base_compiles_for_every_platform(
 ) -> None:
     mirror = mirror_settings()
     fetcher = Fetcher(store, progress=SilentProgress())
+
+    def pins(platform: Platform) -> tuple[DebianPin, ...]:
+        return resolve_debian("bookworm", platform, (), fetcher=fetcher, store=store, mirror=mirror).packages
+
     platform = Platform("linux", architecture)
-    resolved = resolve_debian("bookworm", platform, (), fetcher=fetcher, store=store, mirror=mirror)
-    base = debian_base("bookworm", platform, resolved.packages)
-    compiler, note = find(base, store, mirror=mirror, offline=False)
+    base = debian_base("bookworm", platform, pins(platform))
+    host = pins(Platform.of_host())
+    compiler, note = find_bytecode_compiler(base, store, fetcher, mirror=mirror, host_packages=host)
     assert note == ""
     assert compiler is not None
     assert compiler.version == base.python_full_version
@@ -178,4 +180,4 @@ def test_the_very_interpreter_of_a_debian_base_compiles_for_every_platform(
     monkeypatch.setattr(
         "wherry.build.interpreter.subprocess.run", lambda *_, **__: pytest.fail("it was started again")
     )
-    assert find(base, store, mirror=mirror) == (compiler, note)
+    assert find(base, store) == (compiler, note)

@@ -39,7 +39,7 @@ class _Known(msgspec.Struct, frozen=True):
     note: str = ""
 
 
-def find_bytecode_compiler(
+def find_bytecode_compiler(  # noqa: PLR0913 - what it is for, and by name where it may come from
     base: Base,
     store: Store,
     fetcher: Fetcher,
@@ -79,9 +79,8 @@ def find_bytecode_compiler(
         if required:
             raise _missing(base)
         return None, note
-    if not (
-        base.packages and note
-    ):  # a Debian base's own is looked for again: the next run may have a network
+    # Instead of a Debian base's own: tried again, as the next run may have a network.
+    if not (base.packages and note):
         store.index.put(KIND, key, _Known(found.argv, found.version, *_identity(found.argv), note=note))
     return found, note
 
