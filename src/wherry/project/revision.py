@@ -23,7 +23,7 @@ _MAX_PARENTS: Final = 64
 
 
 def find_git_directory(root: Path) -> Path | None:
-    """The ``.git`` directory that *root* belongs to; a worktree's or submodule's ``.git`` file is followed."""
+    """The ``.git`` directory *root* belongs to; a worktree's or submodule's ``.git`` file is followed."""
     for directory in [root, *root.parents][:_MAX_PARENTS]:
         entry = directory / ".git"
         if entry.is_dir():
