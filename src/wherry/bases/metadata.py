@@ -90,7 +90,7 @@ def _contents(store: Store, file: ReleaseFile, pocket: Pocket) -> Iterator[bytes
 def load_index(
     pockets: Sequence[Pocket], lists: Sequence[ReleaseFile], architecture: str, fetcher: Fetcher, store: Store
 ) -> PackageIndex:
-    """Every package of the *pockets*, from their *lists*, which are fetched if the store does not have them."""
+    """Every package of the *pockets*, from their *lists*, which are fetched if need be."""
     wanted: dict[Digest, Download] = {}  # two pockets may have the same, empty list
     for pocket, file in zip(pockets, lists, strict=True):
         name, url = f"{pocket.name}-Packages", _url(pocket, file)

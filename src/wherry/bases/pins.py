@@ -54,7 +54,6 @@ class Pins(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=Tr
     platforms: dict[str, PlatformPins]
     released: str = ""  # date of the suite's Release: for people
     system_packages: tuple[str, ...] = ()  # what the project asked for when this was made
-    compilers: dict[str, tuple[DebianPin, ...]] = {}  # by platform of the host: what compiles bytecode
     version: int = VERSION
 
 
@@ -136,10 +135,6 @@ def format_pins(pins: Pins) -> str:
         lines += ["", f"[platforms.{_quoted(name)}]", f"digest = {_quoted(platform.digest)}"]
         lines += _package_lines("packages", platform.packages)
         lines += _package_lines("system-packages", platform.system_packages)
-    if pins.compilers:
-        lines += ["", "[compilers]"]
-        for name, packages in sorted(pins.compilers.items()):
-            lines += _package_lines(_quoted(name), packages)
     return "\n".join(lines) + "\n"
 
 
@@ -183,13 +178,6 @@ def _check(pins: Pins, where: str) -> None:
             raise _damaged("no digest", place)
         if platform.packages and pins_digest(platform.packages) != platform.digest:
             raise _damaged("the packages are not those the digest was made of", place)
-    for name, packages in pins.compilers.items():
-        place = f"{where}: compilers.{name}"
-        if name not in SUPPORTED:
-            raise _damaged("not a platform wherry runs on", place)
-        for pin in packages:
-            _check_pin(pin, name, place)
-        _check_names(packages, place)
 
 
 def _check_pin(pin: DebianPin, platform: str, where: str) -> None:
