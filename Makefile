@@ -76,7 +76,7 @@ UV := $(or $(shell uv --version > /dev/null 2>&1 && command -v uv),.uv/bin/uv)
 ifneq ($(wildcard /etc/ssl/certs/ca-certificates.crt),) # trust what pip and the rest of this machine trust
 export UV_SYSTEM_CERTS ?= 1
 endif
-INSTALL = VIRTUAL_ENV=.venv $(UV) pip install --quiet
+INSTALL = VIRTUAL_ENV=.venv $(UV) pip install --quiet --compile-bytecode
 
 .venv/bin/python: | $(filter .uv/bin/uv,$(UV))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -59,6 +59,7 @@ def run(wheels: Wheels, scratch: Path) -> dict[str, Measured]:
     """All measurements, by what they are of."""
     project = scratch / "project"
     shutil.copytree(TORCH, project, ignore=shutil.ignore_patterns("__pycache__", "bumps.txt", "README.md"))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed wherry has its own bytecode
     base = prepare_base(project, scratch)
     rows: dict[str, Measured] = {}
 

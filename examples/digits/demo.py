@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +28,7 @@ WHERRY: Final = str(Path(sys.executable).with_name("wherry"))
 UV: Final = str(Path(sys.executable).with_name("uv"))
 WEIGHTS: Final = HERE / "weights"
 INK: Final = " .:-=+*#%@"
+USUAL_PORT: Final = 8000
 PATIENCE_S: Final = 60.0
 
 
@@ -67,7 +68,9 @@ def train() -> None:
 def running() -> Iterator[str]:
     """The service in a container for as long as the block lasts; its address."""
     port = free_port()
-    command = [WHERRY, "run", "digits", "-p", f"{port}:8000", "-v", f"{WEIGHTS}:/weights:ro"]
+    command = [WHERRY, "run", "digits", "-p", f"{port}:{port}", "-v", f"{WEIGHTS}:/weights:ro"]
+    if port != USUAL_PORT:
+        command += ["-e", f"PORT={port}"]
     print(f"  $ {shown(command)}")
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -148,10 +151,12 @@ def shown(command: Sequence[str]) -> str:
 
 
 def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
+    """The service's usual port, or where that is taken one that nothing listens on."""
+    for wanted in (USUAL_PORT, 0):
+        with suppress(OSError), socket.create_server(("127.0.0.1", wanted)) as server:
+            port: int = server.getsockname()[1]
+            return port
+    return USUAL_PORT
 
 
 def title(text: str) -> None:
