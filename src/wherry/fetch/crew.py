@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_JOIN_S: Final = 2.0
+_FAREWELL_S: Final = 1.0
+"""For all threads together: one may be waiting for a server that never answers."""
 
 
 class Crew(Generic[T]):
@@ -25,6 +26,8 @@ class Crew(Generic[T]):
         self._waiting = deque(items)
         self._give_up = give_up
         self._failures: list[BaseException] = []
+        self._running = 0
+        self._change = threading.Condition()
 
     def run(self, threads: int) -> None:
         """Do all the work on at most *threads* threads.
@@ -33,22 +36,18 @@ class Crew(Generic[T]):
             BaseException: The first failure, once every thread has ended or been left behind.
 
         """
+        self._running = min(threads, len(self._waiting))
         # Daemons: after Ctrl-C nobody waits for a silent server. What they have written so far is whole.
-        crew = [
-            threading.Thread(target=self._go, name="wherry-fetch", daemon=True)
-            for _ in range(min(threads, len(self._waiting)))
-        ]
-        for thread in crew:
-            thread.start()
+        for _ in range(self._running):
+            threading.Thread(target=self._go, name="wherry-fetch", daemon=True).start()
         try:
-            for thread in crew:
-                thread.join()
-        except BaseException:
-            self._fail(CancelledError("given up"))
-            for thread in crew:
-                thread.join(_JOIN_S)
-            raise
+            with self._change:
+                self._change.wait_for(lambda: self._failures or not self._running)
+        except BaseException as error:  # noqa: BLE001 - raised again below, when the threads know
+            self._fail(error)
         if self._failures:
+            with self._change:
+                self._change.wait_for(lambda: not self._running, _FAREWELL_S)
             raise next((f for f in self._failures if not isinstance(f, CancelledError)), self._failures[0])
 
     def _go(self) -> None:
@@ -56,12 +55,17 @@ class Crew(Generic[T]):
             try:
                 item = self._waiting.popleft()
             except IndexError:
-                return
+                break
             try:
                 self._work(item)
             except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
                 self._fail(error)
+        with self._change:
+            self._running -= 1
+            self._change.notify_all()
 
     def _fail(self, error: BaseException) -> None:
         self._failures.append(error)
         self._give_up()
+        with self._change:
+            self._change.notify_all()

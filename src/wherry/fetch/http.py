@@ -18,7 +18,7 @@ from urllib.parse import urljoin, urlsplit
 from urllib3 import exceptions as http_errors
 
 import wherry
-from wherry.errors import WorldError
+from wherry.errors import InputError, WorldError
 from wherry.fetch.addresses import Address, address, shown
 from wherry.fetch.connections import Connections
 
@@ -289,10 +289,13 @@ def _redirected(place: Address, location: str) -> Address:
     """Where a redirect leads.
 
     Raises:
-        WorldError: From https to anything less.
+        WorldError: To no web address, or from https to anything less.
 
     """
-    there = address(urljoin(place.url, location))
+    try:
+        there = address(urljoin(place.url, location))
+    except (InputError, ValueError) as error:
+        raise WorldError("the server redirects to no web address", where=shown(place.url)) from error
     schemes = (urlsplit(place.url).scheme, urlsplit(there.url).scheme)
     if schemes not in {("http", "http"), ("http", "https"), ("https", "https")}:
         raise WorldError("the server redirects to an address that is not secure", where=shown(there.url))
@@ -316,6 +319,13 @@ def _transient(url: str, patience: Patience) -> Iterator[None]:
     where = shown(url)
     try:
         yield
+    # The order matters: urllib3 derives the next two from ConnectTimeoutError.
+    except http_errors.NameResolutionError as error:
+        mend = "check the network, or use --offline with --find-links"
+        raise TransientError("the server's name is not known", where=where, mend=mend) from error
+    except http_errors.NewConnectionError as error:
+        mend = "check the network, or use --offline with --find-links"
+        raise TransientError("the server cannot be reached", where=where, mend=mend) from error
     except http_errors.ConnectTimeoutError as error:
         what = f"the server did not answer for {patience.connect_s:.0f} s"
         raise TransientError(what, where=where, mend="check the network, or try again later") from error
@@ -330,12 +340,6 @@ def _transient(url: str, patience: Patience) -> Iterator[None]:
     except http_errors.ProxyError as error:
         mend = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
         raise TransientError("the proxy does not answer", where=where, mend=mend) from error
-    except http_errors.NameResolutionError as error:
-        mend = "check the network, or use --offline with --find-links"
-        raise TransientError("the server's name is not known", where=where, mend=mend) from error
-    except http_errors.NewConnectionError as error:
-        mend = "check the network, or use --offline with --find-links"
-        raise TransientError("the server cannot be reached", where=where, mend=mend) from error
     except (http_errors.HTTPError, OSError, ValueError, AttributeError) as error:
         # A connection shut down from another thread shows up as almost anything.
         raise TransientError("the connection broke off", where=where, mend="try again later") from error

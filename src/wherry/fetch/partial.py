@@ -148,4 +148,4 @@ def _open(path: Path) -> int:
 
 
 def _hashed(url: str) -> str:
-    return Digest.of_bytes(url.encode("utf-8", "surrogatepass"))
+    return Digest.of_bytes(url.encode("utf-8", "surrogatepass")).hex

@@ -66,7 +66,7 @@ class _Transfer:
         self._task = task
         self._partial = partial
         self._cap_bytes = LARGEST_BYTES if download.size_bytes is None else download.size_bytes
-        self._received_bytes = 0
+        self._furthest_bytes = 0  # a server that begins anew each time does not get on
         self._hash = hashlib.sha256()
 
     def run(self) -> None:
@@ -91,7 +91,7 @@ class _Transfer:
 
     def _receive(self) -> None:
         if self._download.size_bytes is None or self._partial.size_bytes < self._download.size_bytes:
-            self._http.retrying(self._attempt, lambda: self._received_bytes)
+            self._http.retrying(self._attempt, lambda: self._furthest_bytes)
 
     def _attempt(self) -> None:
         headers = {}
@@ -118,7 +118,7 @@ class _Transfer:
             raise self._wrong(f"is larger than {readable_size(self._cap_bytes)}")
         self._partial.append(chunk)
         self._hash.update(chunk)
-        self._received_bytes += len(chunk)
+        self._furthest_bytes = max(self._furthest_bytes, self._partial.size_bytes)
         self._task.advance(len(chunk))
 
     def _check_position(self, answer: Answer) -> None:
