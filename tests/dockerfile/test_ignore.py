@@ -92,6 +92,11 @@ ITSELF, PARENT, NOTHING = "itself", "parent", "nothing"
         ("a*b?c*x", "abxbbxdbxebxczzy", NOTHING),
         ("*[^z]*b", "aab", ITSELF),
         ("*x", "xxx", ITSELF),
+        ("a*/[]x]", "ab/]", ITSELF),  # behind a star that found nothing, Docker does not check brackets
+        ("a*/[x-]", "ab/-", ITSELF),
+        ("*b", "b", ITSELF),
+        ("?*b", "ab", ITSELF),
+        ("a*b\\", "ab$c", ITSELF),  # the backslash quotes the end of Moby's expression
         ("dist/*.whl", "dist/proxy-2.4.0rc3.dev36+g08acad9-py3-none-any.whl", ITSELF),
         ("docs/", "docs/a.md", PARENT),
         ("/docs", "docs/a.md", PARENT),

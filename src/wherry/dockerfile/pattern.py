@@ -67,38 +67,82 @@ def _refused(text: str) -> PatternError:
 
 
 def _check_syntax(text: str) -> None:
-    """Brackets and backslashes as ``filepath.Match`` wants them."""
+    """What Moby finds wrong with a pattern by asking ``filepath.Match`` whether it matches ``.``.
+
+    That reads no further than the first star after which nothing can match, so errors behind it pass: they
+    are left to the regular expression, which is more lenient.
+    """
+    name = "."
+    rest = text
+    while rest:
+        star, chunk, rest = _scan_chunk(rest)
+        if star and not chunk:
+            return
+        left = _match_chunk(chunk, name, text)
+        if (left is None or (left and not rest)) and star:
+            left = _match_chunk(chunk, name[1:], text) if name else None
+        if left is None or (left and not rest):
+            return
+        name = left
+
+
+def _scan_chunk(text: str) -> tuple[bool, str, str]:
+    """Leading stars, the text up to the next star outside brackets, and the rest."""
+    start = len(text) - len(text.lstrip("*"))
+    at = start
+    is_range = False
+    while at < len(text) and (is_range or text[at] != "*"):
+        if text[at] == "\\" and at + 1 < len(text):
+            at += 1
+        elif text[at] in "[]":
+            is_range = text[at] == "["
+        at += 1
+    return start > 0, text[start:at], text[at:]
+
+
+def _match_chunk(chunk: str, name: str, text: str) -> str | None:
+    """What is left of *name* behind a starless chunk, or None. The chunk is checked to its end either way."""
     at = 0
-    while at < len(text):
-        if text[at] == "[":
-            at = _check_class(text, at + 1)
-        elif text[at] == "\\" and at + 1 == len(text):
-            raise _refused(text)
+    left: str | None = name
+    while at < len(chunk):
+        if chunk[at] == "[":
+            at, ranges, is_negated = _read_class(chunk, at + 1, text)
+            fits = left and any(low <= left[0] <= high for low, high in ranges) != is_negated
+        elif chunk[at] == "?":
+            at += 1
+            fits = left and left[0] != "/"
         else:
-            at += 2 if text[at] == "\\" else 1
+            at += chunk[at] == "\\"
+            if at == len(chunk):
+                raise _refused(text)
+            fits = left and left[0] == chunk[at]
+            at += 1
+        left = left[1:] if left and fits else None
+    return left
 
 
-def _check_class(text: str, at: int) -> int:
-    """Go past ``[^a-z]``; *at* is behind the bracket."""
-    if text.startswith("^", at):
+def _read_class(chunk: str, at: int, text: str) -> tuple[int, list[tuple[str, str]], bool]:
+    """``^a-z]``: where it ends, its ranges, and whether it is negated. *at* is behind the bracket."""
+    is_negated = chunk.startswith("^", at)
+    at += is_negated
+    ranges: list[tuple[str, str]] = []
+    while not (ranges and chunk.startswith("]", at)):
+        low, at = _read_class_character(chunk, at, text)
+        high = low
+        if chunk.startswith("-", at):
+            high, at = _read_class_character(chunk, at + 1, text)
+        ranges.append((low, high))
+    return at + 1, ranges, is_negated
+
+
+def _read_class_character(chunk: str, at: int, text: str) -> tuple[str, int]:
+    if chunk.startswith("\\", at):
         at += 1
-    ranges = 0
-    while not (ranges and text.startswith("]", at)):
-        at = _check_class_character(text, at)
-        if text.startswith("-", at):
-            at = _check_class_character(text, at + 1)
-        ranges += 1
-    return at + 1
-
-
-def _check_class_character(text: str, at: int) -> int:
-    if text.startswith("\\", at):
-        at += 1
-    elif text[at : at + 1] in {"-", "]"}:
+    elif chunk[at : at + 1] in {"-", "]"}:
         raise _refused(text)
-    if at + 1 >= len(text):  # a class is never the last thing without its closing bracket
+    if at + 1 >= len(chunk):  # a class is never the last thing without its closing bracket
         raise _refused(text)
-    return at + 1
+    return chunk[at], at + 1
 
 
 def _expression(text: str) -> str:
@@ -163,7 +207,8 @@ def _python_units(go: str, text: str) -> list[str]:
             expression, at = _python_class(go, at + 1, text)
             units.append(expression)
         elif go[at] == "\\":
-            units.append(_python_escape(go[at + 1], text))
+            # A lone one at the end quotes the dollar sign that Moby puts behind it.
+            units.append(_python_escape(go[at + 1], text) if at + 1 < len(go) else r"\$(?s:.*)")
             at += 2
         else:
             units.append("^" if go[at] == "^" else re.escape(go[at]))
