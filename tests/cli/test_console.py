@@ -66,7 +66,11 @@ def test_on_a_terminal_bars_are_drawn_and_go_away(
 
 def test_work_that_fails_leaves_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with console.show_progress(quiet=False) as progress, pytest.raises(ValueError, match="no"), progress.task("x"):
+    with (
+        console.show_progress(quiet=False) as progress,
+        pytest.raises(ValueError, match="no"),
+        progress.task("x"),
+    ):
         raise ValueError("no")
     with console.show_progress(quiet=False):
         pass  # nothing was ever drawn

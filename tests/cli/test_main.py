@@ -42,7 +42,10 @@ def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, 
 
 
 def test_the_version_is_printed_without_loading_the_command_line() -> None:
-    script = "import sys; sys.argv = ['wherry', '--version']; import wherry.__main__ as m; m.main(); print('click' in sys.modules)"
+    script = (
+        "import sys; sys.argv = ['wherry', '--version']\n"
+        "import wherry.__main__ as m; m.main(); print('click' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == f"wherry {__version__}\nFalse\n"
 
@@ -69,7 +72,10 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
 
 def test_a_mistyped_command_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = run(capsys, "biuld")
-    assert (code, err) == (2, "error: there is no command 'biuld'. Did you mean 'build'? (see 'wherry --help')\n")
+    assert (code, err) == (
+        2,
+        "error: there is no command 'biuld'. Did you mean 'build'? (see 'wherry --help')\n",
+    )
     assert "See 'wherry --help'" in run(capsys, "xyzzy")[2]
 
 

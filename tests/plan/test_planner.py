@@ -39,15 +39,21 @@ def debian(**changes: object) -> Base:
     return Base(**(facts | changes))  # type: ignore[arg-type]
 
 
-def wheel(name: str, size_bytes: int | None, origin: Origin = Origin.INDEX, *, dev: bool = False) -> Distribution:
+def wheel(
+    name: str, size_bytes: int | None, origin: Origin = Origin.INDEX, *, dev: bool = False
+) -> Distribution:
     digest = Digest.of_bytes(name.encode())
-    return Distribution(name, "1.0", origin, LockedFile(f"{name}-1.0-py3-none-any.whl", digest, size_bytes=size_bytes), dev)
+    return Distribution(
+        name, "1.0", origin, LockedFile(f"{name}-1.0-py3-none-any.whl", digest, size_bytes=size_bytes), dev
+    )
 
 
 def facts_of(distribution: Distribution, *files: tuple[str, str]) -> tuple[WheelInput, WheelFacts]:
     assert distribution.file is not None
     owned = tuple(OwnedFile("site", path, identity, 10) for path, identity in files)
-    facts = WheelFacts(distribution.name, "1.0", distribution.name, ("py3-none-any",), (), "", owned, 10 * len(owned))
+    facts = WheelFacts(
+        distribution.name, "1.0", distribution.name, ("py3-none-any",), (), "", owned, 10 * len(owned)
+    )
     return WheelInput(Path("/x"), distribution.file.filename, distribution.file.digest), facts
 
 
@@ -134,12 +140,18 @@ def test_a_layer_of_a_base_image_is_taken_as_it_is() -> None:
 def test_keys_say_what_a_layer_depends_on() -> None:
     first = plan(wheel("idna", 1))
     assert first.layers == plan(wheel("idna", 1)).layers
-    compiled = plan(wheel("idna", 1), policy=Policy(Layout(), bytecode=BytecodeCompiler(("python",), "3.11.2")))
+    compiled = plan(
+        wheel("idna", 1), policy=Policy(Layout(), bytecode=BytecodeCompiler(("python",), "3.11.2"))
+    )
     other_time = plan(wheel("idna", 1), policy=Policy(Layout(mtime=5)))
     zstd = plan(wheel("idna", 1), policy=Policy(Layout(), compression="zstd"))
     for changed in (other_time, zstd):
         assert all(a.key != b.key for a, b in zip(first.layers, changed.layers, strict=True))
-    assert [a.key == b.key for a, b in zip(first.layers, compiled.layers, strict=True)] == [False, True, False]
+    assert [a.key == b.key for a, b in zip(first.layers, compiled.layers, strict=True)] == [
+        False,
+        True,
+        False,
+    ]
 
 
 def test_what_has_to_be_built_first_has_no_key_and_no_size_yet() -> None:
@@ -168,7 +180,8 @@ def test_wheels_that_ship_the_same_namespace_file_get_along() -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "name", "home"), [("0", "root", "/root"), ("1000", "nonroot", "/home/nonroot"), ("5:6", "nonroot", "/home/nonroot")]
+    ("user", "name", "home"),
+    [("0", "root", "/root"), ("1000", "nonroot", "/home/nonroot"), ("5:6", "nonroot", "/home/nonroot")],
 )
 def test_a_number_gets_an_account(user: str, name: str, home: str) -> None:
     account = root_user(user)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from wherry.bases.model import Base
 from wherry.layers.model import Layout
 from wherry.oci.platform import Platform
-from wherry.plan.model import Settings
 from wherry.plan.settings import make_settings
 from wherry.project.command import Command
 from wherry.project.config import WherryConfig
 from wherry.project.project import Project
 from wherry.project.values import Port, User
+
+if TYPE_CHECKING:
+    from wherry.plan.model import Settings
 
 PROJECT = Project(root=Path("/p"), shown=Path("p"), name="My App", version="1.2")
 DEBIAN = Base(

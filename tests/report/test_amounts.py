@@ -34,7 +34,10 @@ def test_seconds_have_three_digits_at_most(seconds_s: float, text: str) -> None:
 
 
 def test_numbers_are_aligned_to_the_right() -> None:
-    assert columns([["a", "1", "x"], ["bbb", "22", ""]], right=frozenset({1})) == ["  a     1  x", "  bbb  22"]
+    assert columns([["a", "1", "x"], ["bbb", "22", ""]], right=frozenset({1})) == [
+        "  a     1  x",
+        "  bbb  22",
+    ]
 
 
 def test_no_rows_are_no_lines() -> None:

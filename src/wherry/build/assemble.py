@@ -98,7 +98,7 @@ def _base_history(plan: Plan) -> tuple[dict[str, object], ...]:
     if made == len(plan.base.layers):
         return plan.base.history
     return tuple(
-        History(created_by=layer.title).entry() for layer in plan.layers if layer.image_layer is not None
+        History(created_by=f"base layer {number}").entry() for number, _ in enumerate(plan.base.layers, 1)
     )
 
 
@@ -117,7 +117,8 @@ def _annotations(plan: Plan) -> dict[str, str]:
     found = {
         name: value for name, value in plan.settings.labels if name.startswith("org.opencontainers.image.")
     }
-    found["org.opencontainers.image.base.name"] = plan.base.name
+    if plan.base.packages:  # the path of an image on this disk means nothing elsewhere
+        found["org.opencontainers.image.base.name"] = plan.base.name
     if plan.base.digest is not None:
         found["org.opencontainers.image.base.digest"] = plan.base.digest
     return dict(sorted(found.items()))

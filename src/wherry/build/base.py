@@ -1,12 +1,12 @@
 """Find what lies underneath: the Debian packages that wherry.lock pins, or an image on this disk.
 
-A project without a wherry.lock gets one at its first build, for every platform at once, so that colleagues and
-CI build on the same bytes whatever their machine is.
+A project without a wherry.lock gets one at its first build, for every platform at once, so that colleagues
+and CI build on the same bytes whatever their machine is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from wherry.bases.debian import SUITES, debian_base, pins_digest
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from wherry.project.project import Project
 
 _DEBIAN: Final = "debian:"
+_PATH_TRANSPORTS: Final = frozenset({"oci", "oci-archive", "docker-archive"})
 _PREFERRED: Final = ("trixie", "bookworm")
 """Debian's stable suite first: its glibc takes the newest wheels."""
 
@@ -42,7 +43,7 @@ def find_base(platform: Platform, workshop: Workshop) -> FoundBase:
     """
     name = workshop.options.base or workshop.project.config.base or default_base(workshop.project)
     if not name.startswith(_DEBIAN):
-        return FoundBase(_image_base(name, platform, workshop))
+        return FoundBase(_image_base(name, platform, workshop))  # its interpreter is this host's own
     pins = _pins(name, workshop)
     found = pins.platforms.get(str(platform))
     if found is None:
@@ -83,7 +84,7 @@ def _fits(project: Project, python: tuple[int, int], version: str) -> bool:
         return project.config.python == python
     allowed = project.requires_python
     # Any micro version may satisfy the project: a suite's own is known once its packages are.
-    return allowed is None or any(allowed.contains(f"{version}.{micro}", prereleases=True) for micro in range(40))
+    return allowed is None or any(allowed.contains(f"{version}.{n}", prereleases=True) for n in range(40))
 
 
 def _require_python(project: Project, base: Base) -> None:
@@ -154,7 +155,8 @@ def resolve_pins(name: str, workshop: Workshop) -> Pins:
                 packages=resolved.packages,
                 system_packages=resolved.system_packages,
             )
-    return Pins(base=name, platforms=platforms, released=released, system_packages=tuple(sorted(system_packages)))
+    asked = tuple(sorted(system_packages))
+    return Pins(base=name, platforms=platforms, released=released, system_packages=asked)
 
 
 def _image_base(name: str, platform: Platform, workshop: Workshop) -> Base:
@@ -167,6 +169,20 @@ def _image_base(name: str, platform: Platform, workshop: Workshop) -> Base:
             where=workshop.project.place("pyproject.toml"),
             mend='set base = "debian:trixie", or put the packages into the base image',
         )
-    base = base_from_layout(name, platform, workshop.store, python=workshop.project.config.python)
+    base = base_from_layout(
+        _from_here(name, workshop),
+        platform,
+        workshop.store,
+        python=workshop.project.config.python,
+        progress=workshop.progress,
+    )
     _require_python(workshop.project, base)
-    return base
+    return replace(base, name=name)
+
+
+def _from_here(name: str, workshop: Workshop) -> str:
+    """A path in pyproject.toml starts at the project, one on the command line where the user stands."""
+    transport, _, path = name.partition(":")
+    if workshop.options.base or transport not in _PATH_TRANSPORTS:
+        return name
+    return f"{transport}:{workshop.project.root / path}"

@@ -38,7 +38,8 @@ def plan_images(
     """
     with store.using():
         workshop = open_workshop(options, store, progress)
-        plans = [gather(find_base(platform, workshop), workshop, dry=True).plan for platform in _platforms(workshop)]
+        bases = [find_base(platform, workshop) for platform in _platforms(workshop)]
+        plans = [gather(base, workshop, dry=True).plan for base in bases]
         return [(plan, stored_layers(plan, store).keys()) for plan in plans]
 
 

@@ -48,9 +48,8 @@ class PackagesLayerJob:
     def make(self, store: Store, progress: Progress) -> LayerBlob:
         """Find or make the layer."""
         above = bool(self.below_key)
-        below = (
-            below_debs(_on_disk(self.below, store), store, machine=self.machine, user=self.user) if above else None
-        )
+        under = _on_disk(self.below, store)
+        below = below_debs(under, store, machine=self.machine, user=self.user) if above else None
         return deb_layer(
             _on_disk(self.packages, store),
             store,

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
     from wherry.store.store import Store
 
 
-def lock_project(
-    options: BuildOptions, store: Store, progress: Progress, *, upgrade_base: bool
-) -> list[str]:
+def lock_project(options: BuildOptions, store: Store, progress: Progress, *, upgrade_base: bool) -> list[str]:
     """Lock what is not locked yet; with *upgrade_base*, pin the base's newest packages.
 
     Returns:
@@ -47,18 +45,19 @@ def _pin_base(name: str, workshop: Workshop, *, upgrade: bool) -> list[str]:
     before = read_pins(path)
     wanted = tuple(sorted(workshop.project.config.system_packages))
     if before and before.base == name and tuple(sorted(before.system_packages)) == wanted and not upgrade:
-        return [f"{name} is pinned in {FILENAME} already: 'wherry lock --upgrade base' renews it"]
+        return [f"{name} is pinned in {FILENAME}: 'wherry lock --upgrade base' renews it"]
     after = resolve_pins(name, workshop)
     write_pins(path, after)
     return [f"pinned {name} in {FILENAME}, as released {after.released}", *_changes(before, after)]
 
 
 def _changes(before: Pins | None, after: Pins) -> list[str]:
-    """What an upgrade changed, for the platform that comes first: versions rarely differ between platforms."""
+    """What an upgrade changed, for the first platform: versions rarely differ between platforms."""
     if before is None or before.base != after.base:
         return []
     platform = next(iter(sorted(after.platforms)))
-    old = {p.name: p.version for p in before.platforms[platform].packages} if platform in before.platforms else {}
+    known = before.platforms.get(platform)
+    old = {p.name: p.version for p in known.packages} if known else {}
     new = {p.name: p.version for p in after.platforms[platform].packages}
     return [
         f"  {name} {old.get(name, '(new)')} -> {new.get(name, '(gone)')}"

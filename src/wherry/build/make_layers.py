@@ -52,9 +52,7 @@ def make_plan_layers(gathered: Gathered, workshop: Workshop) -> tuple[MadeLayer,
     return tuple(_made_layer(layer, stored, made) for layer in plan.layers)
 
 
-def _make(
-    missing: list[PlannedLayer], gathered: Gathered, workshop: Workshop
-) -> dict[str, LayerBlob]:
+def _make(missing: list[PlannedLayer], gathered: Gathered, workshop: Workshop) -> dict[str, LayerBlob]:
     from wherry.bases.debian import fetch_debs  # noqa: PLC0415 - a cached build makes nothing
     from wherry.layers.pool import make_layers  # noqa: PLC0415 - the same
 
@@ -97,7 +95,7 @@ def _job(layer: PlannedLayer, gathered: Gathered, workshop: Workshop) -> LayerJo
         entries = environment_entries(policy.layout, plan.base, plan.settings.user)
     else:
         files = gathered.sources.files if gathered.sources else ()
-        _refuse_secrets([(file.path, workshop.project.place(file.relative)) for file in files if not file.link])
+        _refuse_secrets([(f.path, workshop.project.place(f.relative)) for f in files if not f.link])
         entries = source_entries(files, plan.settings.workdir)
     return TreeLayerJob(layer.key or "", tuple(entries), policy.compression, policy.layout.mtime)
 

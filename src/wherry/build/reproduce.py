@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from wherry.digest import Digest
@@ -25,7 +26,6 @@ from wherry.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
     from typing import IO
 
     from wherry.build.options import BuildOptions
@@ -84,7 +84,7 @@ def _build_again(options: BuildOptions, image: BuiltImage, scratch: Path, second
     if (git := find_git_directory(root)) is not None and not (root / ".git").exists():
         (elsewhere / ".git").write_text(f"gitdir: {git}\n")  # the labels name the same revision
     arguments = ["build", str(elsewhere), "-t", "second", "-q"]
-    arguments += ["--platform", str(image.plan.target.platform), "--base", _base_name(image, root)]
+    arguments += ["--platform", str(image.plan.target.platform), "--base", _base_name(image, options, root)]
     arguments += [argument for links in options.find_links for argument in ("--find-links", str(links))]
     arguments += ["--target", "dev"] if options.dev else []
     arguments += ["--offline"] if options.offline else []
@@ -114,17 +114,18 @@ def _copy_in_reverse(source: Path, target: Path) -> None:
     target.mkdir(parents=True)
     for entry in sorted(os.scandir(source), key=lambda e: e.name, reverse=True):
         if entry.is_symlink():
-            (target / entry.name).symlink_to(os.readlink(entry.path))
+            (target / entry.name).symlink_to(Path(entry.path).readlink())
         elif entry.is_dir():
             _copy_in_reverse(source / entry.name, target / entry.name)
         elif entry.is_file():
             shutil.copy2(entry.path, target / entry.name)
 
 
-def _base_name(image: BuiltImage, root: Path) -> str:
+def _base_name(image: BuiltImage, options: BuildOptions, root: Path) -> str:
     """The base by a name that means the same from another directory."""
     transport, colon, path = image.plan.base.name.partition(":")
-    return f"{transport}{colon}{root / path}" if transport != "debian" else image.plan.base.name
+    start = Path.cwd() if options.base else root
+    return image.plan.base.name if image.plan.base.packages else f"{transport}{colon}{start / path}"
 
 
 def _difference(store: Store, image: BuiltImage, second: Store, digest: Digest) -> InputError:

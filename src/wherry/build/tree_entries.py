@@ -41,7 +41,7 @@ def environment_entries(layout: Layout, base: Base, user: str) -> list[TreeEntry
 
 
 def source_entries(files: Iterable[SourceFile], workdir: str) -> list[TreeEntry]:
-    """The project's sources below the working directory: owned by root, so the service cannot rewrite itself."""
+    """The project's sources below the working directory, owned by root: a service cannot rewrite itself."""
     top = workdir.strip("/")
     entries: list[TreeEntry] = []
     for file in files:

@@ -69,7 +69,7 @@ def wherry() -> None:
     """Small, reproducible container images for machine learning, from a Python project and its lock."""
 
 
-def run(arguments: Sequence[str]) -> int:
+def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to end
     """Run one command line.
 
     Returns:
@@ -105,7 +105,7 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(
             WorldError(
                 f"wherry met something it did not expect: {type(error).__name__}: {error}",
-                mend="this is a defect: please report it with the output of the same command under WHERRY_DEBUG=1",
+                mend="please report this defect, with what the same command prints under WHERRY_DEBUG=1",
             )
         )
     return code if isinstance(code, int) else 0

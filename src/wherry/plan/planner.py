@@ -85,7 +85,7 @@ def make_plan(inputs: Inputs) -> Plan:
 
 
 def _base_layers(inputs: Inputs) -> list[PlannedLayer]:
-    """The base's own layers as they are, or the one made of its packages; then the project's system packages."""
+    """The base's own layers as they are, or the one made of its packages; then system packages."""
     base = inputs.base
     layers = [
         PlannedLayer(

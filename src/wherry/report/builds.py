@@ -19,8 +19,10 @@ def build_lines(result: BuildResult) -> list[str]:
     total = sum(len(image.layers) for image in result.images)
     sizes = ", ".join(size(image.size_bytes) for image in result.images)
     lines += [
-        f"built {result.name} in {seconds(result.seconds_s)}: {total} layers"
-        f" ({made} made, {total - made} reused), {sizes} compressed",
+        (
+            f"built {result.name} in {seconds(result.seconds_s)}: {total} layers"
+            f" ({made} made, {total - made} reused), {sizes} compressed"
+        ),
         f"  {result.descriptor.digest}",
         *(f"  {line}" for line in result.delivered),
     ]
@@ -28,7 +30,7 @@ def build_lines(result: BuildResult) -> list[str]:
 
 
 def build_json(result: BuildResult) -> dict[str, Any]:
-    """The same as plain JSON values, for ``--json`` and ``--metadata-file``; the first three keys are BuildKit's."""
+    """The same as plain JSON values, for ``--json`` and ``--metadata-file``; some keys are BuildKit's."""
     return {
         "image.name": result.name,
         "containerimage.digest": result.descriptor.digest,

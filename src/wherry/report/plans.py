@@ -33,7 +33,7 @@ def plan_lines(plan: Plan, stored: Collection[str]) -> list[str]:
         for number, layer in enumerate(plan.layers, 1)
     ]
     head = [
-        f"{plan.name} for {plan.target.platform}, Python {plan.base.python_full_version}, on {plan.base.name}",
+        f"{plan.name} for {plan.target.platform}: Python {plan.base.python_full_version} on {plan.base.name}",
         f"  runs {_shell(settings.command)}   ({settings.command_reason})",
         f"  as user {settings.user} in {settings.workdir}"
         + (f", ports {', '.join(settings.ports)}" if settings.ports else ""),
