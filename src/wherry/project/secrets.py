@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from wherry.errors import InputError
@@ -22,54 +23,57 @@ _CHUNK_BYTES: Final = 1024 * 1024
 _OVERLAP_BYTES: Final = 4096  # no form matched below is longer
 _BINARY_PROBE_BYTES: Final = 8192
 
-_PRIVATE_KEY: Final = (
-    rb"-----BEGIN (?:[A-Z]{2,10} ){0,2}PRIVATE KEY(?: BLOCK)?-----"
-    rb"(?:\\n|\\r|[\s\"'+,])+[A-Za-z0-9+/=:, -]{20}"
+# Tokens by their fixed beginnings: kind, beginnings, what follows.
+_TOKENS: Final[tuple[tuple[str, tuple[str, ...], str], ...]] = (
+    ("AWS access key", ("AKIA", "ASIA"), r"[A-Z2-7]{16}\b"),
+    ("Hugging Face token", ("hf_", "api_org_"), r"[A-Za-z]{34}\b"),
+    ("GitHub token", ("ghp_", "gho_", "ghu_", "ghs_", "ghr_"), r"[A-Za-z0-9]{36,255}\b"),
+    ("GitHub token", ("github_pat_",), r"[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b"),
+    ("GitLab token", ("glpat-", "gldt-", "glrt-", "glcbt-", "glptt-", "glft-", "glsoat-"), r"[\w-]{20,64}"),
+    ("OpenAI key", ("sk-proj-", "sk-svcacct-", "sk-admin-"), r"[\w-]{40,250}"),
+    ("OpenAI key", ("sk-",), r"[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}\b"),
+    ("Anthropic key", ("sk-ant-",), r"[a-z0-9]{3,8}-[\w-]{80,250}"),
+    ("Slack token", tuple(f"xox{letter}-" for letter in "abeoprs"), r"[0-9]{8,14}-[A-Za-z0-9-]{10,250}"),
+    ("Slack webhook", ("hooks.slack.com/services/",), r"T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/\w{24}"),
+    ("Google API key", ("AIza",), r"[\w-]{35}(?![\w-])"),
+    ("NVIDIA NGC key", ("nvapi-",), r"[\w-]{60,90}"),
+    ("Replicate token", ("r8_",), r"[A-Za-z0-9]{37}\b"),
+    ("PyPI token", ("pypi-AgE",), r"[\w-]{50,1000}"),
+    ("npm token", ("npm_",), r"[A-Za-z0-9]{36}\b"),
+    ("Stripe key", ("sk_live_", "rk_live_"), r"[A-Za-z0-9]{24,99}\b"),
 )
-_URL_PASSWORD: Final = (
-    rb"\b[a-z][a-z0-9+.-]{1,20}://[^\s/?#@:\"'`<>{}$%*\\]{0,100}"
-    rb":(?P<password>[^\s/?#@\"'`<>{}$*\\]{3,200})@(?P<host>[A-Za-z0-9][A-Za-z0-9._-]{0,253})"
+_PRIVATE_KEY: Final = (
+    r"-----BEGIN (?:[A-Z]{2,10} ){0,2}PRIVATE KEY(?: BLOCK)?-----"
+    r"(?:\\n|\\r|[\s\"'+,])+[A-Za-z0-9+/=:, -]{20}"
+)
+_AWS_PAIR: Final = (
+    r"(?i:aws_?secret_?access_?key)[\"']?\s{0,3}[:=]\s{0,3}[\"']?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
+)
+_URL_LOGIN: Final = (
+    r"://(?<=[A-Za-z0-9]://)[^\s/?#@:,\"'`<>{}$%*\\]{0,100}"
+    r":(?P<password>[^\s/?#@:,\"'`<>{}$*\\]{3,200})@(?P<host>[A-Za-z0-9][A-Za-z0-9._-]{0,253})"
 )
 
-# Each form: its name in messages, its grammar, and a run of bytes it always holds, searched for first.
-_FORMS: Final[tuple[tuple[str, bytes, bytes], ...]] = (
-    (
-        "private key",
-        _PRIVATE_KEY,
-        b"PRIVATE KEY",
-    ),
-    ("AWS access key", rb"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b", b"IA"),
-    (
-        "AWS secret key",
-        rb"(?i:aws_?secret_?access_?key)[\"']?\s{0,3}[:=]\s{0,3}[\"']?[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])",
-        b"secret",
-    ),
-    ("Hugging Face token", rb"\b(?:hf|api_org)_[A-Za-z]{34}\b", b"_"),
-    ("GitHub token", rb"\bgh[pousr]_[A-Za-z0-9]{36,255}\b", b"gh"),
-    ("GitHub token", rb"\bgithub_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}\b", b"github_pat_"),
-    ("GitLab token", rb"\bgl(?:pat|dt|rt|cbt|ptt|ft|soat)-[A-Za-z0-9_-]{20,64}", b"gl"),
-    ("OpenAI key", rb"\bsk-(?:proj|svcacct|admin)-[A-Za-z0-9_-]{40,250}", b"sk-"),
-    ("OpenAI key", rb"\bsk-[A-Za-z0-9]{20}T3BlbkFJ[A-Za-z0-9]{20}\b", b"T3BlbkFJ"),
-    ("Anthropic key", rb"\bsk-ant-[a-z0-9]{3,8}-[A-Za-z0-9_-]{80,250}", b"sk-ant-"),
-    ("Slack token", rb"\bxox[abeoprs]-[0-9]{8,14}-[A-Za-z0-9-]{10,250}", b"xox"),
-    (
-        "Slack webhook",
-        rb"https://hooks\.slack\.com/services/T[A-Z0-9]{8,12}/B[A-Z0-9]{8,12}/[A-Za-z0-9]{24}",
-        b"hooks",
-    ),
-    ("Google API key", rb"\bAIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])", b"AIza"),
-    ("NVIDIA NGC key", rb"\bnvapi-[A-Za-z0-9_-]{60,90}", b"nvapi-"),
-    ("Replicate token", rb"\br8_[A-Za-z0-9]{37}\b", b"r8_"),
-    ("PyPI token", rb"\bpypi-AgE[A-Za-z0-9_-]{50,1000}", b"pypi-AgE"),
-    ("npm token", rb"\bnpm_[A-Za-z0-9]{36}\b", b"npm_"),
-    ("Stripe key", rb"\b(?:sk|rk)_live_[A-Za-z0-9]{24,99}\b", b"_live_"),
-    (
-        "password in a URL",
-        _URL_PASSWORD,
-        b"://",
-    ),
-)
-_COMPILED: Final = tuple((name, re.compile(grammar), probe.lower()) for name, grammar, probe in _FORMS)
+
+@cache
+def _grammars() -> tuple[tuple[str, re.Pattern[bytes], bytes], ...]:
+    """Kind, expression, and lower-case bytes without which it cannot match: those are searched for first.
+
+    An expression begins with its fixed bytes and looks back over them: only so is it found by a fast search.
+    """
+    tokens = [
+        (kind, rf"{re.escape(fixed)}(?<![A-Za-z0-9_]{re.escape(fixed)}){rest}", fixed.lower())
+        for kind, beginnings, rest in _TOKENS
+        for fixed in beginnings
+    ]
+    forms = [
+        *tokens,
+        ("private key", _PRIVATE_KEY, "private key"),
+        ("AWS secret key", _AWS_PAIR, "secret"),
+        ("password in a URL", _URL_LOGIN, "://"),
+    ]
+    return tuple((kind, re.compile(form.encode()), probe.encode()) for kind, form, probe in forms)
+
 
 _PLACEHOLDER: Final = re.compile(
     rb"(?i)(?:.*(?:example|changeme|change-me|placeholder|password|passwd|redacted|your[-_]?|dummy|xxxx).*"
@@ -176,7 +180,7 @@ def _matches(data: bytes) -> list[tuple[str, int]]:
     """Kind and offset of every credential in *data*, placeholders left out."""
     found: list[tuple[str, int]] = []
     lower = data.lower()
-    for kind, grammar, probe in _COMPILED:
+    for kind, grammar, probe in _grammars():
         if probe not in lower:
             continue
         found += [(kind, match.start()) for match in grammar.finditer(data) if not _is_placeholder(match)]
