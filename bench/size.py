@@ -69,8 +69,8 @@ def main() -> None:
             sys.exit(f"error: {program} is not here\n  mend: apt-get install mmdebstrap docker.io")
     home = Path(os.environ.get("WHERRY_BENCH_DIR") or Path.home() / ".cache/wherry-bench")
     download(EXAMPLE / "requirements.txt", home / "digits" / "wheels")
-    ours = by_wherry()
     with tempfile.TemporaryDirectory(prefix="wherry-bench-") as folder:
+        ours = by_wherry(Path(folder))
         base, usual = by_docker(Path(folder), home / "digits" / "wheels")
     rows = {f"{STAND_IN} alone": base, "usual multi-stage Dockerfile": usual, "wherry build": ours}
     print(f"\n{'examples/digits':34}{'compressed':>12}{'unpacked':>12}{'layers':>8}")
@@ -80,10 +80,15 @@ def main() -> None:
     print(f"{'wherry / usual':34}{ratios[0]:12.2f}{ratios[1]:12.2f}")
 
 
-def by_wherry() -> Size:
-    """Build the example with wherry."""
-    command = [WHERRY, "build", str(EXAMPLE), "--tag", "digits", "--json"]
+def by_wherry(scratch: Path) -> Size:
+    """Build the example with wherry, on the same Debian with the same Python and so of the same wheels."""
+    project = scratch / "digits"
+    shutil.copytree(
+        EXAMPLE, project, ignore=shutil.ignore_patterns("__pycache__", ".venv", "weights", "wherry.lock")
+    )
+    command = [WHERRY, "build", str(project), "--tag", "digits-size", "--base", "debian:bookworm", "--json"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
+    subprocess.run([WHERRY, "rm", "digits-size"], check=True, stdout=subprocess.DEVNULL)
     layers = json.loads(done.stdout)["images"][0]["layers"]
     return Size(
         sum(layer["size_bytes"] for layer in layers),
