@@ -1,1 +1,1 @@
-"""What the user wrote: ``[tool.wherry]``, lock files, the source tree, the entry command. Nothing is ever imported or run."""
+"""What the user wrote: ``[tool.wherry]``, locks, the source tree, the command. Nothing is imported or run."""
