@@ -144,8 +144,13 @@ def source_of(store: Store, root: Descriptor) -> StoreSource:
 
 def shell_layer() -> list[Entry]:
     """A few programs of this machine with the libraries they load: enough to look around inside."""
+    return program_layer("sh", "cat", "id", "sleep", "ls")
+
+
+def program_layer(*names: str) -> list[Entry]:
+    """The programs of this machine called *names*, the libraries they load, a user and a home."""
     paths: dict[str, Path] = {}
-    for name in ("sh", "cat", "id", "sleep", "ls", "kill"):
+    for name in names:
         program = shutil.which(name)
         if program is None:
             continue

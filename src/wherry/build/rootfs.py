@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import queue
+import stat
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self
@@ -103,11 +104,10 @@ def read_inside(root: Path, path: str, limit_bytes: int = 1 << 20) -> bytes:
         fd = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, Escape):
         return b""
-    with os.fdopen(fd, "rb") as stream:
-        try:
-            return stream.read(limit_bytes)
-        except IsADirectoryError:
-            return b""
+    try:
+        return os.read(fd, limit_bytes) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+    finally:
+        os.close(fd)
 
 
 def _lock(store: Store, image_id: Digest) -> Path:

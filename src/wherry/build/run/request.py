@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from wherry.oci.image import Image, ImageSource
 
 _PORT: Final = re.compile(
-    r"(?:(?P<ip>\[[0-9a-fA-F:]+\]|[0-9.]+):)?(?:(?P<host>\d{1,5}):)?(?P<port>\d{1,5})(?:/(?P<proto>tcp|udp))?"
+    r"(?:(?P<ip>\[[0-9a-fA-F:]+\]|\d{1,3}(?:\.\d{1,3}){3}):)?"
+    r"(?:(?P<host>\d{1,5}):)?(?P<port>\d{1,5})(?:/(?P<proto>tcp|udp))?"
 )
 _MAX_PORT: Final = 65535
 
