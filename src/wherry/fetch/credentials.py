@@ -207,7 +207,7 @@ def _read_netrc(file: Path | None) -> dict[str, tuple[str, str]]:
     return {
         host: (login or "", password or "")
         for host, (login, _, password) in hosts.items()
-        if host != "default"
+        if host != "default" and (login or password)
     }
 
 
