@@ -28,7 +28,7 @@ PACK_BYTES: Final = 1 << 20
 
 GZIP_LEVEL: Final = 4
 ZSTD_LEVEL: Final = 3
-SPLICE_FROM_BYTES: Final = 16 << 10
+SPLICE_FROM_BYTES: Final = 4 << 10
 """A member with at least this many compressed bytes is spliced, a smaller one packed with its neighbours."""
 
 MEDIA_TYPES: Final[dict[Compression, str]] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal, get_args
 
 import msgspec
 
@@ -22,6 +22,8 @@ Compression = Literal["gzip", "zstd"]
 
 Scheme = Literal["site", "scripts", "headers", "data"]
 """Where a wheel's file goes: site-packages (in a venv purelib and platlib are one) or as `.data` says."""
+
+SCHEMES: Final[tuple[Scheme, ...]] = get_args(Scheme)
 
 
 @dataclass(frozen=True, slots=True)

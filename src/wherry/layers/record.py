@@ -19,9 +19,16 @@ UNHASHED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
 """Files of dist-info that RECORD need not hash: itself and its signatures."""
 
 # PEP 427: "must be sha256 or better; specifically, md5, sha1 and sha224 are not permitted".
-_ALGORITHMS: Final = frozenset(
-    {"sha256", "sha384", "sha512", "sha3_256", "sha3_384", "sha3_512", "blake2b", "blake2s"}
-)
+_ALGORITHMS: Final = {
+    "sha256": hashlib.sha256,
+    "sha384": hashlib.sha384,
+    "sha512": hashlib.sha512,
+    "sha3_256": hashlib.sha3_256,
+    "sha3_384": hashlib.sha3_384,
+    "sha3_512": hashlib.sha3_512,
+    "blake2b": hashlib.blake2b,
+    "blake2s": hashlib.blake2s,
+}
 
 
 class RecordError(Exception):
@@ -69,7 +76,7 @@ class FileHash:
             RecordError: It has another.
 
         """
-        if hashlib.new(self.algorithm, data).digest() != self.digest:
+        if _ALGORITHMS[self.algorithm](data).digest() != self.digest:
             raise RecordError("its hash is not the one in RECORD")
 
     def checked(

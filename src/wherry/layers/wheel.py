@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from wherry.layers.model import OwnedFile, Scheme, WheelFacts
-from wherry.layers.paths import path_problem, tar_order
+from wherry.layers.model import SCHEMES, OwnedFile, Scheme, WheelFacts
+from wherry.layers.paths import MAX_PATH_BYTES, directories_of, path_problem, tar_order
 from wherry.layers.record import UNHASHED, FileHash, RecordError, Row, installed_record, read_rows
 from wherry.layers.scripts import (
     MAX_REWRITTEN_BYTES,
@@ -154,13 +154,13 @@ class OpenWheel:
             InputError: A file would lie where no layer may have one.
 
         """
-        site = layout.scheme_directory("site", self.display_name)
+        directories = {scheme: layout.scheme_directory(scheme, self.display_name) for scheme in SCHEMES}
+        site = directories["site"]
         placed: dict[str, Placed] = {}
         installed: dict[str, str] = {}
         changed: dict[str, bytes] = {}
         for target in self._targets(layout.python):
-            directory = layout.scheme_directory(target.scheme, self.display_name)
-            path = f"{directory}/{target.path}"
+            path = f"{directories[target.scheme]}/{target.path}"
             content = self._content(target, layout.interpreter)
             relative = _relative(path, site)
             installed[target.member.name] = relative
@@ -239,17 +239,13 @@ class OpenWheel:
         return OwnedFile(target.scheme, target.path, identity, member.size_bytes, member.executable)
 
     def _check_paths(self, placed: Collection[str]) -> None:
-        parents: set[str] = set()
+        """What the members' names alone could not show: names are fine one by one, but clash or add up."""
+        directories = directories_of(placed, "")
         for path in placed:
-            if problem := path_problem(path):
-                raise self.archive.refuse(f"its installed path {problem}", path)
-            parent = path.rpartition("/")[0]
-            while parent and parent not in parents:
-                parents.add(parent)
-                parent = parent.rpartition("/")[0]
-        for path in placed:
-            if path in parents:
+            if path in directories:
                 raise self.archive.refuse("it would be a file and a directory", path)
+            if len(path.encode()) > MAX_PATH_BYTES:
+                raise self.archive.refuse("its installed path is longer than Linux allows", path)
 
     def _read_filename(self) -> tuple[str, ...]:
         from packaging.utils import InvalidWheelFilename, parse_wheel_filename  # noqa: PLC0415 - not for cached layers

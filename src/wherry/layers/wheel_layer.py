@@ -151,6 +151,17 @@ def known_facts(wheel: WheelInput, store: Store) -> WheelFacts:
     return facts
 
 
+def ordered_facts(wheels: Iterable[WheelInput], store: Store) -> list[tuple[WheelInput, WheelFacts]]:
+    """The wheels with their facts, in the order of a layer's segments.
+
+    Raises:
+        InputError: One is not a wheel that we can install.
+        WorldError: A file cannot be read.
+
+    """
+    return sorted(((wheel, known_facts(wheel, store)) for wheel in wheels), key=lambda pair: pair[1].name)
+
+
 def segment(
     wheel: WheelInput, recipe: Recipe, store: Store, task: Task, left_out: frozenset[str] = frozenset()
 ) -> Segment:
@@ -227,7 +238,7 @@ def _alone(wheel: WheelInput, recipe: Recipe, store: Store, task: Task) -> Layer
 
 def _joined(wheels: Sequence[WheelInput], recipe: Recipe, store: Store, task: Task) -> LayerBlob:
     """The layer of several wheels, from their segments."""
-    known = sorted(((wheel, known_facts(wheel, store)) for wheel in wheels), key=lambda pair: pair[1].name)
+    known = ordered_facts(wheels, store)
     left_out = shared_paths(known, recipe.layout)
     segments = [
         segment(wheel, recipe, store, task, without)

@@ -1,0 +1,99 @@
+"""Layers of wheels as work for the pool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from wherry.layers.wheel_layer import (
+    Recipe,
+    find_wheel_layer,
+    known_facts,
+    ordered_facts,
+    segment,
+    shared_paths,
+    wheel_layer,
+)
+
+if TYPE_CHECKING:
+    from wherry.layers.model import LayerBlob, WheelInput
+    from wherry.layers.wheel_layer import Segment
+    from wherry.progress import Progress
+    from wherry.store.store import Store
+
+
+COMPILE_FACTOR: Final = 30
+"""A byte of Python takes about as long to compile as so many bytes of a wheel take to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class WheelLayerJob:
+    """The layer of some wheels."""
+
+    wheels: tuple[WheelInput, ...]
+    recipe: Recipe
+
+    def cost_bytes(self, store: Store) -> int:
+        """How much work it is; little if the store has it."""
+        if find_wheel_layer(store, self.key) is not None:
+            return 0
+        return sum(_cost_bytes(wheel, self.recipe, store) for wheel in self.wheels)
+
+    @property
+    def key(self) -> str:
+        """What the index knows the layer by."""
+        return self.recipe.key(*sorted(wheel.digest for wheel in self.wheels))
+
+    def parts(self, store: Store) -> tuple[SegmentPart, ...]:
+        """The segments of wheels that share the layer, unless it is there already.
+
+        Raises:
+            InputError: A wheel is damaged or hostile, or two are at odds.
+
+        """
+        if len(self.wheels) == 1 or find_wheel_layer(store, self.key) is not None:
+            return ()
+        known = ordered_facts(self.wheels, store)
+        left_out = shared_paths(known, self.recipe.layout)
+        return tuple(
+            SegmentPart(wheel, self.recipe, without)
+            for (wheel, _), without in zip(known, left_out, strict=True)
+        )
+
+    def make(self, store: Store, progress: Progress) -> LayerBlob:
+        """Find or make the layer."""
+        recipe = self.recipe
+        return wheel_layer(
+            self.wheels,
+            recipe.layout,
+            store,
+            compression=recipe.compression,
+            bytecode=recipe.bytecode,
+            progress=progress,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPart:
+    """The segment of one wheel that shares its layer with others."""
+
+    wheel: WheelInput
+    recipe: Recipe
+    left_out: frozenset[str]
+
+    def cost_bytes(self, store: Store) -> int:
+        """How much work it is."""
+        return _cost_bytes(self.wheel, self.recipe, store)
+
+    def make(self, store: Store, progress: Progress) -> Segment:
+        """Find or make the segment."""
+        with progress.task(self.wheel.filename, self.wheel.path.stat().st_size) as task:
+            return segment(self.wheel, self.recipe, store, task, self.left_out)
+
+
+def _cost_bytes(wheel: WheelInput, recipe: Recipe, store: Store) -> int:
+    read_bytes = wheel.path.stat().st_size
+    if recipe.bytecode is None:
+        return read_bytes
+    files = known_facts(wheel, store).files
+    return read_bytes + COMPILE_FACTOR * sum(file.size_bytes for file in files if file.path.endswith(".py"))
