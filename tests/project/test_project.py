@@ -278,3 +278,21 @@ def test_a_broken_project_above_is_not_this_projects_error(tmp_path: Path) -> No
     }
     assert project(tmp_path, files, "a").workspace is None
     assert read_project(tmp_path / "b/c").workspace is None
+
+
+@pytest.mark.parametrize(
+    ("text", "python"),
+    [("3.11\n", (3, 11)), ("cpython-3.12.4\n3.11\n", (3, 12)), ("pypy3.10\n", None), ("3.13t\n", None), ("", None)],
+)
+def test_the_python_that_people_work_with_is_read_from_python_version(
+    text: str, python: tuple[int, int] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "requirements.txt").write_text("")
+    (tmp_path / ".python-version").write_text(text)
+    assert read_project(tmp_path).python == python
+
+
+def test_the_configured_python_goes_before_python_version(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.wherry]\npython = "3.13"\n')
+    (tmp_path / ".python-version").write_text("3.11\n")
+    assert read_project(tmp_path).python == (3, 13)

@@ -59,18 +59,18 @@ def find_base(platform: Platform, workshop: Workshop) -> FoundBase:
 
 
 def default_base(project: Project) -> str:
-    """The Debian suite whose Python fits the project.
+    """The Debian suite whose Python fits the project: the one its people work with, else the newest allowed.
 
     Raises:
         InputError: None does.
 
     """
-    for codename in _PREFERRED:
-        suite = SUITES[codename]
-        if _fits(project, suite.python, f"{suite.python[0]}.{suite.python[1]}"):
-            return f"{_DEBIAN}{codename}"
+    fitting = [name for name in _PREFERRED if _fits(project, SUITES[name].python)]
+    usual = [name for name in fitting if SUITES[name].python == project.python]
+    if fitting:
+        return f"{_DEBIAN}{(usual or fitting)[0]}"
     wanted = project.config.python
-    asked = f"python = {wanted[0]}.{wanted[1]}" if wanted else f"requires-python {project.requires_python}"
+    asked = f"Python {wanted[0]}.{wanted[1]}" if wanted else f"requires-python {project.requires_python}"
     have = ", ".join(f"debian:{name} has Python {s.python[0]}.{s.python[1]}" for name, s in SUITES.items())
     raise InputError(
         f"no Debian base fits {asked}: {have}",
@@ -79,9 +79,10 @@ def default_base(project: Project) -> str:
     )
 
 
-def _fits(project: Project, python: tuple[int, int], version: str) -> bool:
+def _fits(project: Project, python: tuple[int, int]) -> bool:
     if project.config.python is not None:
         return project.config.python == python
+    version = f"{python[0]}.{python[1]}"
     allowed = project.requires_python
     # Any micro version may satisfy the project: a suite's own is known once its packages are.
     return allowed is None or any(allowed.contains(f"{version}.{n}", prereleases=True) for n in range(40))

@@ -31,6 +31,7 @@ _PROJECT_FILES: Final = (
     *("Pipfile", "Pipfile.lock", "environment.yml", "environment.yaml", "setup.py", "setup.cfg"),
 )
 _MAX_PARENTS: Final = 64
+_PYTHON_VERSION: Final = re.compile(r"\s*(?:cpython-)?(3)\.([0-9]{1,2})(?:\.[0-9]+)?\s*(?:\n|$)")
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Project:
     name: str  # as written; the directory's name where nothing states one
     version: str | None = None
     requires_python: SpecifierSet | None = None
+    python: tuple[int, int] | None = None  # the minor version that its people work with: (3, 11)
     config: WherryConfig = WherryConfig()  # noqa: RUF009 - frozen
     pyproject: Document | None = None
     has_build_system: bool = False  # its wheel is installed; else its source tree is copied
@@ -97,6 +99,7 @@ def read_project(path: Path) -> Project:
         pyproject=document,
         version=facts.version if facts else None,
         requires_python=facts.requires_python if facts else None,
+        python=config.python or _python_version(root),
         has_build_system=facts.has_build_system if facts else False,
         scripts=facts.scripts if facts else (),
         gui_scripts=facts.gui_scripts if facts else (),
@@ -129,6 +132,17 @@ def _directory(path: Path) -> tuple[Path, Path]:
             mend=f"give its directory: {path.parent}",
         )
     return path.parent, resolved.parent
+
+
+def _python_version(root: Path) -> tuple[int, int] | None:
+    """What ``.python-version`` says, which uv and pyenv write: the image gets the Python people work with."""
+    try:
+        with (root / ".python-version").open("rb") as stream:
+            text = stream.read(100).decode("ascii", "replace")
+    except OSError:
+        return None
+    match = _PYTHON_VERSION.match(text)
+    return (int(match[1]), int(match[2])) if match else None
 
 
 def _require_something(directory: Path) -> None:
