@@ -99,9 +99,12 @@ def wait_until_healthy(address: str, process: subprocess.Popen[str]) -> None:
                 return
         except (OSError, HTTPException):
             time.sleep(0.05)
-    process.terminate()
+    if process.poll() is None:
+        process.terminate()
+        print(f"error: the service was not healthy within {PATIENCE_S:.0f} s", file=sys.stderr)
     output, _ = process.communicate(timeout=20)
-    sys.exit(f"{output}\nerror: the service did not become healthy")
+    print(output, end="", file=sys.stderr)
+    sys.exit(process.returncode or 3)
 
 
 def ask(address: str, sample: dict[str, Any]) -> None:
