@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from wherry.build.base import find_base
+from wherry.build.budgets import broken_budgets
 from wherry.build.gather import gather
 from wherry.build.make_layers import make_plan_layers, stored_layers
 from wherry.build.result import BuildResult, BuiltImage
@@ -66,13 +67,17 @@ def build_image(
         gathered = [gather(find_base(p, workshop), workshop, dry=False) for p in _platforms(workshop)]
         images = tuple(_build(one, workshop) for one in gathered)
         descriptor = _name(name, [image.descriptor for image in images], store)
-        delivered = tuple(_deliver(store, name, destination, progress) for destination in destinations)
+        budgets = workshop.project.config.budgets
+        broken = tuple(line for image in images for line in broken_budgets(image, budgets))
+        # An image over its budget is kept to be looked at, and goes nowhere.
+        delivered = tuple(_deliver(store, name, to, progress) for to in destinations if not broken)
     return BuildResult(
         name=name,
         descriptor=descriptor,
         images=images,
         seconds_s=time.monotonic() - started,
         delivered=delivered,
+        broken_budgets=broken,
         notes=tuple(dict.fromkeys(note for one in gathered for note in one.plan.notes)),
     )
 

@@ -49,3 +49,4 @@ class BuildResult:
     seconds_s: float
     delivered: tuple[str, ...] = ()  # where else it went, in words
     notes: tuple[str, ...] = ()
+    broken_budgets: tuple[str, ...] = ()  # limits of the project that the image exceeds, in words

@@ -46,7 +46,7 @@ def command(
     check_reproducible: bool,
     quiet: bool,
     as_json: bool,
-) -> None:
+) -> int:
     """Build an image from a project and its lock: no Docker, no root, the same bytes everywhere."""
     from wherry.build.deliver import LocalEngine, parse_destination  # noqa: PLC0415 - keeps the start quick
     from wherry.build.image import build_image  # noqa: PLC0415
@@ -75,6 +75,9 @@ def command(
         if check_reproducible:
             lines.append("  reproducible: a second build under other conditions gave the same bytes")
         click.echo("\n".join([*lines, *(f"note: {note}" for note in result.notes)]))
+    for line in result.broken_budgets:
+        click.echo(f"over budget: {line}", err=True)
+    return 1 if result.broken_budgets else 0
 
 
 def _write_whole(path: Path, text: str) -> None:

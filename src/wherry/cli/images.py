@@ -12,7 +12,8 @@ from wherry.cli import options
 
 @click.command()
 @options.json_output
-def command(*, as_json: bool) -> None:
+@click.option("-q", "--quiet", is_flag=True, help="Print only the names.")
+def command(*, as_json: bool, quiet: bool) -> None:
     """List the images in the store."""
     from wherry.build.inventory import stored_images  # noqa: PLC0415 - keeps the start quick
     from wherry.report.amounts import columns, size  # noqa: PLC0415
@@ -35,6 +36,9 @@ def command(*, as_json: bool) -> None:
                 indent=2,
             )
         )
+        return
+    if quiet:
+        click.echo("".join(f"{image.name}\n" for image in images), nl=False)
         return
     if not images:
         click.echo("no images yet: wherry build -t NAME")

@@ -64,6 +64,7 @@ def build_json(result: BuildResult) -> dict[str, Any]:
         ],
         "delivered": list(result.delivered),
         "notes": list(result.notes),
+        "broken_budgets": list(result.broken_budgets),
     }
 
 
