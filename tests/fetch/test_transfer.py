@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,7 +20,10 @@ from wherry.fetch import http as http_module
 from wherry.fetch import transfer as transfer_module
 from wherry.fetch.credentials import Credentials
 from wherry.fetch.fetcher import Download, Fetcher
+from wherry.fetch.http import CancelledError, Http
+from wherry.fetch.transfer import transfer
 from wherry.progress import SilentProgress
+from wherry.store.locks import try_flock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -185,6 +189,51 @@ def test_a_leftover_that_is_whole_needs_no_request(store: Store, world: World) -
     fetcher(store).fetch([wanted(world)])
     assert_fetched(store)
     assert world.requests == []
+
+
+def test_a_leftover_that_is_whole_but_of_unknown_size_needs_no_byte(store: Store, world: World) -> None:
+    begun(store, DATA)
+    world.routes["/a.whl"] = serving(DATA)
+    fetcher(store).fetch([wanted(world, sized=False)])
+    assert_fetched(store)
+    assert len(world.requests) == 1
+
+
+@pytest.mark.parametrize("sized", [True, False])
+def test_a_leftover_longer_than_the_document_is_thrown_away(
+    store: Store, world: World, *, sized: bool
+) -> None:
+    begun(store, DATA + b"more")
+    world.routes["/a.whl"] = serving(DATA)
+    fetcher(store).fetch([wanted(world, sized=sized)])
+    assert_fetched(store)
+
+
+def test_who_waits_for_anothers_download_gives_up_when_told(store: Store, world: World) -> None:
+    begun(store, b"")
+    file = store.root / "partial" / f"{Digest.of_bytes(DATA).hex}.part"
+    with file.open("rb+") as other:
+        assert try_flock(other.fileno(), file)
+        http = Http(Credentials(), HASTE)
+        threading.Timer(0.2, http.cancel).start()
+        with pytest.raises(CancelledError), SilentProgress().task("x") as task:
+            transfer(wanted(world), f"{world.url}/a.whl", store=store, http=http, task=task)
+
+
+def test_a_transfer_under_way_gives_up_when_told(store: Store, world: World) -> None:
+    http = Http(Credentials(), HASTE)
+
+    class Cancelling(SilentProgress):
+        def advance(self, size_bytes: int) -> None:
+            assert size_bytes
+            http.cancel()
+
+    world.routes["/a.whl"] = serving(DATA)
+    with pytest.raises(WorldError):
+        transfer(wanted(world), f"{world.url}/a.whl", store=store, http=http, task=Cancelling())
+    assert 0 < partials(store)[0].stat().st_size < len(DATA)
+    with pytest.raises(CancelledError), http.open(f"{world.url}/a.whl"):
+        pass
 
 
 def test_a_server_that_sends_another_range_is_asked_again_from_the_start(store: Store, world: World) -> None:
