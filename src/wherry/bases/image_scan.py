@@ -230,7 +230,7 @@ def _release(contents: dict[str, bytes]) -> bytes:
 def _python_version(payload: Iterable[bytes], minor: int) -> str:
     """The version a CPython binary has in its data, where a string ends: ``3.12.7``.
 
-    Linkers let a string be the end of a longer one, a path or ``Python-3.12.7``, so anything may stand before it.
+    Linkers let a string be the end of a longer one, a path or ``Python-3.12.7``.
     """
     pattern = re.compile(rb"(?<![0-9.])(3\.%d\.[0-9]{1,3})(?:(?:a|b|rc)[0-9]{1,3})?\+?\0" % minor)
     found = sorted({match.decode() for match in _search(payload, pattern)})

@@ -33,7 +33,7 @@ _KEPT: Final = tuple(
 _RELATION: Final = re.compile(
     r"\s*([a-z0-9][a-z0-9+.-]*)(?::([a-z0-9-]+))?\s*(?:\(\s*(<<|<=|=|>=|>>|<|>)\s*([^\s)]+)\s*\))?\s*"
 )
-_NAME: Final = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9+.-]*")
 _POOL_PATH: Final = re.compile(r"pool/(?:[A-Za-z0-9+_~-][A-Za-z0-9+._~%:-]*/)+[A-Za-z0-9+._~%:-]+\.deb")
 
 
