@@ -21,7 +21,7 @@ from wherry.project.project import Project
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from wherry.project.locks.addresses import Lookup
+    from wherry.project.locks.pins import Lookup
     from wherry.store.store import Store
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -158,6 +158,6 @@ def copy(root: Path) -> Callable[..., Path]:
 @pytest.fixture
 def lookup(store: Store, root: Path) -> Lookup:
     """Nowhere to look: offline, without directories."""
-    from wherry.project.locks.addresses import Lookup  # noqa: PLC0415 - other rooms' tests start without it
+    from wherry.project.locks.pins import Lookup  # noqa: PLC0415 - other rooms' tests start without it
 
     return Lookup(store=store, directory=root, offline=True)

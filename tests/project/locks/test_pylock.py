@@ -80,7 +80,7 @@ name = "self"
 directory = {{ path = "." }}
 """,
     )
-    by_name = {package.name: package for package in lock.packages}
+    by_name = {str(package.name): package for package in lock.packages}
     assert by_name["git-one"].source == GitSource("https://index.example/g", COMMIT, "sub")
     assert by_name["git-here"].source == GitSource(f"file://{root.parent}/g", COMMIT)
     assert by_name["lib"].source == DirectorySource(root / "lib", editable=True)

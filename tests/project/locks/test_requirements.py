@@ -7,16 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wherry.errors import InputError
-from wherry.project.locks.addresses import KnownFile, KnownFiles, _key
+from wherry.project.locks.addresses import KnownFiles, _key
 from wherry.project.locks.document import read_document
 from wherry.project.locks.model import Choice, DirectorySource, GitSource, Lock
+from wherry.project.locks.offers import KnownFile
 from wherry.project.locks.requirement_lines import Pin
 from wherry.project.locks.requirements import included_files, logical_lines, read_requirements
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from wherry.project.locks.addresses import Lookup
+    from wherry.project.locks.pins import Lookup
 
 SHA, OTHER = "a" * 64, "b" * 64
 HASH = f"--hash=sha256:{SHA}"
@@ -154,7 +155,7 @@ six @ file://{root}/named
 seven @ file:///w/seven-7-py3-none-any.whl {HASH}
 """,
     )
-    by_name = {package.name: package for package in lock.packages}
+    by_name = {str(package.name): package for package in lock.packages}
     assert by_name["one"].wheels[0].url == "https://index.example/one-1-py3-none-any.whl"
     assert str(by_name["one"].marker) == 'sys_platform == "linux"'
     assert by_name["two"].subdirectory == "sub"
@@ -227,7 +228,7 @@ def test_index_options_are_asked_and_are_not_forgotten_in_what_is_remembered(
     except Exception as caught:  # noqa: BLE001 - offline and unknown
         error = caught
     assert "not known" in str(error)
-    from wherry.project.locks.addresses import with_places  # noqa: PLC0415 - beside its use
+    from wherry.project.locks.pins import with_places  # noqa: PLC0415 - beside its use
 
     asked = with_places(lookup, ["--index-url https://u:p@index.example/simple"], ())
     [pin] = [Pin("click", _version("8"), (_digest(),), None, "").locked()]  # type: ignore[arg-type]

@@ -52,7 +52,7 @@ def change(path: Path, old: str, new: str) -> None:
 def test_production_is_without_groups_and_members_are_directories(workspace: Path) -> None:
     before = (workspace / "uv.lock").read_bytes()
     lock = read(workspace)
-    by_name = {package.name: package for package in lock.packages}
+    by_name = {str(package.name): package for package in lock.packages}
     assert set(by_name) == PRODUCTION
     assert by_name["lib1"].source == DirectorySource(workspace / "libs/lib1", editable=True)
     assert str(by_name["h11"].marker) == 'python_full_version < "3.13"'

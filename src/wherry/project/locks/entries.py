@@ -13,8 +13,9 @@ from packaging.markers import Marker
 
 from wherry.errors import InputError
 from wherry.project.locks import values
-from wherry.project.locks.addresses import Lookup, Pin, PinnedFile, address
+from wherry.project.locks.addresses import address
 from wherry.project.locks.model import DirectorySource, LockedPackage
+from wherry.project.locks.pins import Lookup, Pin, PinnedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -111,13 +112,6 @@ def either(one: Marker | None, other: Marker | None) -> Marker | None:
     if one is None or other is None:
         return None
     return one if str(one) == str(other) else Marker(f"({one}) or ({other})")
-
-
-def both(one: Marker | None, other: Marker | None) -> Marker | None:
-    """The marker that holds where both do."""
-    if one is None or other is None:
-        return one or other
-    return one if str(one) == str(other) else Marker(f"({one}) and ({other})")
 
 
 def addressed(entries: Sequence[Entry], lookup: Lookup, root: Path) -> tuple[LockedPackage, ...]:

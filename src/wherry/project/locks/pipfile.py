@@ -10,10 +10,10 @@ import msgspec
 
 from wherry.errors import InputError
 from wherry.project.locks import values
-from wherry.project.locks.addresses import Lookup, Pin, with_places
 from wherry.project.locks.document import Document, read_document
 from wherry.project.locks.entries import Entry, addressed, archive, merged, pinned_file, with_conditions
 from wherry.project.locks.model import Choice, Lock, LockedPackage
+from wherry.project.locks.pins import Lookup, Pin, with_places
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

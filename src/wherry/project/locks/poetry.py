@@ -16,7 +16,6 @@ from packaging.utils import canonicalize_name
 
 from wherry.errors import InputError
 from wherry.project.locks import values
-from wherry.project.locks.addresses import Lookup, Pin, with_places
 from wherry.project.locks.document import Document, read_document
 from wherry.project.locks.entries import (
     Entry,
@@ -28,6 +27,7 @@ from wherry.project.locks.entries import (
     with_conditions,
 )
 from wherry.project.locks.model import Choice, Lock, LockedPackage
+from wherry.project.locks.pins import Lookup, Pin, with_places
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

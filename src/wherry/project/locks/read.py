@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.fetch.indexes import IndexConfiguration
-from wherry.project.locks.addresses import Lookup, configuration_key
 from wherry.project.locks.cycles import require_acyclic
 from wherry.project.locks.detect import Found, find_lock
 from wherry.project.locks.document import Document, read_document
 from wherry.project.locks.model import Choice, Lock
+from wherry.project.locks.pins import Lookup, configuration_key
 from wherry.project.locks.record import LockRecord
 from wherry.project.uv import uv_identity
 

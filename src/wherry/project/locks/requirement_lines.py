@@ -19,7 +19,7 @@ from packaging.utils import (
 
 from wherry.digest import Digest
 from wherry.errors import InputError
-from wherry.project.locks import addresses, values
+from wherry.project.locks import pins, values
 from wherry.project.locks.document import read_document
 from wherry.project.locks.model import LockedPackage
 
@@ -100,13 +100,13 @@ class Pin:
                 mend=f"run: wherry lock, or: {HASHES}",
             )
 
-    def locked(self) -> addresses.Pin:
+    def locked(self) -> pins.Pin:
         """This pin as one whose files can be looked up. It must have a version."""
         if self.version is None:
             self.require_locked(self.where)
             raise AssertionError
-        files = tuple(addresses.PinnedFile(digest) for digest in self.hashes)
-        return addresses.Pin(
+        files = tuple(pins.PinnedFile(digest) for digest in self.hashes)
+        return pins.Pin(
             name=self.name,
             version=self.version,
             files=files,

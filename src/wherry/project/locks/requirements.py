@@ -13,9 +13,10 @@ from packaging.utils import canonicalize_name
 
 from wherry.errors import InputError
 from wherry.project.locks import values
-from wherry.project.locks.addresses import Lookup, address, with_places
+from wherry.project.locks.addresses import address
 from wherry.project.locks.document import Document, read_document
 from wherry.project.locks.model import Choice, DirectorySource, Lock, LockedPackage
+from wherry.project.locks.pins import Lookup, with_places
 from wherry.project.locks.requirement_lines import Constraint, Pin, read_requirement
 
 if TYPE_CHECKING:
