@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import subprocess
+import sys
 import tarfile
 import zipfile
 from pathlib import Path
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
 
     from wherry.store.store import Store
 
-HOST = Target(Platform.of_host(), (3, 11), "3.11.2", (9, 99))
+MINOR = sys.version_info[:2]  # the one interpreter that is surely here
+TAG = f"cp{MINOR[0]}{MINOR[1]}-cp{MINOR[0]}{MINOR[1]}"
+HOST = Target(Platform.of_host(), MINOR, f"{MINOR[0]}.{MINOR[1]}.0", (9, 99))
 OTHER = Target(
     Platform("linux", "arm64" if Platform.of_host().architecture == "amd64" else "amd64"),
-    (3, 11),
-    "3.11.2",
+    MINOR,
+    HOST.python_full_version,
     (9, 99),
 )
 
@@ -250,9 +253,9 @@ def test_native_code_is_refused_for_a_foreign_platform_and_not_compiled_twice_fo
     tmp_path: Path, build: Callable[..., LockedFile], no_uv: Callable[[], None]
 ) -> None:
     machine = Platform.of_host().machine
-    chosen = of_directory(make_tree(tmp_path / "demo", settings=f"TAG = 'cp311-cp311-linux_{machine}'"))
+    chosen = of_directory(make_tree(tmp_path / "demo", settings=f"TAG = '{TAG}-linux_{machine}'"))
     with pytest.raises(
-        InputError, match=f"native code, and built here it is cp311-cp311-linux_{machine}"
+        InputError, match=f"native code, and built here it is {TAG}-linux_{machine}"
     ) as refused:
         build(chosen, OTHER)
     assert OTHER.platform.machine in refused.value.mend
