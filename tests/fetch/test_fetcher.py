@@ -10,8 +10,8 @@ from tests.fetch.conftest import HASTE, Handler, World, in_turn, serving, status
 from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.fetch.credentials import Credentials
+from wherry.fetch.failures import NotFoundError
 from wherry.fetch.fetcher import Download, Fetcher
-from wherry.fetch.http import NotFoundError
 from wherry.progress import SilentProgress
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from wherry.errors import WorldError
 from wherry.fetch import http as http_module
 from wherry.fetch import transfer as transfer_module
 from wherry.fetch.credentials import Credentials
+from wherry.fetch.failures import CancelledError
 from wherry.fetch.fetcher import Download, Fetcher
-from wherry.fetch.http import CancelledError, Http
+from wherry.fetch.http import Http
 from wherry.fetch.transfer import transfer
 from wherry.progress import SilentProgress
 from wherry.store.locks import try_flock

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from wherry.fetch.http import CancelledError
+from wherry.fetch.failures import CancelledError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,21 +10,23 @@ from wherry.errors import InputError, WorldError
 from wherry.fetch.addresses import shown
 from wherry.fetch.credentials import Credentials
 from wherry.fetch.crew import Crew
-from wherry.fetch.http import CHUNK_BYTES, Http, NotFoundError, Patience
+from wherry.fetch.download import Download
+from wherry.fetch.failures import NotFoundError
 from wherry.fetch.local import file_of, keep_local, local_files
-from wherry.fetch.transfer import Download, transfer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from wherry.digest import Digest
+    from wherry.fetch.http import Http, Patience
     from wherry.progress import Progress, Task
     from wherry.store.store import Store
 
 __all__ = ["Download", "Fetcher", "Reader"]
 
 THREADS: Final = 8
+_CHUNK_BYTES: Final = 1 << 20
 _NAMED_IN_A_MESSAGE: Final = 3
 
 
@@ -102,13 +104,12 @@ class Fetcher:
         total = None if None in sizes else sum(size or 0 for size in sizes)
         largest_first = sorted(wanted.values(), key=lambda d: -(d.size_bytes or 0))
         with self._progress.task(f"fetching {what}", total) as task:
-            http = self._client()
-            crew = Crew(lambda d: self._fetch_one(d, places[d.digest], task), largest_first, http.cancel)
             try:
-                crew.run(THREADS)
+                Crew(lambda d: self._fetch_one(d, places[d.digest], task), largest_first, self._cancel).run(
+                    THREADS
+                )
             finally:
-                http.close()
-                self._http = None
+                self._hang_up()
 
     def get(self, url: str, limit_bytes: int) -> bytes:
         """A small document whose hash is not known beforehand.
@@ -159,11 +160,24 @@ class Fetcher:
             yield answer
 
     def _client(self) -> Http:
+        from wherry.fetch.http import Http  # noqa: PLC0415 - urllib3 and ssl: only when a server is asked
+
         with self._making:
             if self._http is None:
                 credentials = Credentials.read() if self._credentials is None else self._credentials
                 self._http = Http(credentials, self._patience)
             return self._http
+
+    def _cancel(self) -> None:
+        with self._making:
+            if self._http is not None:
+                self._http.cancel()
+
+    def _hang_up(self) -> None:
+        with self._making:
+            if self._http is not None:
+                self._http.close()
+            self._http = None
 
     def _require_sources(self, remote: list[Download]) -> None:
         """See that everything that is not on this disk has an address we may ask.
@@ -189,6 +203,8 @@ class Fetcher:
                 return
             other = other or (file, found)
         if download.url is not None and _is_remote(download) and not self._offline:
+            from wherry.fetch.transfer import transfer  # noqa: PLC0415 - only when a server is asked
+
             transfer(download, download.url, store=self._store, http=self._client(), task=task)
         elif other is not None:
             raise InputError(
@@ -205,7 +221,7 @@ class _FileReader:
     def chunks(self) -> Iterator[bytes]:
         try:
             with self._path.open("rb") as stream:
-                while chunk := stream.read(CHUNK_BYTES):
+                while chunk := stream.read(_CHUNK_BYTES):
                     yield chunk
         except FileNotFoundError as error:
             raise NotFoundError("no such file", where=str(self._path)) from error

@@ -21,6 +21,7 @@ import wherry
 from wherry.errors import InputError, WorldError
 from wherry.fetch.addresses import Address, address, shown
 from wherry.fetch.connections import Connections
+from wherry.fetch.failures import CancelledError, NotFoundError, TransientError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
     from wherry.fetch.credentials import Credential, Credentials
+
+__all__ = ["Answer", "Http", "NotFoundError", "Patience", "TransientError"]
 
 R = TypeVar("R")
 
@@ -46,20 +49,6 @@ _FORBIDDEN: Final = 403
 _GONE: Final = frozenset({404, 410})
 _REDIRECT: Final = frozenset({301, 302, 303, 307, 308})
 _TRY_AGAIN: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-class TransientError(WorldError):
-    """A failure that may pass: worth another attempt."""
-
-    wait_s: float | None = None  # as the server asked in Retry-After
-
-
-class NotFoundError(WorldError):
-    """The server has no such document: 404 or 410."""
-
-
-class CancelledError(WorldError):
-    """Another transfer failed, so this one was given up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from wherry.errors import WorldError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from wherry.fetch.transfer import Download
+    from wherry.fetch.download import Download
     from wherry.progress import Task
     from wherry.store.store import Store
 

@@ -4,37 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.digest import Digest
 from wherry.errors import WorldError
 from wherry.fetch.addresses import shown
-from wherry.fetch.http import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE, CancelledError, TransientError
+from wherry.fetch.download import Download
+from wherry.fetch.failures import CancelledError, TransientError
+from wherry.fetch.http import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE
 from wherry.fetch.partial import partial_download
 from wherry.store.disk import readable_size
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from wherry.fetch.http import Answer, Http
     from wherry.fetch.partial import Partial
     from wherry.progress import Task
     from wherry.store.store import Store
 
+__all__ = ["LARGEST_BYTES", "Download", "transfer"]
+
 LARGEST_BYTES: Final = 60_000_000_000
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)")
-
-
-@dataclass(frozen=True)
-class Download:
-    """One file that is wanted, known by its hash, and where it may come from."""
-
-    filename: str
-    digest: Digest
-    url: str | None = None
-    path: Path | None = None
-    size_bytes: int | None = None
 
 
 def transfer(download: Download, url: str, *, store: Store, http: Http, task: Task) -> None:

@@ -8,8 +8,6 @@ ages or process ids: clocks may lie and ids are given anew.
 from __future__ import annotations
 
 import os
-import secrets
-import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -138,6 +136,8 @@ def _sweep_one(path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
+    import shutil  # noqa: PLC0415 - slow to import, seldom needed
+
     with suppress(OSError):
         if path.is_symlink() or not path.is_dir():
             path.unlink(missing_ok=True)
@@ -156,4 +156,4 @@ def _fresh_name(root: Path, purpose: str) -> Path:
     if not directory.is_dir():
         directory.mkdir(parents=True, exist_ok=True)
     word = "".join(c if c.isalnum() else "-" for c in purpose)[:40]
-    return directory / f"{word}-{secrets.token_hex(8)}"
+    return directory / f"{word}-{os.urandom(8).hex()}"

@@ -107,7 +107,7 @@ class BlobWriter:
         self._hasher = _Hasher()
         self._buffer = bytearray()
         self._filled = 0
-        self._size_bytes = 0
+        self._sent_bytes = 0
         self._digest: Digest | None = None
         with explained(root, "write a blob"):
             self._descriptor, self._path = temporary_file(root)
@@ -115,7 +115,7 @@ class BlobWriter:
     @property
     def size_bytes(self) -> int:
         """How many bytes were written so far."""
-        return self._size_bytes
+        return self._sent_bytes + self._filled
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Take *data*, all of it. The caller may reuse its buffer at once.
@@ -127,20 +127,12 @@ class BlobWriter:
         if isinstance(data, memoryview):
             data = data.cast("B")
         size_bytes = len(data)
-        self._size_bytes += size_bytes
-        if size_bytes >= DIRECT_BYTES and isinstance(data, bytes):
-            self._flush()
-            self._send(data)
-        elif size_bytes <= BLOCK_BYTES - self._filled:
-            self._gather(data, size_bytes)
-        else:  # a buffer that its owner may change behind us is copied; that costs a tenth of the hash
-            view = memoryview(data)
-            while view:
-                part = view[: BLOCK_BYTES - self._filled]
-                self._gather(part, len(part))
-                view = view[len(part) :]
-                if self._filled == BLOCK_BYTES:
-                    self._flush()
+        end = self._filled + size_bytes
+        if end > len(self._buffer):
+            self._write_block(data)
+        else:  # the way of tar headers: many and small
+            self._buffer[self._filled : end] = data
+            self._filled = end
         return size_bytes
 
     def commit(self, expected: Digest | None = None) -> Digest:
@@ -164,7 +156,7 @@ class BlobWriter:
                 f"a blob has other bytes than expected: {digest}, not {expected}", where=str(self._root)
             )
         with explained(self._root, "keep a blob"):
-            self._keep(self._path, self._descriptor, digest, self._size_bytes)
+            self._keep(self._path, self._descriptor, digest, self.size_bytes)
         self._digest = digest
         return digest
 
@@ -178,11 +170,23 @@ class BlobWriter:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _gather(self, data: bytes | bytearray | memoryview, size_bytes: int) -> None:
-        if not self._buffer:
-            self._buffer = self._hasher.buffer()
-        self._buffer[self._filled : self._filled + size_bytes] = data
-        self._filled += size_bytes
+    def _write_block(self, data: bytes | bytearray | memoryview) -> None:
+        """Take what the buffer has no room for; or there is no buffer yet."""
+        if len(data) >= DIRECT_BYTES and isinstance(data, bytes):
+            self._flush()
+            self._send(data)
+            return
+        # What its owner may change behind us is copied; that costs a tenth of the hash.
+        view = memoryview(data)
+        while view:
+            if not self._buffer:
+                self._buffer = self._hasher.buffer()
+            part = view[: BLOCK_BYTES - self._filled]
+            self._buffer[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+            view = view[len(part) :]
+            if self._filled == BLOCK_BYTES:
+                self._flush()
 
     def _flush(self) -> None:
         if self._filled:
@@ -194,3 +198,4 @@ class BlobWriter:
         with explained(self._root, "write a blob"):
             write_all(self._descriptor, block)
         self._hasher.update(block, buffer)
+        self._sent_bytes += len(block)
