@@ -73,7 +73,10 @@ class Deb:
             for f in self.files
             if f.kind == tarfile.REGTYPE
         ]
-        control = [File("./control", self.control.encode()), File("./md5sums", "".join(lines).encode("utf-8", "surrogateescape"))]
+        control = [
+            File("./control", self.control.encode()),
+            File("./md5sums", "".join(lines).encode("utf-8", "surrogateescape")),
+        ]
         if self.postinst:
             control.append(File("./postinst", self.postinst, mode=0o755))
         return ar(
