@@ -60,10 +60,11 @@ _USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+@")
 _MESSAGE: Final = re.compile(r"^\s*(?:error|cause|[^\w\s]+(?= )):?\s+(.*)$")
 _NETWORK: Final = re.compile(
     r"failed to fetch|request failed|error sending request|dns error|timed? ?out|connection (?:refused|reset)"
-    r"|status (?:client|server) error|\b(?:401|403|407|429|5\d\d)\b (?:unauthori[sz]ed|forbidden|\w+)"
+    r"|status (?:client|server) error|\b(?:407|429|5\d\d) [A-Z]\w+"
     r"|certificate|no space left|permission denied|read-only file system|network was disabled",
     re.IGNORECASE,
 )
+_DENIED: Final = re.compile(r"\b(?:401 Unauthorized|403 Forbidden)")
 _LONGEST_MESSAGE: Final = 400
 
 
@@ -180,7 +181,11 @@ def _failure(stderr: str, code: int, doing: str, where: str, mend: str) -> UvInp
     said = redact(stderr)
     essence = essential_line(said) or f"it ended with code {code}"
     what = f"uv could not {doing}: {essence}"
-    if code < 0 or _NETWORK.search(said):
+    denied = _DENIED.search(said)
+    if denied:
+        what = f"uv could not {doing}: the index answers {denied[0]}"
+        mend = "give its credentials: ~/.netrc, keyring, or UV_INDEX_<NAME>_USERNAME and _PASSWORD"
+    if denied or code < 0 or _NETWORK.search(said):
         return UvWorldError(what, where=where, mend=mend, stderr=said)
     return UvInputError(what, where=where, mend=mend, stderr=said)
 

@@ -258,3 +258,38 @@ def test_a_real_index_has_the_files_behind_real_hashes(store: Store, root: Path)
     assert package.wheels[0].filename.endswith("cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl")
     assert package.sdist is not None
     assert package.sdist.url is not None
+
+
+def test_a_configured_extra_index_does_not_hide_the_default_ones_files(
+    index: LocalIndex, online: Lookup, root: Path
+) -> None:
+    """An extra index with the x86_64 wheel alone once hid the aarch64 wheel of the same version."""
+    intel = index.add("a-1-cp311-cp311-manylinux_2_17_x86_64.whl")
+    arm = index.add(
+        "a-1-cp311-cp311-manylinux_2_17_aarch64.whl",
+        index.files["a-1-cp311-cp311-manylinux_2_17_x86_64.whl"] + b"\0",
+    )
+    name = "a-1-cp311-cp311-manylinux_2_17_x86_64.whl"
+    for directory in ("a", "private"):
+        (root / "extra" / directory).mkdir(parents=True)
+    (root / "extra" / name).write_bytes(index.files[name])
+    (root / "extra" / "a" / "index.html").write_text(f'<a href="../{name}#sha256={intel.hex}">{name}</a>')
+    private = index.files[name].replace(b"Name: a", b"Name: private")
+    own = "private-1-py3-none-any.whl"
+    (root / "extra" / own).write_bytes(private)
+    digest = Digest.of_bytes(private)
+    (root / "extra" / "private" / "index.html").write_text(
+        f'<a href="../{own}#sha256={digest.hex}">{own}</a>'
+    )
+    extra = f"file://{root}/extra"
+    indexes = IndexConfiguration(
+        default=index.url,
+        extra=(extra,),
+        for_uv=(("UV_DEFAULT_INDEX", index.url), ("UV_INDEX", extra), ("UV_FIND_LINKS", "")),
+    )
+    other = Digest.of_bytes(b"a hash of a file for another Python")
+    a, ours = address(
+        [pin("a", "1", intel, arm), pin("private", "1", digest, other)], replace(online, indexes=indexes)
+    )
+    assert {file.digest for file in a.wheels} == {intel, arm}
+    assert ours.wheels[0].filename == own

@@ -162,7 +162,7 @@ def toml(value: Any) -> str:  # noqa: ANN401 - anything that TOML holds
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=lambda form: form.name)
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_a_lock_with_anything_anywhere_is_read_or_refused(
     form: Format, root: Path, lookup: Lookup, data: st.DataObject
