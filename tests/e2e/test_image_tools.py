@@ -1,4 +1,4 @@
-"""Our images in other people's hands: skopeo, umoci, docker, podman, and the runtimes that `wherry run` uses."""
+"""Our images in other people's hands: skopeo, umoci, docker, podman, and whatever `wherry run` starts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from tests.handmade import (
 )
 from tests.programs import cannot_run, require_program
 from wherry.build.deliver import LocalEngine, deliver
-from wherry.build.run.start import run_image, working_runtimes
+from wherry.build.run import start
+from wherry.build.run.start import run_image
 from wherry.errors import WorldError
 from wherry.oci.image import read_image
 from wherry.oci.reference import DockerArchiveReference, LayoutReference, OciArchiveReference
@@ -182,7 +183,7 @@ def runtime(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     require_program(name)
     if name == "docker":
         monkeypatch.setenv("DOCKER_HOST", request.getfixturevalue("docker_host"))
-    elif why := working_runtimes()[name]:
+    elif why := next(known.complaint() for known in start._RUNTIMES if known.name == name):
         cannot_run(f"needs a working {name}: {why}")
     return name
 
@@ -329,7 +330,8 @@ def test_nothing_of_a_run_is_left_in_the_store(
 # --- ports ---
 
 SERVER = """
-socket(S, 2, 1, 0); setsockopt(S, 1, 2, 1); bind(S, pack("S n a4 x8", 2, $ENV{PORT}, "\\0\\0\\0\\0")) or die $!;
+socket(S, 2, 1, 0); setsockopt(S, 1, 2, 1);
+bind(S, pack("S n a4 x8", 2, $ENV{PORT}, "\\0\\0\\0\\0")) or die $!;
 listen(S, 5); accept(C, S); syswrite(C, "inside $ENV{PORT}\\n"); close(C);
 """
 

@@ -87,7 +87,7 @@ class _Checked:
         self._where = where
 
     def read(self, size: int, /) -> bytes:
-        """Up to *size* bytes; fewer only at the end."""
+        """Up to *size* bytes; none only at the end."""
         import zstandard  # noqa: PLC0415 - only who unpacks needs it
 
         try:

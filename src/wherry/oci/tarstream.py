@@ -35,7 +35,7 @@ _KINDS: Final[dict[bytes, Kind]] = {
 
 
 class Readable(Protocol):
-    """Anything that hands out bytes; fewer than asked only at its end."""
+    """Anything that hands out bytes, and none only at its end."""
 
     def read(self, size: int, /) -> bytes:
         """Up to *size* bytes."""
@@ -225,6 +225,8 @@ class TarReader:
 
     def _read(self, size_bytes: int) -> bytes:
         data = self._stream.read(size_bytes) if size_bytes else b""
+        while data and len(data) < size_bytes and (more := self._stream.read(size_bytes - len(data))):
+            data += more
         self._position += len(data)
         return data
 
