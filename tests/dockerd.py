@@ -46,7 +46,15 @@ def docker_host() -> Iterator[str]:
                 daemon.kill()
                 daemon.wait()
     finally:
+        _unmount_below(home)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _unmount_below(home: Path) -> None:
+    """The daemon leaves a network namespace mounted, even when it ends well."""
+    mounted = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
+    for place in reversed([m for m in mounted if m.startswith(f"{home}/")]):
+        subprocess.run(["umount", "--lazy", place], check=False)
 
 
 def _host(home: Path) -> str:
