@@ -23,6 +23,7 @@ from wherry.build.source_wheels import (
 from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.fetch.fetcher import Fetcher
+from wherry.layers.model import BytecodeCompiler
 from wherry.oci.platform import Platform
 from wherry.plan.select import Chosen
 from wherry.progress import SilentProgress
@@ -337,6 +338,23 @@ def test_a_python_that_is_not_there_is_a_world_error_that_says_how_to_get_it(
     with pytest.raises(WorldError, match=r"built by Python 3\.99") as failed:
         build(of_directory(make_tree(tmp_path / "demo")), target)
     assert "uv python install 3.99" in failed.value.mend
+
+
+def test_the_bases_own_interpreter_runs_the_build_where_uv_finds_no_other(
+    tmp_path: Path, store: Store, fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = make_tree(tmp_path / "demo")
+    monkeypatch.setattr("wherry.build.sources.backend.is_here", lambda *_: False)
+    interpreter = BytecodeCompiler((os.path.realpath(sys.executable),), HOST.python_full_version)
+    built = build_source_wheels(
+        [of_directory(tree)],
+        target=HOST,
+        store=store,
+        fetcher=fetcher,
+        progress=SilentProgress(),
+        interpreter=interpreter,
+    )
+    assert "demo.py" in names(built[canonicalize_name("demo")])
 
 
 def test_an_sdist_is_fetched_unpacked_and_built(

@@ -16,6 +16,9 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tests.programs import cannot_run, require_program
+from wherry.bases.debian import debian_base, resolve_debian
+from wherry.bases.mirror import mirror_settings
+from wherry.build.interpreter import find_bytecode_compiler
 from wherry.build.source_wheels import build_project_wheel, build_source_wheels
 from wherry.digest import Digest
 from wherry.errors import InputError
@@ -91,7 +94,7 @@ def sdist(requirement: str, directory: Path) -> LockedFile:
         ],
         doing="lock",
         cwd=directory,
-        environment=IndexConfiguration.read().uv_environment(),
+        environment=IndexConfiguration.read().uv_environment() | {"UV_INDEX_STRATEGY": "unsafe-best-match"},
     )
     (package,) = tomllib.loads(text)["packages"]
     file = package["sdist"]
@@ -248,3 +251,28 @@ def test_setuptools_scm_makes_the_version_of_the_users_repository(
         subprocess.run(["git", *arguments], cwd=root, check=True)
     wheel = build("scm", "3.2.1", source=DirectorySource(root))
     assert "scm/tracked.txt" in names(wheel)  # the list of files comes from git, too
+
+
+@pytest.mark.debian
+@pytest.mark.parametrize("backend", sorted(BACKENDS))
+def test_a_suites_python_that_is_not_on_this_machine_builds_through_its_own_loader(
+    tmp_path: Path, store: Store, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wherry.build.sources.backend.is_here", lambda *_: False)
+    progress = SilentProgress()
+    fetcher = Fetcher(store, progress=progress)
+    mirror, host = mirror_settings(), Platform.of_host()
+    pins = resolve_debian("trixie", host, (), fetcher=fetcher, store=store, mirror=mirror).packages
+    base = debian_base("trixie", host, pins)
+    interpreter, _ = find_bytecode_compiler(base, store, fetcher, mirror=mirror, host_packages=pins)
+    assert interpreter is not None
+    assert len(interpreter.argv) > 1
+    wheel = build_project_wheel(
+        read_project(make_project(tmp_path / "one", backend)),
+        target=Target(host, base.python, base.python_full_version, base.glibc),
+        store=store,
+        fetcher=fetcher,
+        progress=progress,
+        interpreter=interpreter,
+    )
+    assert "demo/__init__.py" in names(wheel)

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from wherry.build.sources.material import Material
     from wherry.fetch.credentials import Credentials
     from wherry.fetch.fetcher import Fetcher
+    from wherry.layers.model import BytecodeCompiler
     from wherry.plan.select import Chosen
     from wherry.progress import Progress
     from wherry.project.locks.model import LockedPackage
@@ -57,6 +58,7 @@ def build_source_wheels(  # noqa: PLR0913 - by name: what is built, for what, wh
     fetcher: Fetcher,
     progress: Progress,
     root: Path | None = None,
+    interpreter: BytecodeCompiler | None = None,
 ) -> dict[NormalizedName, LockedFile]:
     """Build what has no wheel, or find that it was built before.
 
@@ -68,6 +70,7 @@ def build_source_wheels(  # noqa: PLR0913 - by name: what is built, for what, wh
         progress: Told of each build.
         root: The project's directory (or its workspace's): its ``[tool.uv]`` says which indexes and build
             constraints hold. Without it none are read.
+        interpreter: The base's own, which runs the backends where uv finds no other of its minor version.
 
     Returns:
         A wheel in the store for each package, by normalized name.
@@ -78,7 +81,7 @@ def build_source_wheels(  # noqa: PLR0913 - by name: what is built, for what, wh
         WorldError: Network, disk, uv, git or the interpreter failed.
 
     """
-    builds = SourceBuilds(target, store, fetcher, progress, root)
+    builds = SourceBuilds(target, store, fetcher, progress, root, interpreter)
     return builds.build_all([c.package for c in chosen])
 
 
@@ -90,9 +93,10 @@ def find_source_wheels(  # noqa: PLR0913 - the same
     fetcher: Fetcher,
     progress: Progress,
     root: Path | None = None,
+    interpreter: BytecodeCompiler | None = None,
 ) -> dict[NormalizedName, LockedFile]:
     """The wheels that `build_source_wheels` would find built already: for a plan, which builds nothing."""
-    builds = SourceBuilds(target, store, fetcher, progress, root)
+    builds = SourceBuilds(target, store, fetcher, progress, root, interpreter)
     found: dict[NormalizedName, LockedFile] = {}
     for package in (c.package for c in chosen):
         with suppress(InputError):  # said when it is built
@@ -102,8 +106,14 @@ def find_source_wheels(  # noqa: PLR0913 - the same
     return found
 
 
-def build_project_wheel(
-    project: Project, *, target: Target, store: Store, fetcher: Fetcher, progress: Progress
+def build_project_wheel(  # noqa: PLR0913 - the same
+    project: Project,
+    *,
+    target: Target,
+    store: Store,
+    fetcher: Fetcher,
+    progress: Progress,
+    interpreter: BytecodeCompiler | None = None,
 ) -> LockedFile:
     """Build the project's own wheel, or find that this very tree was built before.
 
@@ -113,21 +123,28 @@ def build_project_wheel(
         store: Keeps the wheel.
         fetcher: Whether it is offline goes for build requirements.
         progress: Told of the build, and of model files that were left out.
+        interpreter: The base's own, as for `build_source_wheels`.
 
     Raises:
         InputError: The project does not build, or makes native code that does not run on the target.
         WorldError: Network, disk, uv or the interpreter failed.
 
     """
-    builds = SourceBuilds(target, store, fetcher, progress, project.workspace or project.root)
+    builds = SourceBuilds(target, store, fetcher, progress, project.workspace or project.root, interpreter)
     return builds.locked(builds.build(builds.project_material(project)))
 
 
-def find_project_wheel(
-    project: Project, *, target: Target, store: Store, fetcher: Fetcher, progress: Progress
+def find_project_wheel(  # noqa: PLR0913 - the same
+    project: Project,
+    *,
+    target: Target,
+    store: Store,
+    fetcher: Fetcher,
+    progress: Progress,
+    interpreter: BytecodeCompiler | None = None,
 ) -> LockedFile | None:
     """The wheel that `build_project_wheel` would find built already: for a plan, which builds nothing."""
-    builds = SourceBuilds(target, store, fetcher, progress, project.workspace or project.root)
+    builds = SourceBuilds(target, store, fetcher, progress, project.workspace or project.root, interpreter)
     built = builds.find(builds.project_material(project))
     return None if built is None else builds.locked(built)
 
@@ -135,14 +152,21 @@ def find_project_wheel(
 class SourceBuilds:
     """Where the sources of one image are built."""
 
-    def __init__(
-        self, target: Target, store: Store, fetcher: Fetcher, progress: Progress, root: Path | None
+    def __init__(  # noqa: PLR0913, PLR0917 - what all of them share
+        self,
+        target: Target,
+        store: Store,
+        fetcher: Fetcher,
+        progress: Progress,
+        root: Path | None,
+        interpreter: BytecodeCompiler | None = None,
     ) -> None:
         self._target = target
         self._store = store
         self._fetcher = fetcher
         self._progress = progress
         self._root = root
+        self._interpreter = interpreter
         self._settings = build_settings(root) if root else ""
         self._backends: list[Backend] = []
         self._guard = threading.Lock()
@@ -162,6 +186,7 @@ class SourceBuilds:
                         redact=self._redact,
                         find_links=tuple(self._fetcher.find_links),
                         variables=IndexConfiguration.read(self._root).uv_environment(),
+                        interpreter=self._interpreter,
                     )
                 )
             return self._backends[0]

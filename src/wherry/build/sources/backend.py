@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.build.sources.environment import build_environment
 from wherry.build.sources.outcome import Failure, explain_failure
+from wherry.build.sources.python import as_program, is_here
 from wherry.errors import WorldError
 from wherry.project.uv import find_uv
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
     from typing import IO
+
+    from wherry.layers.model import BytecodeCompiler
 
 _LOG_LIMIT_BYTES: Final = 32 << 20
 _TAIL_LINES: Final = 500
@@ -39,6 +42,7 @@ class Backend:
         logs: Where full logs of failed builds are kept.
         redact: Takes credentials out of what is logged.
         variables: More environment, such as the configured indexes.
+        interpreter: Of that minor version, for where uv finds none.
 
     """
 
@@ -49,6 +53,7 @@ class Backend:
     redact: Callable[[str], str]
     find_links: tuple[Path, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    interpreter: BytecodeCompiler | None = None
     _running: set[subprocess.Popen[bytes]] = field(default_factory=set)
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _stopped: threading.Event = field(default_factory=threading.Event)
@@ -78,7 +83,7 @@ class Backend:
             "--color",
             "never",
         ]
-        command += ["--python", f"{self.python[0]}.{self.python[1]}", "--out-dir", str(out)]
+        command += ["--python", self._python(work, variables), "--out-dir", str(out)]
         command += ["--offline"] * self.offline
         for directory in (*self.find_links, *options.find_links):
             command += ["--find-links", str(directory)]
@@ -90,6 +95,11 @@ class Backend:
             kept = self._keep_log(log, title)
             raise explain_failure(Failure(title, lines, kept, self.python, self.offline, code))
         return wheels[0]
+
+    def _python(self, work: Path, variables: Mapping[str, str]) -> str:
+        if self.interpreter is not None and not is_here(self.python, variables, self.cwd):
+            return str(as_program(self.interpreter, work / "python"))
+        return f"{self.python[0]}.{self.python[1]}"
 
     def stop(self) -> None:
         """End every running build with all its children, and those that are about to begin."""

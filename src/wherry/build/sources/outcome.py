@@ -106,6 +106,8 @@ def _last_telling(causes: Sequence[str]) -> str:
 def _hint(backend: Sequence[str]) -> str:
     said = "\n".join(backend)
     header = re.search(r"fatal error: (\S+): No such file", said)
+    if header and header[1] == "Python.h":
+        return "install the Python of that version with its headers: uv python install"
     if header:
         return f"install the library that has {header[1]}, with its headers, on this machine"
     module = re.search(r"ModuleNotFoundError: No module named '([\w.]+)'", said)
