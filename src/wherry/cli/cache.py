@@ -23,15 +23,20 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     """Show, verify and prune the local store."""
     if ctx.invoked_subcommand is not None:
         return
-    from wherry.report.amounts import columns, size  # noqa: PLC0415 - keeps the start quick
+    from wherry.build.housekeeping import unpacked_usage  # noqa: PLC0415 - keeps the start quick
+    from wherry.report.amounts import columns, size  # noqa: PLC0415
     from wherry.store.prune import usage  # noqa: PLC0415
     from wherry.store.store import Store  # noqa: PLC0415
 
     store = Store.open()
-    used = usage(store)
+    used, unpacked = usage(store), unpacked_usage(store)
+    total = used.size_bytes + unpacked.images.size_bytes + unpacked.interpreters.size_bytes
     if as_json:
         click.echo(
-            json.dumps({"root": str(store.root), "size_bytes": used.size_bytes, **asdict(used)}, indent=2)
+            json.dumps(
+                {"root": str(store.root), "size_bytes": total, **asdict(used), "unpacked": asdict(unpacked)},
+                indent=2,
+            )
         )
         return
     rows = [
@@ -43,9 +48,11 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
             ("downloads that have begun", used.partial),
             ("your files, used in place", used.borrowed),
             ("remembered results", used.results),
+            ("unpacked images", unpacked.images),
+            ("interpreters that compile", unpacked.interpreters),
         )
     ]
-    head = f"{store.root}: {size(used.size_bytes)}, {used.tags} images"
+    head = f"{store.root}: {size(total)}, {used.tags} images"
     click.echo("\n".join([head, *columns(rows, right=frozenset({1, 2}))]))
 
 
@@ -75,20 +82,24 @@ def verify(*, quiet: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 def prune(*, keep: str | None, older_than: str | None, everything: bool, dry_run: bool) -> None:
     """Remove what no image needs."""
-    from wherry.report.amounts import size  # noqa: PLC0415 - keeps the start quick
+    from wherry.build.housekeeping import prune_unpacked  # noqa: PLC0415 - keeps the start quick
+    from wherry.report.amounts import size  # noqa: PLC0415
     from wherry.store.prune import prune as prune_store  # noqa: PLC0415
     from wherry.store.store import Store  # noqa: PLC0415
 
+    store = Store.open()
     done = prune_store(
-        Store.open(),
+        store,
         keep_bytes=_size(keep),
         older_than_s=_age(older_than),
         everything=everything,
         dry_run=dry_run,
     )
+    unpacked = prune_unpacked(store, everything=everything, dry_run=dry_run)
     verb = "would remove" if dry_run else "removed"
     images = f", {done.tags} images" if done.tags else ""
-    click.echo(f"{verb} {done.blobs.count} blobs, {size(done.blobs.size_bytes)}{images}")
+    roots = f", {unpacked} unpacked images" if unpacked else ""
+    click.echo(f"{verb} {done.blobs.count} blobs, {size(done.blobs.size_bytes)}{images}{roots}")
 
 
 def _size(text: str | None) -> int | None:
