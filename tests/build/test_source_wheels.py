@@ -20,6 +20,8 @@ from wherry.build.source_wheels import (
     find_project_wheel,
     find_source_wheels,
 )
+from wherry.build.sources.python import is_here
+from wherry.build.sources.repository import find_repository
 from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.fetch.fetcher import Fetcher
@@ -338,6 +340,77 @@ def test_a_python_that_is_not_there_is_a_world_error_that_says_how_to_get_it(
     with pytest.raises(WorldError, match=r"built by Python 3\.99") as failed:
         build(of_directory(make_tree(tmp_path / "demo")), target)
     assert "uv python install 3.99" in failed.value.mend
+
+
+def test_an_interpreter_of_this_machine_is_found_and_one_that_is_not_there_is_not(tmp_path: Path) -> None:
+    variables = dict(os.environ)
+    assert is_here(MINOR, variables, tmp_path)
+    assert not is_here((3, 99), variables, tmp_path)
+    assert not is_here(MINOR, variables, tmp_path / "nowhere")
+
+
+def test_several_indexes_of_pip_count_alike_for_build_requirements(
+    tmp_path: Path, build: Callable[..., LockedFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_EXTRA_INDEX_URL", "https://index.example/simple")
+    for name in ("UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX_STRATEGY"):
+        monkeypatch.delenv(name, raising=False)
+    settings = "import os\nstrategy = os.environ['UV_INDEX_STRATEGY']\ndef files(): return {strategy: ''}"
+    assert "unsafe-best-match" in names(build(of_directory(make_tree(tmp_path / "demo", settings=settings))))
+
+
+def test_a_build_that_talks_without_end_keeps_a_log_of_limited_size(
+    tmp_path: Path, build: Callable[..., LockedFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wherry.build.sources.backend._LOG_LIMIT_BYTES", 10_000)
+    talk = (
+        "import sys\nfor _ in range(5000): print('x' * 100)\nprint('y' * 9000, end='')\nraise SystemExit(3)"
+    )
+    with pytest.raises(InputError) as failed:
+        build(of_directory(make_tree(tmp_path / "demo", settings=talk)))
+    assert Path(failed.value.where.removeprefix("log: ")).stat().st_size < 20_000
+
+
+def test_without_uv_the_error_says_how_to_get_it(
+    tmp_path: Path, build: Callable[..., LockedFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wherry.build.sources.backend.find_uv", lambda: tmp_path / "no-uv")
+    with pytest.raises(WorldError, match="uv could not be started") as failed:
+        build(of_directory(make_tree(tmp_path / "demo")))
+    assert failed.value.mend == "pip install uv"
+
+
+def test_without_git_a_commit_is_a_world_error_and_a_directory_has_no_repository(
+    tmp_path: Path,
+    repository: tuple[Path, str],
+    build: Callable[..., LockedFile],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root, head = repository
+    monkeypatch.setattr("shutil.which", lambda *_, **__: None)
+    with pytest.raises(WorldError, match="git is not installed"):
+        build(package(source=GitSource(f"file://{root}", head)))
+    assert find_repository(root) is None
+
+
+def test_a_directory_without_a_repository_or_with_an_empty_one_has_none(tmp_path: Path) -> None:
+    require_program("git")
+    assert find_repository(tmp_path) is None
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    assert find_repository(tmp_path) is None
+
+
+def test_a_git_server_that_hangs_is_given_up(
+    repository: tuple[Path, str], build: Callable[..., LockedFile], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, head = repository
+
+    def hang(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("git", 1)
+
+    monkeypatch.setattr("wherry.build.sources.git.subprocess.run", hang)
+    with pytest.raises(WorldError, match="git did not init within"):
+        build(package(source=GitSource(f"file://{root}", head)))
 
 
 def test_the_bases_own_interpreter_runs_the_build_where_uv_finds_no_other(
