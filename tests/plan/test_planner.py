@@ -187,3 +187,8 @@ def test_a_number_gets_an_account(user: str, name: str, home: str) -> None:
     account = root_user(user)
     assert (account.name, account.home) == (name, home)
     assert account.gid == int(user.partition(":")[2] or user)
+
+
+def test_wheels_of_unknown_size_are_said_to_be_so() -> None:
+    made = plan(wheel("a", None), wheel("b", 5))
+    assert made.layers[-1].reason.startswith("1 of unknown size")

@@ -162,8 +162,12 @@ def _downloads(files: Iterable[LockedFile]) -> list[Download]:
 
 def _sized(file: LockedFile | None, workshop: Workshop) -> LockedFile | None:
     """The file with its true size, where the store has it: a lock may leave sizes out, or lie."""
-    size_bytes = workshop.store.blobs.size_bytes(file.digest) if file else None
-    return replace(file, size_bytes=size_bytes) if file and size_bytes is not None else file
+    if file is None:
+        return None
+    size_bytes = workshop.store.blobs.size_bytes(file.digest)
+    if size_bytes is None and file.size_bytes is None and file.path is not None and file.path.is_file():
+        size_bytes = file.path.stat().st_size
+    return file if size_bytes is None else replace(file, size_bytes=size_bytes)
 
 
 def _facts(

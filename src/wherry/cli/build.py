@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from wherry.cli import options
+
+if TYPE_CHECKING:
+    from wherry.build.deliver import Destination
 
 
 @click.command()
@@ -48,14 +52,13 @@ def command(
     as_json: bool,
 ) -> int:
     """Build an image from a project and its lock: no Docker, no root, the same bytes everywhere."""
-    from wherry.build.deliver import LocalEngine, parse_destination  # noqa: PLC0415 - keeps the start quick
-    from wherry.build.image import build_image  # noqa: PLC0415
+    from wherry.build.image import build_image  # noqa: PLC0415 - keeps the start quick
     from wherry.cli.console import show_progress  # noqa: PLC0415
     from wherry.report.builds import build_json, build_lines  # noqa: PLC0415
     from wherry.store.store import Store  # noqa: PLC0415
 
     asked = options.asked(path, platforms, base, target, offline=offline, find_links=find_links, name=name)
-    destinations = [*map(parse_destination, outputs), *([LocalEngine()] if load else [])]
+    destinations = _destinations(outputs, load=load) if outputs or load else []
     store = Store.open()
     with show_progress(quiet=quiet or as_json) as progress:
         result = build_image(asked, store, progress, destinations)
@@ -78,6 +81,12 @@ def command(
     for line in result.broken_budgets:
         click.echo(f"over budget: {line}", err=True)
     return 1 if result.broken_budgets else 0
+
+
+def _destinations(outputs: tuple[str, ...], *, load: bool) -> list[Destination]:
+    from wherry.build.deliver import LocalEngine, parse_destination  # noqa: PLC0415 - most builds stay here
+
+    return [*map(parse_destination, outputs), *([LocalEngine()] if load else [])]
 
 
 def _write_whole(path: Path, text: str) -> None:

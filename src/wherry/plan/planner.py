@@ -178,6 +178,10 @@ def _late_layers(inputs: Inputs) -> list[PlannedLayer]:
 
 
 def _wheel_layer(inputs: Inputs, group: Group) -> PlannedLayer:
+    unknown = sum(d.size_bytes is None for d in group.distributions)
+    if unknown:
+        reason = f"{unknown} of unknown size: the large ones get layers of their own once they are fetched"
+        return _group_layer(inputs, group, LayerKind.WHEELS, reason)
     if len(group.distributions) > 1:
         return _group_layer(inputs, group, LayerKind.WHEELS, f"small: {_some(group.names)}")
     size = group.size_bytes
