@@ -381,7 +381,6 @@ def test_without_uv_the_error_says_how_to_get_it(
 
 
 def test_without_git_a_commit_is_a_world_error_and_a_directory_has_no_repository(
-    tmp_path: Path,
     repository: tuple[Path, str],
     build: Callable[..., LockedFile],
     monkeypatch: pytest.MonkeyPatch,
@@ -580,6 +579,19 @@ def test_the_projects_own_wheel_is_built_once(
     assert build_project_wheel(project, target=HOST, store=store, fetcher=fetcher, progress=notes) == first
     assert find_project_wheel(project, target=HOST, store=store, fetcher=fetcher, progress=notes) == first
     assert notes.lines == []
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [("2.0", r"the source of demo 2\.0 builds demo 1\.0"), ("not a version", "does not build")],
+)
+def test_a_project_that_states_another_version_than_its_backend_makes_is_refused(
+    tmp_path: Path, store: Store, fetcher: Fetcher, version: str, says: str
+) -> None:
+    make_tree(tmp_path / "demo", pyproject=f'[project]\nname = "demo"\nversion = "{version}"\n')
+    project = read_project(tmp_path / "demo")
+    with pytest.raises(InputError, match=says):
+        build_project_wheel(project, target=HOST, store=store, fetcher=fetcher, progress=SilentProgress())
 
 
 def test_model_files_are_left_out_of_a_projects_wheel_unless_they_are_named(

@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from packaging.utils import parse_wheel_filename
+from packaging.version import InvalidVersion, Version
 
 from wherry.build.sources.backend import Backend, BuildOptions
 from wherry.build.sources.environment import TOOLCHAIN
@@ -221,7 +222,12 @@ class SourceBuilds:
 
     def project_material(self, project: Project) -> DirectoryMaterial:
         """The project itself."""
-        expected = Expected(read_build_system(project.root).name, None, project.place("pyproject.toml"))
+        system = read_build_system(project.root)
+        version = None
+        if project.version and not system.asks_git:  # else it may be a stand-in for what git will say
+            with suppress(InvalidVersion):  # the backend has more to say about that
+                version = Version(project.version)
+        expected = Expected(system.name, version, project.place("pyproject.toml"))
         return DirectoryMaterial(expected, project.root, self._store)
 
     def locked(self, built: BuiltWheel) -> LockedFile:
