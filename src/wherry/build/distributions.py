@@ -1,0 +1,142 @@
+"""Which wheels an image installs, and where they are: chosen from the lock, fetched, or built from source."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from wherry.errors import InputError
+from wherry.fetch.download import Download
+from wherry.plan.model import Distribution, Origin
+from wherry.plan.select import additional, select
+from wherry.project.locks.read import read_lock
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from wherry.build.workshop import Workshop
+    from wherry.plan.select import Chosen, Selection
+    from wherry.project.locks.model import Lock, LockedFile
+    from wherry.project.target import Target
+
+
+def find_distributions(
+    workshop: Workshop, target: Target, *, dry: bool
+) -> tuple[tuple[Distribution, ...], tuple[str, ...]]:
+    """Every wheel of the image, and what is worth saying of the lock.
+
+    Args:
+        workshop: The project and the tools.
+        target: What the wheels must fit.
+        dry: Fetch nothing and build nothing: what would have to be built has no file then.
+
+    Raises:
+        InputError: The lock or a source is not valid, or nothing in it fits the target.
+        WorldError: Network, disk or a program failed.
+
+    """
+    production, development, notes = _select(workshop, target)
+    chosen = [*production.chosen, *development]
+    if not dry:
+        workshop.fetcher.fetch(
+            Download(f.filename, f.digest, url=f.url, path=f.path, size_bytes=f.size_bytes)
+            for f in (c.file for c in chosen)
+            if f is not None
+        )
+    built = _build([c for c in chosen if c.file is None], workshop, target, dry=dry)
+    dev = {c.name for c in development}
+    found = [_distribution(c, built, workshop, dev=c.name in dev) for c in chosen]
+    if workshop.project.has_build_system:
+        found.append(_own_wheel(workshop, target, dry=dry))
+    return tuple(found), notes
+
+
+def _select(workshop: Workshop, target: Target) -> tuple[Selection, Sequence[Chosen], tuple[str, ...]]:
+    """What production installs, and what development adds to it."""
+    config = workshop.project.config
+    lock = _read_lock(workshop, target, config.groups)
+    production = select(lock, target)
+    if not workshop.options.dev:
+        return production, (), lock.notes
+    groups = workshop.project.dev_groups
+    if not groups:
+        raise InputError(
+            "the project has no development groups",
+            where=workshop.project.place("pyproject.toml"),
+            mend='add [dependency-groups] dev = [...], or name yours in [tool.wherry] dev-groups = ["..."]',
+        )
+    with_development = _read_lock(workshop, target, (*config.groups, *groups))
+    return production, additional(select(with_development, target), production), lock.notes
+
+
+def _read_lock(workshop: Workshop, target: Target, groups: Sequence[str]) -> Lock:
+    return read_lock(
+        workshop.project,
+        store=workshop.store,
+        groups=groups,
+        extras=workshop.project.config.extras,
+        python=target.python,
+        offline=workshop.options.offline,
+        find_links=workshop.options.find_links,
+    )
+
+
+def _build(
+    chosen: Sequence[Chosen], workshop: Workshop, target: Target, *, dry: bool
+) -> Mapping[str, LockedFile]:
+    """Wheels of what the lock has only as source."""
+    if not chosen:
+        return {}
+    from wherry.build import source_wheels  # noqa: PLC0415 - most locks name wheels only
+
+    project = workshop.project
+    make = source_wheels.find_source_wheels if dry else source_wheels.build_source_wheels
+    built = make(
+        chosen,
+        target=target,
+        store=workshop.store,
+        fetcher=workshop.fetcher,
+        progress=workshop.progress,
+        root=project.workspace or project.root,
+    )
+    return {str(name): file for name, file in built.items()}
+
+
+def _own_wheel(workshop: Workshop, target: Target, *, dry: bool) -> Distribution:
+    """The project's own wheel."""
+    from wherry.build import source_wheels  # noqa: PLC0415 - as above
+
+    project = workshop.project
+    make = source_wheels.find_project_wheel if dry else source_wheels.build_project_wheel
+    file = make(
+        project, target=target, store=workshop.store, fetcher=workshop.fetcher, progress=workshop.progress
+    )
+    return Distribution(project.name, _version(project.version, file), Origin.PROJECT, file)
+
+
+def _distribution(
+    chosen: Chosen, built: Mapping[str, LockedFile], workshop: Workshop, *, dev: bool
+) -> Distribution:
+    file = _sized(chosen.file or built.get(chosen.name), workshop)
+    return Distribution(
+        name=chosen.name,
+        version=_version(chosen.package.version, file),
+        origin=Origin.BUILT if chosen.file is None else Origin.INDEX,
+        file=file,
+        dev=dev,
+    )
+
+
+def _version(known: object, file: LockedFile | None) -> str:
+    """The version; where only the source tree knew it, from the name of the wheel made of it (PEP 427)."""
+    return str(known or (file.filename.split("-")[1] if file else ""))
+
+
+def _sized(file: LockedFile | None, workshop: Workshop) -> LockedFile | None:
+    """The file with its true size, where it is here: a lock may leave sizes out, or lie."""
+    if file is None:
+        return None
+    size_bytes = workshop.store.blobs.size_bytes(file.digest)
+    if size_bytes is None and file.size_bytes is None and file.path is not None and file.path.is_file():
+        size_bytes = file.path.stat().st_size
+    return file if size_bytes is None else replace(file, size_bytes=size_bytes)
