@@ -1,0 +1,49 @@
+"""What lies unpacked in the store is counted, and goes when nothing names it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tests.handmade import Entry, name_image, put_image, source_of
+from wherry.build.housekeeping import prune_unpacked, unpacked_usage
+from wherry.build.rootfs import roots, unpacked
+from wherry.oci.image import read_image
+
+if TYPE_CHECKING:
+    from wherry.store.store import Store
+
+
+def unpack(store: Store, name: str | None, content: bytes) -> None:
+    root = put_image(store, [[Entry("file", content)]])
+    if name:
+        name_image(store, name, root)
+    source = source_of(store, root)
+    with unpacked(store, source, read_image(source, root, None)):
+        pass
+
+
+def test_an_empty_store_has_nothing_unpacked(store: Store) -> None:
+    usage = unpacked_usage(store)
+    assert (usage.images.count, usage.interpreters.size_bytes) == (0, 0)
+    assert prune_unpacked(store, everything=True) == 0
+
+
+def test_an_unpacked_image_stays_while_a_name_means_it(store: Store) -> None:
+    unpack(store, "kept", b"x" * 10_000)
+    unpack(store, None, b"y" * 10_000)
+    usage = unpacked_usage(store)
+    assert usage.images.count == 2
+    assert usage.images.size_bytes >= 20_000
+    assert prune_unpacked(store, dry_run=True) == 1
+    assert len(roots(store)) == 2
+    assert prune_unpacked(store) == 1
+    assert len(roots(store)) == 1
+
+
+def test_everything_means_interpreters_and_logs_too(store: Store) -> None:
+    unpack(store, "kept", b"x")
+    for directory in ("interpreters/abc/bin", "logs"):
+        (store.root / directory).mkdir(parents=True)
+    assert prune_unpacked(store, everything=True) == 1
+    assert not (store.root / "interpreters").exists()
+    assert not (store.root / "logs").exists()
