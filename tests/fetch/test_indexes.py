@@ -54,7 +54,11 @@ def test_pips_file_is_read_and_uv_is_told(home: Path) -> None:
     found = IndexConfiguration.read()
     assert found.default == A
     assert found.extra == (B, D)
-    assert found.uv_environment() == {"UV_DEFAULT_INDEX": A, "UV_INDEX": f"{B} {D}"}
+    assert found.uv_environment() == {
+        "UV_DEFAULT_INDEX": A,
+        "UV_INDEX": f"{B} {D}",
+        "UV_INDEX_STRATEGY": "unsafe-best-match",  # pip looks for the best version in all of them
+    }
     assert set(found.urls()) == {A, B, D}
 
 

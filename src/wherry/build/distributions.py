@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING
 
 from wherry.errors import InputError
@@ -12,22 +12,24 @@ from wherry.plan.select import additional, select
 from wherry.project.locks.read import read_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from wherry.build.workshop import Workshop
+    from wherry.layers.model import BytecodeCompiler
     from wherry.plan.select import Chosen, Selection
     from wherry.project.locks.model import Lock, LockedFile
     from wherry.project.target import Target
 
 
 def find_distributions(
-    workshop: Workshop, target: Target, *, dry: bool
+    workshop: Workshop, target: Target, interpreter: Callable[[], BytecodeCompiler | None], *, dry: bool
 ) -> tuple[tuple[Distribution, ...], tuple[str, ...]]:
     """Every wheel of the image, and what is worth saying of the lock.
 
     Args:
         workshop: The project and the tools.
         target: What the wheels must fit.
+        interpreter: Finds the base's own Python, to build with where this machine has none like it.
         dry: Fetch nothing and build nothing: what would have to be built has no file then.
 
     Raises:
@@ -43,11 +45,12 @@ def find_distributions(
             for f in (c.file for c in chosen)
             if f is not None
         )
-    built = _build([c for c in chosen if c.file is None], workshop, target, dry=dry)
+    builder = _Builder(workshop, target, interpreter, dry=dry)
+    built = builder.build([c for c in chosen if c.file is None])
     dev = {c.name for c in development}
     found = [_distribution(c, built, workshop, dev=c.name in dev) for c in chosen]
     if workshop.project.has_build_system:
-        found.append(_own_wheel(workshop, target, dry=dry))
+        found.append(builder.own_wheel())
     return tuple(found), notes
 
 
@@ -81,37 +84,50 @@ def _read_lock(workshop: Workshop, target: Target, groups: Sequence[str]) -> Loc
     )
 
 
-def _build(
-    chosen: Sequence[Chosen], workshop: Workshop, target: Target, *, dry: bool
-) -> Mapping[str, LockedFile]:
-    """Wheels of what the lock has only as source."""
-    if not chosen:
-        return {}
-    from wherry.build import source_wheels  # noqa: PLC0415 - most locks name wheels only
+@dataclass(frozen=True)
+class _Builder:
+    """Makes wheels of sources; or only finds those that were made before."""
 
-    project = workshop.project
-    make = source_wheels.find_source_wheels if dry else source_wheels.build_source_wheels
-    built = make(
-        chosen,
-        target=target,
-        store=workshop.store,
-        fetcher=workshop.fetcher,
-        progress=workshop.progress,
-        root=project.workspace or project.root,
-    )
-    return {str(name): file for name, file in built.items()}
+    workshop: Workshop
+    target: Target
+    interpreter: Callable[[], BytecodeCompiler | None]
+    _: KW_ONLY
+    dry: bool
 
+    def build(self, chosen: Sequence[Chosen]) -> Mapping[str, LockedFile]:
+        """Wheels of what the lock has only as source, by name."""
+        if not chosen:
+            return {}
+        from wherry.build import source_wheels  # noqa: PLC0415 - most locks name wheels only
 
-def _own_wheel(workshop: Workshop, target: Target, *, dry: bool) -> Distribution:
-    """The project's own wheel."""
-    from wherry.build import source_wheels  # noqa: PLC0415 - as above
+        workshop, project = self.workshop, self.workshop.project
+        make = source_wheels.find_source_wheels if self.dry else source_wheels.build_source_wheels
+        built = make(
+            chosen,
+            target=self.target,
+            store=workshop.store,
+            fetcher=workshop.fetcher,
+            progress=workshop.progress,
+            root=project.workspace or project.root,
+            interpreter=self.interpreter(),
+        )
+        return {str(name): file for name, file in built.items()}
 
-    project = workshop.project
-    make = source_wheels.find_project_wheel if dry else source_wheels.build_project_wheel
-    file = make(
-        project, target=target, store=workshop.store, fetcher=workshop.fetcher, progress=workshop.progress
-    )
-    return Distribution(project.name, _version(project.version, file), Origin.PROJECT, file)
+    def own_wheel(self) -> Distribution:
+        """The project's own."""
+        from wherry.build import source_wheels  # noqa: PLC0415 - as above
+
+        workshop, project = self.workshop, self.workshop.project
+        make = source_wheels.find_project_wheel if self.dry else source_wheels.build_project_wheel
+        file = make(
+            project,
+            target=self.target,
+            store=workshop.store,
+            fetcher=workshop.fetcher,
+            progress=workshop.progress,
+            interpreter=self.interpreter(),
+        )
+        return Distribution(project.name, _version(project.version, file), Origin.PROJECT, file)
 
 
 def _distribution(

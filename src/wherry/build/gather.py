@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from wherry.build.distributions import find_distributions
@@ -51,9 +52,10 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool) -> Gathered:
     """
     project, base = workshop.project, found.base
     target = Target(base.platform, base.python, base.python_full_version, base.glibc)
-    distributions, notes = find_distributions(workshop, target, dry=dry)
+    interpreter = cache(lambda: _interpreter(found, workshop))
+    distributions, notes = find_distributions(workshop, target, lambda: interpreter()[0], dry=dry)
     tree = source_files(project)
-    compiler, remark = _compiler(found, workshop)
+    compiler, remark = interpreter() if project.config.bytecode is not False else (None, ())
     layout = Layout(
         prefix=PREFIX,
         python=base.python,
@@ -87,17 +89,15 @@ def _facts(
     return [(wheel, known_facts(wheel, workshop.store)) for wheel in inputs]
 
 
-def _compiler(found: FoundBase, workshop: Workshop) -> tuple[BytecodeCompiler | None, tuple[str, ...]]:
-    setting = workshop.project.config.bytecode
-    if setting is False:
-        return None, ()
+def _interpreter(found: FoundBase, workshop: Workshop) -> tuple[BytecodeCompiler | None, tuple[str, ...]]:
+    """The base's Python as it runs on this host: it compiles bytecode and builds wheels."""
     compiler, note = find_bytecode_compiler(
         found.base,
         workshop.store,
         workshop.fetcher,
         mirror=workshop.mirror,
         host_packages=found.host_packages,
-        required=setting is True,
+        required=workshop.project.config.bytecode is True,
     )
     return compiler, (note,) if note else ()
 

@@ -178,10 +178,6 @@ class SourceBuilds:
 
         with self._guard:
             if not self._backends:
-                variables = IndexConfiguration.read(self._root).uv_environment()
-                if "UV_INDEX" in variables and "UV_INDEX_STRATEGY" not in os.environ:
-                    # What pip is configured with, read as pip reads it: all indexes count alike.
-                    variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"
                 self._backends.append(
                     Backend(
                         python=self._target.python,
@@ -190,7 +186,7 @@ class SourceBuilds:
                         logs=self._store.root / "logs",
                         redact=self._redact,
                         find_links=tuple(self._fetcher.find_links),
-                        variables=variables,
+                        variables=IndexConfiguration.read(self._root).uv_environment(),
                         interpreter=self._interpreter,
                     )
                 )

@@ -316,10 +316,10 @@ def _transient(url: str, patience: Patience) -> Iterator[None]:
         mend = "check the network, or use --offline with --find-links"
         raise TransientError("the server cannot be reached", where=where, mend=mend) from error
     except http_errors.ConnectTimeoutError as error:
-        what = f"the server did not answer for {patience.connect_s:.0f} s"
+        what = f"the server did not answer for {patience.connect_s:g} s"
         raise TransientError(what, where=where, mend="check the network, or try again later") from error
     except http_errors.ReadTimeoutError as error:
-        what = f"the server sent nothing for {patience.silence_s:.0f} s"
+        what = f"the server sent nothing for {patience.silence_s:g} s"
         raise TransientError(what, where=where, mend="try again later, or set UV_HTTP_TIMEOUT") from error
     except http_errors.SSLError as error:
         if "CERTIFICATE_VERIFY_FAILED" in str(error):

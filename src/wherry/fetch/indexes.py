@@ -64,6 +64,8 @@ class IndexConfiguration:
             for_uv["UV_DEFAULT_INDEX"] = pip.default
         if pip.extra and not uv.extra:
             for_uv["UV_INDEX"] = " ".join(pip.extra)
+            if not environ.get("UV_INDEX_STRATEGY"):
+                for_uv["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # as pip: all its indexes count alike
         if pip.find_links and "UV_FIND_LINKS" not in environ:
             # uv stops at a directory that is not there; pip says so and goes on.
             there = [link for link in pip.find_links if "://" in link or Path(link).is_dir()]
