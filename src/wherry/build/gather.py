@@ -10,6 +10,7 @@ from wherry.build.distributions import find_distributions
 from wherry.build.interpreter import find_bytecode_compiler
 from wherry.layers.model import MTIME, Layout, WheelInput
 from wherry.layers.wheel_layer import known_facts
+from wherry.plan.environment import driver_floor
 from wherry.plan.model import Policy
 from wherry.plan.planner import Inputs, SourceFacts, make_plan
 from wherry.plan.settings import make_settings
@@ -62,7 +63,9 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool) -> Gathered:
         interpreter=f"{PREFIX}/bin/python",
         mtime=MTIME if workshop.options.source_date_epoch is None else workshop.options.source_date_epoch,
     )
-    names = {d.name for d in distributions if not d.dev}
+    versions = {d.name: d.version for d in distributions if not d.dev}
+    names = versions.keys()
+    floor = driver_floor(versions)
     command = find_command(project, names, tree)
     sources = tree if command.needs_source or not project.has_build_system else None
     inputs = Inputs(
@@ -74,7 +77,7 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool) -> Gathered:
         distributions=distributions,
         source=None if sources is None else _source_facts(sources),
         facts=_facts(workshop, distributions, dry=dry),
-        notes=(*notes, *remark, *_left_out(sources)),
+        notes=(*notes, *remark, *((floor,) if floor else ()), *_left_out(sources)),
     )
     return Gathered(make_plan(inputs), sources)
 

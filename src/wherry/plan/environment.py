@@ -6,10 +6,11 @@ every framework that writes at import or at first use is pointed at ``/tmp``.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
 _CACHES: Final = {
     "huggingface-hub": ("HF_HOME", "/tmp/huggingface"),  # noqa: S108 - a path inside the image
@@ -20,12 +21,32 @@ _CACHES: Final = {
     "vllm": ("VLLM_CACHE_ROOT", "/tmp/vllm"),  # noqa: S108
 }
 _TORCH_COMPILE: Final = ("TORCHINDUCTOR_CACHE_DIR", "/tmp/torchinductor")  # noqa: S108
+_CUDA_RUNTIME: Final = re.compile(r"nvidia-cuda-runtime(?:-cu\d+)?")
+_DRIVER_FLOORS: Final = {"11": 450, "12": 525, "13": 580}
 _CUDA_PREFIXES: Final = ("nvidia-", "jax-cuda", "cuda-")
 
 
 def brings_cuda(names: Collection[str]) -> bool:
     """Whether the wheels carry the CUDA libraries, so that the base need not."""
     return any(name.startswith(_CUDA_PREFIXES) for name in names)
+
+
+def driver_floor(versions: Mapping[str, str]) -> str | None:
+    """What a machine's NVIDIA driver must be for the CUDA that the wheels bring, in words.
+
+    Only the major version of CUDA counts: within one, newer minor versions run on the same drivers
+    (docs.nvidia.com/deploy/cuda-compatibility, "minor version compatibility").
+
+    Args:
+        versions: Version by normalized name of every distribution.
+
+    """
+    majors = {versions[name].partition(".")[0] for name in versions if _CUDA_RUNTIME.fullmatch(name)}
+    floors = [(int(major), _DRIVER_FLOORS[major]) for major in majors if major in _DRIVER_FLOORS]
+    if not floors:
+        return None
+    major, driver = max(floors)
+    return f"the wheels bring CUDA {major}: its machine needs NVIDIA driver {driver} or later, the base no CUDA"
 
 
 def environment(names: Collection[str]) -> dict[str, str]:
