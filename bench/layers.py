@@ -2,8 +2,8 @@
 
     python bench/layers.py DIRECTORY [--bytecode PYTHON] [--rounds N]
 
-The floor is what all cores need to SHA-256 the wheels' bytes and their contents and to inflate them once, with the
-same inflater, the same processes and the same order. It is no layer: nothing is checked, packed or written.
+The floor is what all cores need to SHA-256 the wheels' bytes and their contents and to inflate them once,
+with the same inflater, the same processes and the same order. Nothing is checked, packed or written.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import struct
 import subprocess
 import threading
@@ -75,6 +76,7 @@ class _Compiler:
         self._compiler = compiler
         self._late = False
         self._failure: BaseException | None = None
+        self._feeder: threading.Thread | None = None
         command = [*compiler.argv, "-s", "-S", "-B", "-X", "utf8", str(_WORKER)]
         # Not -I or -E: they ignore PYTHONHASHSEED. The environment has nothing else for Python anyway.
         try:
@@ -85,6 +87,7 @@ class _Compiler:
                 stderr=subprocess.DEVNULL,
                 env={"PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "PATH": os.defpath},
                 cwd="/",
+                start_new_session=True,  # so that a wrapper's children end with it
             )
         except OSError as error:
             raise WorldError(
@@ -102,8 +105,10 @@ class _Compiler:
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
-        self._process.kill()
+        self._kill()
         self._process.wait()
+        if self._feeder is not None:
+            self._feeder.join()  # it reads the wheel, which is about to be closed
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
@@ -111,16 +116,15 @@ class _Compiler:
 
     def compile(self, wheel: OpenWheel, sources: Sequence[Placed]) -> Iterator[tuple[Placed, bytes]]:
         """Each source with its bytecode. A thread sends the sources: neither side waits for the other."""
-        feeder = threading.Thread(
+        self._feeder = threading.Thread(
             target=self._feed, args=(wheel, sources), name="wherry-compile", daemon=True
         )
-        feeder.start()
+        self._feeder.start()
         for source in sources:
             (length,) = _LENGTH.unpack(self._read(_LENGTH.size, source))
             if length > MAX_BYTECODE_BYTES:
                 raise self._broken(source)
             yield source, self._read(length, source)
-        feeder.join()
 
     def _feed(self, wheel: OpenWheel, sources: Sequence[Placed]) -> None:
         pipe = self._pipe(self._process.stdin)
@@ -135,7 +139,7 @@ class _Compiler:
             pass  # it died; whoever reads its answers says so
         except BaseException as error:  # noqa: BLE001 - raised again where the answers are read
             self._failure = error
-            self._process.kill()
+            self._kill()
 
     def _read(self, size_bytes: int, source: Placed) -> bytes:
         data = self._pipe(self._process.stdout).read(size_bytes)
@@ -155,7 +159,12 @@ class _Compiler:
 
     def _time_out(self) -> None:
         self._late = True
-        self._process.kill()
+        self._kill()
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     @staticmethod
     def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

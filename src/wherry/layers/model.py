@@ -40,19 +40,19 @@ class Layout:
         """Where purelib and platlib go."""
         return f"{self.prefix}/lib/python{self.python[0]}.{self.python[1]}/site-packages"
 
-    def scheme_directory(self, scheme: Scheme, display_name: str) -> str:
+    def scheme_directory(self, scheme: Scheme, name: str) -> str:
         """Where a wheel's files of *scheme* go, relative to the image's root: what pip does in a venv.
 
         Args:
             scheme: Of the files.
-            display_name: The distribution's, for its headers.
+            name: Of the distribution, normalized: its headers have a directory of their own.
 
         """
         major, minor = self.python
         below = {
             "site": f"lib/python{major}.{minor}/site-packages",
             "scripts": "bin",
-            "headers": f"include/site/python{major}.{minor}/{display_name}",
+            "headers": f"include/site/python{major}.{minor}/{name}",
             "data": "",
         }[scheme]
         return f"{self.prefix}/{below}".strip("/")
@@ -90,7 +90,7 @@ class WheelFacts(msgspec.Struct, frozen=True):
 
     name: str  # normalized
     version: str
-    display_name: str  # as METADATA spells it; the directory of its headers
+    display_name: str  # as METADATA spells it
     tags: tuple[str, ...]  # "cp311-cp311-manylinux_2_28_x86_64", sorted
     requires: tuple[str, ...]  # Requires-Dist as written
     requires_python: str

@@ -8,18 +8,23 @@ import csv
 import hashlib
 import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from wherry.layers.hashing import Hashing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 UNHASHED: Final = ("RECORD", "RECORD.jws", "RECORD.p7s")
 """Files of dist-info that RECORD need not hash: itself and its signatures."""
 
+
+class _Running(Protocol):
+    def digest(self) -> bytes: ...
+
+
 # PEP 427: "must be sha256 or better; specifically, md5, sha1 and sha224 are not permitted".
-_ALGORITHMS: Final = {
+_ALGORITHMS: Final[Mapping[str, Callable[[bytes | bytearray], _Running]]] = {
     "sha256": hashlib.sha256,
     "sha384": hashlib.sha384,
     "sha512": hashlib.sha512,
@@ -67,6 +72,8 @@ class FileHash:
             digest = base64.b64decode(value + "=" * (-len(value) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raise RecordError("its hash in RECORD is not base64") from None
+        if not digest:
+            raise RecordError("its hash in RECORD is empty")
         return cls(algorithm, digest)
 
     def check(self, data: bytes | bytearray) -> None:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import re
-from importlib.metadata import Distribution
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from wherry.layers.paths import path_problem
-
-if TYPE_CHECKING:
-    from os import PathLike
-    from pathlib import Path
 
 PLACEHOLDER: Final = b"#!python"
 MAX_REWRITTEN_BYTES: Final = 16 << 20
@@ -31,19 +26,6 @@ class EntryPoint(NamedTuple):
     attr: str
 
 
-class _Text(Distribution):
-    """A distribution of one file, so that the standard library reads it as it does for pip."""
-
-    def __init__(self, entry_points: str) -> None:
-        self._entry_points = entry_points
-
-    def read_text(self, filename: str) -> str | None:
-        return self._entry_points if filename == "entry_points.txt" else None
-
-    def locate_file(self, path: str | PathLike[str]) -> Path:
-        raise FileNotFoundError(path)
-
-
 def read_entry_points(text: str, python: tuple[int, int] | None) -> tuple[EntryPoint, ...]:
     """The console and GUI scripts that ``entry_points.txt`` asks for.
 
@@ -55,12 +37,8 @@ def read_entry_points(text: str, python: tuple[int, int] | None) -> tuple[EntryP
         ScriptError: One of them has no usable name or callable.
 
     """
-    try:
-        found = _Text(text).entry_points
-    except ValueError as error:  # Python 3.15 checks while it parses
-        raise ScriptError(f"entry_points.txt cannot be read: {error}") from None
-    console = {point.name: point.value for point in found if point.group == "console_scripts"}
-    gui = {point.name: point.value for point in found if point.group == "gui_scripts"}
+    sections = _sections(text)
+    console, gui = sections["console_scripts"], sections["gui_scripts"]
     console = _versioned(console, python)
     return tuple(_entry_point(name, value) for name, value in (console | gui).items())
 
@@ -97,6 +75,23 @@ def _first_line(interpreter: str) -> bytes:
         return b"#!" + path + b"\n"
     quoted = b'"' + path + b'"' if b" " in path else path
     return b"#!/bin/sh\n'''exec' " + quoted + b' "$0" "$@"\n' + b"' '''\n"
+
+
+def _sections(text: str) -> dict[str, dict[str, str]]:
+    """The two sections that are scripts, read as ``importlib.metadata`` does for pip."""
+    sections: dict[str, dict[str, str]] = {"console_scripts": {}, "gui_scripts": {}}
+    section = None
+    for line in map(str.strip, text.splitlines()):
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("[") and line.endswith("]"):
+            section = sections.get(line.strip("[]"))
+        elif section is not None:
+            name, equals, value = map(str.strip, line.partition("="))
+            if not equals:
+                raise ScriptError(f"entry_points.txt has a line that is no entry point: {line[:80]}")
+            section[name] = value
+    return sections
 
 
 def _versioned(console: dict[str, str], python: tuple[int, int] | None) -> dict[str, str]:

@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.layers.model import SCHEMES, OwnedFile, Scheme, WheelFacts
-from wherry.layers.paths import MAX_PATH_BYTES, directories_of, path_problem, tar_order
+from wherry.layers.paths import MAX_PATH_BYTES, directories_of, tar_order
 from wherry.layers.record import UNHASHED, FileHash, RecordError, Row, installed_record, read_rows
 from wherry.layers.scripts import (
     MAX_REWRITTEN_BYTES,
@@ -84,8 +84,8 @@ class OpenWheel:
         self._check_version()
         self.metadata = self._message("METADATA")
         self.display_name = (self.metadata["Name"] or "").strip()
-        if not self.display_name or path_problem(self.display_name) or "/" in self.display_name:
-            raise archive.refuse("METADATA has no usable Name", f"{self.dist_info}/METADATA")
+        if _normalized(self.display_name) != self.name:
+            raise archive.refuse(f"METADATA is of {self.display_name[:80]!r}", f"{self.dist_info}/METADATA")
         self.rows = self._read_record()
         self._hashes = self._read_hashes()
         self._entry_points_text = self._text("entry_points.txt")
@@ -154,7 +154,7 @@ class OpenWheel:
             InputError: A file would lie where no layer may have one.
 
         """
-        directories = {scheme: layout.scheme_directory(scheme, self.display_name) for scheme in SCHEMES}
+        directories = {scheme: layout.scheme_directory(scheme, self.name) for scheme in SCHEMES}
         site = directories["site"]
         placed: dict[str, Placed] = {}
         installed: dict[str, str] = {}
@@ -189,8 +189,8 @@ class OpenWheel:
         return sorted(placed.values(), key=lambda file: tar_order(file.path))
 
     def _generated(self, layout: Layout) -> list[Placed]:
-        scripts = layout.scheme_directory("scripts", self.display_name)
-        site = layout.scheme_directory("site", self.display_name)
+        scripts = layout.scheme_directory("scripts", self.name)
+        site = layout.scheme_directory("site", self.name)
         return [
             *(
                 Placed(f"{scripts}/{point.name}", script(point, layout.interpreter), 0o755)
@@ -259,13 +259,11 @@ class OpenWheel:
         return tuple(sorted(map(str, tags)))
 
     def _find_dist_info(self) -> str:
-        from packaging.utils import canonicalize_name  # noqa: PLC0415 - not for cached layers
-
         tops = {name.partition("/")[0] for name in self.archive.members if "/" in name}
         found = sorted(top for top in tops if top.endswith(".dist-info"))
         if len(found) != 1:
             raise self.archive.refuse(f"it has {len(found)} .dist-info directories, not one")
-        if canonicalize_name(found[0].removesuffix(".dist-info").rpartition("-")[0]) != self.name:
+        if _normalized(found[0].removesuffix(".dist-info").rpartition("-")[0]) != self.name:
             raise self.archive.refuse(f"its {found[0]} is not that of {self.name}")
         return found[0]
 
@@ -361,7 +359,13 @@ def wheel_facts(path: Path, filename: str) -> WheelFacts:
 
 def owned_path(file: OwnedFile, facts: WheelFacts, layout: Layout) -> str:
     """Where a file of a wheel lies, relative to the image's root."""
-    return f"{layout.scheme_directory(file.scheme, facts.display_name)}/{file.path}"
+    return f"{layout.scheme_directory(file.scheme, facts.name)}/{file.path}"
+
+
+def _normalized(name: str) -> str:
+    from packaging.utils import canonicalize_name  # noqa: PLC0415 - not for cached layers
+
+    return canonicalize_name(name)
 
 
 def _is_wrapper(path: str, entry_points: Collection[str]) -> bool:

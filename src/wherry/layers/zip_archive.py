@@ -258,18 +258,23 @@ class ZipArchive:
         if place + _END.size + comment != len(tail):
             raise self.refuse("its end is not where it says")
         end = tail_start + place
-        if _ALL_16 in {disk, first_disk, here, count} or _ALL_32 in {size_bytes, offset}:
-            return self._find_directory64(end)
-        if disk or first_disk or here != count:
+        narrow = (disk, first_disk, here, count, size_bytes, offset)
+        wide = self._find_directory64(end)
+        if wide is not None:
+            # Each field of the old record says the same, or all ones for "see there".
+            if any(n not in {w, _ALL_16, _ALL_32} for n, w in zip(narrow, wide, strict=False)):
+                raise self.refuse("its two ends contradict each other")
+            _, _, here, count, size_bytes, offset, end = wide
+        elif disk or first_disk or here != count:
             raise self.refuse("it is a part of a divided archive")
         return offset, size_bytes, count, end
 
-    def _find_directory64(self, end: int) -> tuple[int, int, int, int]:
-        """The same from the zip64 records (4.3.14, 4.3.15)."""
+    def _find_directory64(self, end: int) -> tuple[int, ...] | None:
+        """The same fields from the zip64 records, if there are any, and where they begin (4.3.14)."""
         place = end - _LOCATOR64.size
         locator = self._pread(_LOCATOR64.size, place) if place >= 0 else b""
         if len(locator) < _LOCATOR64.size or not locator.startswith(b"PK\x06\x07"):
-            raise self.refuse("its zip64 records are missing")
+            return None
         _, _, record_offset, disks = _LOCATOR64.unpack(locator)
         record = self._pread(_END64.size, record_offset) if record_offset <= place - _END64.size else b""
         if len(record) < _END64.size or not record.startswith(b"PK\x06\x06") or disks != 1:
@@ -277,7 +282,7 @@ class ZipArchive:
         _, length, _, _, disk, first_disk, here, count, size_bytes, offset = _END64.unpack(record)
         if disk or first_disk or here != count or record_offset + 12 + length != place:
             raise self.refuse("its zip64 records are damaged")
-        return offset, size_bytes, count, record_offset
+        return disk, first_disk, here, count, size_bytes, offset, record_offset
 
     def _rows(self, directory: bytes, count: int) -> Iterator[Member]:
         """Each entry of the central directory (4.3.12), not yet knowing where its bytes must end."""
