@@ -24,7 +24,7 @@ def test_wheels_that_bring_cuda_ask_for_the_driver_but_never_for_devices() -> No
 
 def test_the_driver_floor_is_that_of_the_major_version_of_cuda() -> None:
     assert driver_floor({"torch": "2.14.1", "nvidia-cuda-runtime": "13.0.96"}) == (
-        "the wheels bring CUDA 13: its machine needs NVIDIA driver 580 or later, the base no CUDA"
+        "the wheels bring CUDA 13: its machine needs NVIDIA driver 580 or later"
     )
     assert "driver 525" in str(driver_floor({"nvidia-cuda-runtime-cu12": "12.9.1"}))
 

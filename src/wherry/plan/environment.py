@@ -46,7 +46,7 @@ def driver_floor(versions: Mapping[str, str]) -> str | None:
     if not floors:
         return None
     major, driver = max(floors)
-    return f"the wheels bring CUDA {major}: its machine needs NVIDIA driver {driver} or later, the base no CUDA"
+    return f"the wheels bring CUDA {major}: its machine needs NVIDIA driver {driver} or later"
 
 
 def environment(names: Collection[str]) -> dict[str, str]:
