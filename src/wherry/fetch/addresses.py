@@ -60,5 +60,5 @@ def shown(url: str) -> str:
 
 
 def without_userinfo(text: str) -> str:
-    """The text with the userinfo of every URL in it replaced by ``****``."""
-    return _USERINFO.sub(r"\1****@", text)
+    """The text with user and password taken out of every URL in it."""
+    return _USERINFO.sub(r"\1", text)

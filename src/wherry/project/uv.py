@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wherry.errors import InputError, WorldError
+from wherry.fetch.addresses import without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,7 +57,6 @@ _SET: Final = {
     "UV_NO_PROGRESS": "1",
     "UV_PYTHON_DOWNLOADS": "never",  # reading a lock must not install a Python behind the user's back
 }
-_USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+@")
 _MESSAGE: Final = re.compile(r"^\s*(?:error|cause|[^\w\s]+(?= )):?\s+(.*)$")
 _NETWORK: Final = re.compile(
     r"failed to fetch|request failed|error sending request|dns error|timed? ?out|connection (?:refused|reset)"
@@ -171,14 +171,9 @@ def run_uv(  # noqa: PLR0913 - one keyword for each thing an invocation decides
     return done.stdout.decode(errors="replace")
 
 
-def redact(text: str) -> str:
-    """*text* with the user and password taken out of every URL in it."""
-    return _USERINFO.sub("", text)
-
-
 def _failure(stderr: str, code: int, doing: str, where: str, mend: str) -> UvInputError | UvWorldError:
     """What uv said, as our kind of error: its first message and that message's first cause."""
-    said = redact(stderr)
+    said = without_userinfo(stderr)
     essence = essential_line(said) or f"it ended with code {code}"
     what = f"uv could not {doing}: {essence}"
     denied = _DENIED.search(said)

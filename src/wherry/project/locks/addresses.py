@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from wherry.errors import InputError, WorldError
+from wherry.fetch.addresses import without_userinfo
 from wherry.project.locks import values
 from wherry.project.locks.local_files import local_files
 from wherry.project.locks.model import LockedFile, LockedPackage
 from wherry.project.locks.offers import KnownFile, offers
 from wherry.project.locks.pins import configuration_key
-from wherry.project.uv import UvWorldError, redact
+from wherry.project.uv import UvWorldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -128,7 +129,7 @@ def _key(pin: Pin, lookup: Lookup) -> str:
             f"{pin.name}=={pin.version}",
             *sorted(file.digest for file in pin.files),
             f"python {lookup.python[0]}.{lookup.python[1]}",
-            *(redact(option) for option in lookup.options),
+            *(without_userinfo(option) for option in lookup.options),
             *configuration_key(lookup.indexes),
         )
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from wherry.fetch.addresses import without_userinfo
 from wherry.fetch.indexes import IndexConfiguration
-from wherry.project.uv import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,4 +71,4 @@ def with_places(lookup: Lookup, options: Iterable[str], find_links: Iterable[Pat
 def configuration_key(indexes: IndexConfiguration) -> tuple[str, ...]:
     """Which indexes answer, as part of a cache's key: without credentials."""
     default = (indexes.default,) if indexes.default else ("uv's own",)
-    return tuple(redact(place) for place in (*default, *indexes.extra, *indexes.find_links))
+    return tuple(without_userinfo(place) for place in (*default, *indexes.extra, *indexes.find_links))
