@@ -22,7 +22,7 @@ from wherry.oci.reference import (
     parse_tag,
 )
 from wherry.oci.sources import open_reference
-from wherry.oci.whole import whole_file, world_errors
+from wherry.store.whole import whole_file, world_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -90,7 +90,7 @@ def _destinations(outputs: tuple[str, ...], *, load: bool) -> list[Destination]:
 
 
 def _write_whole(path: Path, text: str) -> None:
-    from wherry.oci.whole import whole_file  # noqa: PLC0415 - only for --metadata-file
+    from wherry.store.whole import whole_file  # noqa: PLC0415 - only for --metadata-file
 
     with whole_file(path) as file:
         file.write(text.encode())

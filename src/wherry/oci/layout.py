@@ -28,8 +28,8 @@ from wherry.oci.model import (
     encode,
     index_of,
 )
-from wherry.oci.whole import whole_file, world_errors
 from wherry.progress import SilentProgress
+from wherry.store.whole import whole_file, world_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from wherry.errors import InputError, WorldError
+from wherry.fetch.addresses import without_userinfo
 from wherry.fetch.indexes import IndexConfiguration
 from wherry.project.locks.detect import find_lock
 from wherry.project.locks.document import read_document
-from wherry.project.uv import redact, run_uv
+from wherry.project.uv import run_uv
+from wherry.store.whole import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,7 +124,8 @@ def _compile(
     inputs = dict.fromkeys(name for wish in wishes for name in _with_included(root, wish, 0))
     lines = [f'"{name}" = "{read_document(root / name).digest}"' for name in inputs]
     path = root / "pylock.toml"
-    _replace(path, redact(written).rstrip("\n") + "\n\n[tool.wherry.inputs]\n" + "\n".join(lines) + "\n")
+    pins = without_userinfo(written).rstrip("\n")
+    _write_pylock(path, f"{pins}\n\n[tool.wherry.inputs]\n" + "\n".join(lines) + "\n")
     return path
 
 
@@ -149,20 +152,11 @@ def _is_locked(path: Path) -> bool:
     return b"--hash" in read_document(path).content
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write the file whole or not at all."""
+def _write_pylock(path: Path, text: str) -> None:
+    """Write the file whole or not at all, and only if it can be read back."""
     try:
         tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise WorldError("uv answered with something that is no pylock", mend="update uv") from error
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise WorldError(f"{path.name} cannot be written: {error.strerror}", where=str(path)) from error
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(text.encode())

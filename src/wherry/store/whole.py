@@ -1,4 +1,8 @@
-"""Output files that appear whole or not at all, whatever happens while they are written."""
+"""Files outside the store that appear whole or not at all, whatever happens while they are written.
+
+What the user names (an archive, a lock, a metadata file) is written here; the store's own small files have
+`temporary.replace_file`, which need not wait for the disk.
+"""
 
 from __future__ import annotations
 

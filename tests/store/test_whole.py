@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wherry.errors import WorldError
-from wherry.oci.whole import whole_file
+from wherry.store.whole import whole_file
 
 if TYPE_CHECKING:
     from pathlib import Path
