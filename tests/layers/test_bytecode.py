@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import io
 import marshal
 import platform
 import py_compile
+import struct
 import sys
+import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +16,7 @@ import pytest
 from tests.layers.unpacking import files, members
 from tests.layers.wheel_maker import WheelMaker, record_text
 from wherry.errors import InputError, WorldError
-from wherry.layers import bytecode
+from wherry.layers import bytecode, compile_worker
 from wherry.layers.model import BytecodeCompiler, Layout
 from wherry.layers.wheel_layer import wheel_layer
 from wherry.store.store import Store
@@ -153,3 +157,19 @@ def test_a_damaged_source_is_told_by_name(tmp_path: Path, store: Store) -> None:
     made = replace(maker, record=record).write(tmp_path)
     with pytest.raises(InputError, match=r"demo/b\.py.*RECORD"):
         wheel_layer([made], LAYOUT, store, bytecode=COMPILER)
+
+
+def test_the_compiler_answers_every_request_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    sources = [b"x = 1", b"print 'no'", b""]
+    requests = b"".join(struct.pack(">II", 2, len(s)) + b"/a" + s for s in sources)
+    answers = io.BytesIO()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(requests)))
+    monkeypatch.setattr(sys, "stdout", SimpleNamespace(buffer=answers))
+    with warnings.catch_warnings():
+        compile_worker.main()
+    answers.seek(0)
+    found = []
+    while length := answers.read(4):
+        found.append(answers.read(struct.unpack(">I", length)[0]))
+    assert [bool(bytecode) for bytecode in found] == [True, False, True]
+    assert marshal.loads(found[0][16:]).co_filename == "/a"  # noqa: S302 - our own

@@ -9,13 +9,14 @@ The .pyc is PEP 552's "unchecked hash" kind: Python trusts it without looking at
 
 import sys
 
-del sys.path[0]  # this directory: its modules are named like the standard library's
+if __name__ == "__main__":
+    del sys.path[0]  # this directory: its modules are named like the standard library's
 
-import importlib.util  # noqa: E402 - after the path is clean
-import marshal  # noqa: E402
-import struct  # noqa: E402
-import warnings  # noqa: E402
-from importlib.machinery import SourceFileLoader  # noqa: E402
+import importlib.util
+import marshal
+import struct
+import warnings
+from importlib.machinery import SourceFileLoader
 
 LENGTH = struct.Struct(">I")
 UNCHECKED_HASH = struct.pack("<I", 0b01)

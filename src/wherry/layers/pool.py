@@ -31,6 +31,7 @@ WORTH_A_PROCESS_BYTES: Final = 24 << 20
 """Less work than this is done before a worker has started."""
 
 _REPORT_BYTES: Final = 4 << 20
+_PATIENCE_S: Final = 5.0
 
 
 class Job(Protocol):
@@ -51,10 +52,6 @@ class Job(Protocol):
 
 class Part(Protocol):
     """A piece of a job's work that leaves its result in the store."""
-
-    def cost_bytes(self, store: Store) -> int:
-        """How much work it is, in bytes read."""
-        ...
 
     def make(self, store: Store, progress: Progress) -> object:
         """Find or make it."""
@@ -90,8 +87,8 @@ def make_layers(
         for job in sorted(jobs, key=lambda job: -cost_bytes[id(job)]):
             yield job, job.make(store, progress)
         return
-    schedule = _Schedule(jobs, store)
-    with _Workers(min(workers, len(schedule)), store, progress) as crew:
+    with _Workers(workers, store, progress) as crew:
+        schedule = _Schedule(jobs, store)  # while the workers start
         while schedule or crew.busy:
             for worker in crew.idle:
                 if schedule:
@@ -105,7 +102,6 @@ class _Schedule(Generic[J]):
     """Who is next: the largest that waits for nothing."""
 
     def __init__(self, jobs: Sequence[J], store: Store) -> None:
-        self._store = store
         self._work: list[Part] = []
         self._costs: list[int] = []
         self._whole: dict[int, J] = {}  # work that finishes a job
@@ -114,11 +110,13 @@ class _Schedule(Generic[J]):
         self._ready: list[tuple[int, int]] = []
         for job in jobs:
             parts = job.parts(store)
-            whole = self._add(job, ready=not parts)
+            cost_bytes = job.cost_bytes(store)
+            whole = self._add(job, cost_bytes, ready=not parts)
             self._whole[whole] = job
             self._missing[whole] = len(parts)
             for part in parts:
-                self._then[self._add(part, ready=True)] = whole
+                # All that stands before the end of a job is as urgent as the job.
+                self._then[self._add(part, cost_bytes, ready=True)] = whole
 
     def __len__(self) -> int:
         return len(self._ready)
@@ -138,9 +136,9 @@ class _Schedule(Generic[J]):
             self._push(whole)
         return None
 
-    def _add(self, work: Part, *, ready: bool) -> int:
+    def _add(self, work: Part, cost_bytes: int, *, ready: bool) -> int:
         self._work.append(work)
-        self._costs.append(work.cost_bytes(self._store))
+        self._costs.append(cost_bytes)
         number = len(self._work) - 1
         if ready:
             self._push(number)
@@ -161,7 +159,9 @@ class _Workers:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        for worker in self._workers:
+            worker.dismiss(at_once=kind is not None)
         for worker in self._workers:
             worker.end()
 
@@ -189,7 +189,12 @@ class _Worker:
         self._progress = progress
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, store), name="wherry-layers", daemon=True)
-        self._process.start()
+        # It starts with the signal blocked: a Ctrl-C before it can ignore that would show a traceback.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         theirs.close()
         self.number: int | None = None
         self._tasks = ExitStack()
@@ -224,9 +229,18 @@ class _Worker:
             return number, value
         return None
 
-    def end(self) -> None:
-        """Stop it at once: what it has not committed to the store is not there."""
+    def dismiss(self, *, at_once: bool) -> None:
+        """Tell it to end; *at_once* in the middle of its work: what it has not committed is nowhere."""
         self._tasks.close()
+        if at_once:
+            self._process.kill()
+        else:
+            with suppress(OSError):
+                self.connection.send(None)
+
+    def end(self) -> None:
+        """Wait for its end."""
+        self._process.join(_PATIENCE_S)
         self._process.kill()
         self._process.join()
         self.connection.close()
@@ -247,8 +261,7 @@ def _work(connection: Connection, store: Store) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     reporter = _Reporter(connection)
     with suppress(EOFError, OSError):
-        while True:
-            work: Part = connection.recv()
+        while (work := connection.recv()) is not None:
             try:
                 result = work.make(store, reporter)
             except Exception as error:  # noqa: BLE001 - raised again in the program

@@ -81,10 +81,6 @@ class SegmentPart:
     recipe: Recipe
     left_out: frozenset[str]
 
-    def cost_bytes(self, store: Store) -> int:
-        """How much work it is."""
-        return _cost_bytes(self.wheel, self.recipe, store)
-
     def make(self, store: Store, progress: Progress) -> Segment:
         """Find or make the segment."""
         with progress.task(self.wheel.filename, self.wheel.path.stat().st_size) as task:
