@@ -102,9 +102,11 @@ def test_one_changed_source_file_makes_one_layer(workbench: Workbench, tmp_path:
     assert [a["digest"] for a in layers(after)[:-1]] == [b["digest"] for b in layers(before)[:-1]]
 
 
-@pytest.mark.parametrize("runtime", ["crun", "bwrap"])
-def test_the_image_runs_without_docker_as_a_user_that_exists(workbench: Workbench, runtime: str) -> None:
-    require_program(runtime)
+@pytest.mark.parametrize(("runtime", "program"), [("crun", "crun"), ("bubblewrap", "bwrap")])
+def test_the_image_runs_without_docker_as_a_user_that_exists(
+    workbench: Workbench, runtime: str, program: str
+) -> None:
+    require_program(program)
     out = workbench.run("run", "--runtime", runtime, "digits:latest", "--", "python", "-c", PROBE)
     assert json.loads(out) == [65532, "nonroot", "/app"]
 

@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from wherry.store.store import Store
 
 LAYERS = [[directory("opt"), Entry("opt/a", b"a" * 5000)], [Entry("opt/b", b"b"), Entry("opt/.wh.a")]]
-RUNTIMES = ("docker", "podman", "crun", "runc", "bwrap")
+RUNTIMES = {"docker": "docker", "podman": "podman", "crun": "crun", "runc": "runc", "bubblewrap": "bwrap"}
+"""Each runtime and its program."""
 
 
 def _tool(*argv: str) -> str:
@@ -180,7 +181,7 @@ def test_an_image_that_docker_saves_is_read(
 @pytest.fixture(params=RUNTIMES)
 def runtime(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     name = str(request.param)
-    require_program(name)
+    require_program(RUNTIMES[name])
     if name == "docker":
         monkeypatch.setenv("DOCKER_HOST", request.getfixturevalue("docker_host"))
     elif why := next(known.complaint() for known in start._RUNTIMES if known.name == name):

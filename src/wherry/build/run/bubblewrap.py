@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from wherry.progress import Progress
     from wherry.store.store import Store
 
+_PROGRAM: Final = "bwrap"
 _NAMESPACES: Final = ("--unshare-user", "--unshare-pid", "--unshare-ipc", "--die-with-parent")
 
 
@@ -37,16 +38,16 @@ class _Info(msgspec.Struct, rename="kebab"):
 
 
 class Bubblewrap:
-    """The program ``bwrap``."""
+    """Bubblewrap, by the name that Debian and people know it by; its program is ``bwrap``."""
 
-    name = "bwrap"
+    name = "bubblewrap"
 
     def complaint(self) -> str:
         """Why it cannot make a sandbox: it is asked for one of the machine's own root."""
-        if shutil.which(self.name) is None:
+        if shutil.which(_PROGRAM) is None:
             return f"{self.name} is not installed"
         return ask(
-            [self.name, *_NAMESPACES, "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/sh", "-c", ":"]
+            [_PROGRAM, *_NAMESPACES, "--ro-bind", "/", "/", "--proc", "/proc", "--", "/bin/sh", "-c", ":"]
         )[1]
 
     def run(self, store: Store, request: RunRequest, progress: Progress) -> int:
@@ -59,7 +60,7 @@ class Bubblewrap:
         ):
             container = container_of(request, root, view)
             arguments = sandbox_arguments(container, own_home=os.geteuid() == 0)
-            program = shutil.which(self.name) or self.name
+            program = shutil.which(_PROGRAM) or _PROGRAM
             reader, writer = os.pipe()
             inside = _Inside(reader)
             try:

@@ -91,11 +91,6 @@ def run_image(  # noqa: PLR0913 - one argument for each option of the command
     return _first_that_works(store, request, candidates, progress or SilentProgress())
 
 
-def working_runtimes() -> dict[str, str]:
-    """For each runtime why it does not work here, as far as a quick look tells; empty text if it does."""
-    return {runtime.name: runtime.complaint() for runtime in _RUNTIMES}
-
-
 def _first_that_works(
     store: Store, request: RunRequest, candidates: Sequence[Runtime], progress: Progress
 ) -> int:
