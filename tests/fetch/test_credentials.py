@@ -30,10 +30,15 @@ def configured(*urls: str) -> Credentials:
     return Credentials(IndexConfiguration(extra=urls))
 
 
+def login(known: Credentials, url: str) -> tuple[str, str] | None:
+    found = known.find(address(url))
+    return None if found is None else (found.user, found.password)
+
+
 def test_userinfo_in_a_configured_index_serves_its_origin() -> None:
     known = configured(f"https://me:{QUOTED}@index.example/simple")
-    assert known.for_url("https://index.example/files/a.whl") == ("me", SECRET)
-    assert known.for_url("https://index.example:443/files/a.whl") == ("me", SECRET)
+    assert login(known, "https://index.example/files/a.whl") == ("me", SECRET)
+    assert login(known, "https://index.example:443/files/a.whl") == ("me", SECRET)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +52,7 @@ def test_userinfo_in_a_configured_index_serves_its_origin() -> None:
     ],
 )
 def test_no_other_origin_gets_it(url: str) -> None:
-    assert configured("https://me:secret@index.example/simple").for_url(url) is None
+    assert login(configured("https://me:secret@index.example/simple"), url) is None
 
 
 def test_the_longest_configured_url_wins() -> None:
@@ -56,23 +61,23 @@ def test_the_longest_configured_url_wins() -> None:
         "https://two:two2@index.example/team/special/simple",
         "https://three:three3@index.example/other/simple",
     )
-    assert known.for_url("https://index.example/team/special/simple/a/") == ("two", "two2")
-    assert known.for_url("https://index.example/team/simple/a/") == ("one", "one1")
-    assert known.for_url("https://index.example/other/files/a.whl") == ("three", "three3")
-    assert known.for_url("https://index.example/elsewhere/a.whl") == ("one", "one1")
+    assert login(known, "https://index.example/team/special/simple/a/") == ("two", "two2")
+    assert login(known, "https://index.example/team/simple/a/") == ("one", "one1")
+    assert login(known, "https://index.example/other/files/a.whl") == ("three", "three3")
+    assert login(known, "https://index.example/elsewhere/a.whl") == ("one", "one1")
 
 
 def test_the_urls_own_userinfo_goes_first() -> None:
     known = configured("https://me:secret@index.example/simple")
-    assert known.for_url("https://you:yours@index.example/a.whl") == ("you", "yours")
+    assert login(known, "https://you:yours@index.example/a.whl") == ("you", "yours")
 
 
 def test_a_token_may_stand_alone() -> None:
-    assert configured("https://t0ken@index.example/simple").for_url("https://index.example/a") == (
+    assert login(configured("https://t0ken@index.example/simple"), "https://index.example/a") == (
         "t0ken",
         "",
     )
-    assert Credentials().for_url("https://t0ken@index.example/a") == ("t0ken", "")
+    assert login(Credentials(), "https://t0ken@index.example/a") == ("t0ken", "")
 
 
 def test_uvs_variables_serve_a_named_index() -> None:
@@ -80,29 +85,29 @@ def test_uvs_variables_serve_a_named_index() -> None:
         IndexConfiguration(named=(("MY_TEAM", "https://index.example/simple"),)),
         environ={"UV_INDEX_MY_TEAM_USERNAME": "me", "UV_INDEX_MY_TEAM_PASSWORD": SECRET},
     )
-    assert known.for_url("https://index.example/simple/a/") == ("me", SECRET)
-    assert known.for_url("https://other.example/simple/a/") is None
+    assert login(known, "https://index.example/simple/a/") == ("me", SECRET)
+    assert login(known, "https://other.example/simple/a/") is None
 
 
 def test_a_configured_url_that_is_none_is_passed_over() -> None:
     known = configured("/a/directory", "http://[", "https://me:secret@index.example/simple")
-    assert known.for_url("https://index.example/") == ("me", "secret")
+    assert login(known, "https://index.example/") == ("me", "secret")
 
 
 def test_netrc_serves_its_machines_but_its_default_nobody(tmp_path: Path) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text(f"machine index.example login me password {SECRET}\ndefault login any password thing\n")
     known = Credentials(netrc=netrc)
-    assert known.for_url("https://index.example/a") == ("me", SECRET)
-    assert known.for_url("https://other.example/a") is None
+    assert login(known, "https://index.example/a") == ("me", SECRET)
+    assert login(known, "https://other.example/a") is None
 
 
 @pytest.mark.parametrize("text", ["machine index.example login", "\0\xff", "machine"])
 def test_a_netrc_that_cannot_be_read_is_empty(tmp_path: Path, text: str) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text(text, "latin-1")
-    assert Credentials(netrc=netrc).for_url("https://index.example/a") is None
-    assert Credentials(netrc=tmp_path / "none").for_url("https://index.example/a") is None
+    assert login(Credentials(netrc=netrc), "https://index.example/a") is None
+    assert login(Credentials(netrc=tmp_path / "none"), "https://index.example/a") is None
 
 
 @pytest.mark.parametrize("way", ["NETRC", ".netrc", "_netrc"])
@@ -114,11 +119,11 @@ def test_netrc_is_found_where_curl_finds_it(
     file.write_text("machine index.example login me password secret\n")
     if way == "NETRC":
         monkeypatch.setenv("NETRC", str(file))
-    assert Credentials.read().for_url("https://index.example/a") == ("me", "secret")
+    assert login(Credentials.read(), "https://index.example/a") == ("me", "secret")
 
 
 def test_without_a_netrc_there_is_none() -> None:
-    assert Credentials.read().for_url("https://index.example/a") is None
+    assert login(Credentials.read(), "https://index.example/a") is None
 
 
 # Keyring
@@ -303,7 +308,7 @@ def test_whatever_the_password_its_url_is_shown_without(user: str, password: str
     assert shown(url) == "https://index.example/a.whl"
     known = configured(f"https://{userinfo}@index.example/")
     assert quote(password, "") not in known.redact(f"fetching {url} failed").replace("****", "")
-    assert known.for_url("https://index.example/a") == (user, password)
+    assert login(known, "https://index.example/a") == (user, password)
 
 
 def test_nothing_is_logged(store: Store, world: World, caplog: pytest.LogCaptureFixture) -> None:

@@ -185,8 +185,6 @@ def test_a_document_larger_than_its_limit_is_refused(store: Store, world: World)
 def test_a_document_that_is_not_there_can_be_told_from_other_failures(store: Store, world: World) -> None:
     with pytest.raises(NotFoundError):
         fetcher(store).get(f"{world.url}/Release", 100)
-    with pytest.raises(NotFoundError), fetcher(store).open_get(f"{world.url}/Packages"):
-        pass
 
 
 def test_a_document_may_lie_on_this_disk(store: Store, tmp_path: Path) -> None:
@@ -203,12 +201,6 @@ def test_a_document_needs_the_network(store: Store) -> None:
     with pytest.raises(WorldError, match="--offline is set") as caught:
         fetcher(store, offline=True).get("https://name:secret@index.example/Release?key=secret", 100)
     assert "secret" not in " ".join(caught.value.lines())
-
-
-def test_a_long_document_is_read_as_it_comes(store: Store, world: World) -> None:
-    world.routes["/Packages"] = in_turn(status(500), serving(DATA))
-    with fetcher(store).open_get(f"{world.url}/Packages") as reader:
-        assert b"".join(reader.chunks()) == DATA
 
 
 def test_a_url_that_is_none_is_the_users_mistake(store: Store) -> None:

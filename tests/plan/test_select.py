@@ -100,7 +100,7 @@ def test_without_a_fitting_wheel_the_source_is_to_be_built() -> None:
         lock(package("b", "cp312-cp312-win_amd64", sdist=True), package("a", directory="/project/a")),
         BOOKWORM,
     )
-    assert [(chosen.name, chosen.file) for chosen in selection.to_build] == [("a", None), ("b", None)]
+    assert [(chosen.name, chosen.file) for chosen in selection.chosen] == [("a", None), ("b", None)]
 
 
 def test_markers_are_judged_for_the_target_and_not_for_the_host() -> None:

@@ -98,11 +98,6 @@ class Credentials:
         """
         return cls(IndexConfiguration.read(project_root), environ=os.environ, netrc=_netrc_file(os.environ))
 
-    def for_url(self, url: str) -> tuple[str, str] | None:
-        """The name and password to send to *url*, as far as known without asking the keyring."""
-        found = self.find(address(url))
-        return None if found is None else (found.user, found.password)
-
     def find(self, place: Address) -> Credential | None:
         """What to send to *place*: by its own userinfo, then the longest configured URL, then its host."""
         if place.password is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol
 
 from wherry.errors import InputError, WorldError
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from wherry.progress import Progress, Task
     from wherry.store.store import Store
 
-__all__ = ["Download", "Fetcher", "Reader"]
+__all__ = ["Download", "Fetcher"]
 
 THREADS: Final = 8
 _CHUNK_BYTES: Final = 1 << 20
 _NAMED_IN_A_MESSAGE: Final = 3
 
 
-class Reader(Protocol):
+class _Reader(Protocol):
     """A document while it is being read."""
 
     def chunks(self) -> Iterator[bytes]:
@@ -136,19 +136,7 @@ class Fetcher:
         return self._client().retrying(attempt)
 
     @contextmanager
-    def open_get(self, url: str) -> Iterator[Reader]:
-        """Read a document of any size as it comes; only the beginning is tried again.
-
-        Raises:
-            NotFoundError: There is no such document.
-            WorldError: The server failed.
-
-        """
-        with ExitStack() as stack:
-            yield self._client().retrying(lambda: stack.enter_context(self._open(url)))
-
-    @contextmanager
-    def _open(self, url: str) -> Iterator[Reader]:
+    def _open(self, url: str) -> Iterator[_Reader]:
         if url.startswith("file:"):
             yield _FileReader(file_of(url))
             return

@@ -47,11 +47,6 @@ class Selection:
 
     chosen: tuple[Chosen, ...]
 
-    @property
-    def to_build(self) -> tuple[Chosen, ...]:
-        """Those that need a wheel built."""
-        return tuple(chosen for chosen in self.chosen if chosen.file is None)
-
 
 def select(lock: Lock, target: Target) -> Selection:
     """Choose what *target* installs, by the rules PEP 751 has for installers.

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from wherry.project.project import Project
 
-_DOWNLOADS: Final = {"UV_PYTHON_DOWNLOADS": os.environ.get("UV_PYTHON_DOWNLOADS", "automatic")}
 _DEEPEST_INCLUDE: Final = 20
 
 
@@ -53,7 +52,9 @@ def write_lock(
     """
     root = project.root
     configuration = IndexConfiguration.read(root) if indexes is None else indexes
-    variables = configuration.uv_environment() | _DOWNLOADS
+    # To resolve for a Python that is not here, uv may bring one; reading a lock it may not.
+    downloads = os.environ.get("UV_PYTHON_DOWNLOADS", "automatic")
+    variables = configuration.uv_environment() | {"UV_PYTHON_DOWNLOADS": downloads}
     found = find_lock(root)
     if found and found.kind == "uv.lock":
         return _uv_lock(found.path.parent, variables, offline=offline)
