@@ -38,7 +38,7 @@ def test_without_a_terminal_only_work_that_took_a_while_is_told(
     out, err = capsys.readouterr()
     first, second = err.splitlines()
     assert out == ""
-    assert first.startswith("large  5.0 MB  0.0")
+    assert first.startswith("large  5.00 MB  0.0")
     assert second == "a note [bold]"
 
 

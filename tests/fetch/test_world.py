@@ -213,7 +213,7 @@ def test_a_disk_too_small_is_noticed_before_the_first_byte(
     store = Store.open(small_disk / "store")
     world.routes["/a.whl"] = serving(DATA)
     fetcher = Fetcher(store, progress=SilentProgress(), credentials=Credentials(), patience=HASTE)
-    with pytest.raises(WorldError, match=r"no space for a\.whl: 3.0 MB needed") as caught:
+    with pytest.raises(WorldError, match=r"no space for a\.whl: 3.00 MB needed") as caught:
         fetcher.fetch([Download("a.whl", DIGEST, url=f"{world.url}/a.whl", size_bytes=size)])
     assert "wherry cache prune" in caught.value.mend
     assert not list(store.blobs.items())

@@ -14,10 +14,10 @@ def test_the_table_shows_every_layer_and_what_became_of_it() -> None:
     assert text == "\n".join(
         [
             "  linux/amd64     blob  unpacked",
-            "   1 torch      5.0 MB   15.0 MB  made",
+            "   1 torch     5.00 MB   15.0 MB  made",
             "   2 idna      70.0 kB    210 kB  made",
             "",
-            "built app:latest in 1.23 s: 2 layers (2 made, 0 reused), 5.1 MB compressed",
+            "built app:latest in 1.23 s: 2 layers (2 made, 0 reused), 5.07 MB compressed",
             f"  {Digest.of_bytes(b'manifest')}",
             "  written to oci:out",
         ]
@@ -26,7 +26,7 @@ def test_the_table_shows_every_layer_and_what_became_of_it() -> None:
 
 def test_reused_layers_are_said_to_be_so_on_every_platform() -> None:
     lines = build_lines(build_result(built_image(torch=5_000_000, reused=True), built_image(torch=10)))
-    assert "built app:latest in 1.23 s: 2 layers (1 made, 1 reused), 5.0 MB, 10 B compressed" in lines
+    assert "built app:latest in 1.23 s: 2 layers (1 made, 1 reused), 5.00 MB, 10 B compressed" in lines
 
 
 def test_json_has_the_keys_that_buildkits_metadata_file_has() -> None:

@@ -313,9 +313,19 @@ def test_space_is_required_before_the_first_byte(store: Store) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size_bytes", "text"), [(0, "0 bytes"), (999, "999 bytes"), (1000, "1.0 kB"), (3_200_000_000, "3.2 GB")]
+    ("size_bytes", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.00 kB"),
+        (15_500, "15.5 kB"),
+        (123_456_789, "123 MB"),
+        (1_500_000_000, "1.50 GB"),
+        (12_345_678_901_234, "12.3 TB"),
+        (1_234_500_000_000_000, "1234 TB"),
+    ],
 )
-def test_sizes_are_readable(size_bytes: int, text: str) -> None:
+def test_sizes_have_three_digits_in_powers_of_ten(size_bytes: int, text: str) -> None:
     assert disk.readable_size(size_bytes) == text
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wherry.digest import Digest
-from wherry.errors import InputError
 from wherry.oci.model import Manifest, decode_config, decode_manifest_or_index
 from wherry.oci.reference import parse_tag
+from wherry.oci.sources import no_such_image
 
 if TYPE_CHECKING:
     from wherry.store.store import Store
@@ -26,27 +26,17 @@ class StoredImage:
     created_s: int  # seconds since 1970
 
 
-def image_tag(store: Store, name: str) -> tuple[str, Tag]:
-    """The full name and the tag of the image that a user calls *name*.
+def full_name(store: Store, name: str) -> str:
+    """The full name, ``app:latest``, of the image that a user calls *name*.
 
     Raises:
         InputError: The store has no such image; the message says which it has.
 
     """
-    full = str(parse_tag(name))
-    tag = store.tags.get(full)
-    if tag is None:
-        from difflib import get_close_matches  # noqa: PLC0415 - only for a mistyped name
-
-        known = [existing for existing, _ in store.tags.items()]
-        near = get_close_matches(full, known, 1)
-        mend = (
-            f"did you mean {near[0]}?"
-            if near
-            else "'wherry images' lists them; 'wherry build -t NAME' makes one"
-        )
-        raise InputError(f"there is no image {full} in the store", where=str(store.root), mend=mend)
-    return full, tag
+    tag = parse_tag(name)
+    if store.tags.get(str(tag)) is None:
+        raise no_such_image(store, tag)
+    return str(tag)
 
 
 def stored_images(store: Store) -> list[StoredImage]:

@@ -9,11 +9,11 @@ import click
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def command(*, names: tuple[str, ...]) -> None:
     """Remove images from the store."""
-    from wherry.build.inventory import image_tag  # noqa: PLC0415 - keeps the start quick
+    from wherry.build.inventory import full_name  # noqa: PLC0415 - keeps the start quick
     from wherry.store.store import Store  # noqa: PLC0415
 
     store = Store.open()
     # All or none: with a mistyped name nothing is removed.
-    for name in [image_tag(store, name)[0] for name in names]:
+    for name in [full_name(store, name) for name in names]:
         store.tags.remove(name)
         click.echo(f"removed {name}")

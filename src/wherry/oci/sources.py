@@ -44,9 +44,10 @@ def open_reference(reference: Reference, store: Store) -> tuple[ImageSource, Des
     match reference:
         case StoreTag() | StoreDigest():
             return _stored(store, reference)
-        case RegistryReference(host, repository, tag, None):
+        case RegistryReference(host, repository, tag, digest):
             # As docker does: what has this full name here is meant first.
-            return _stored(store, StoreTag(f"{host}/{repository}", tag or DEFAULT_TAG))
+            stored = StoreDigest(digest) if digest else StoreTag(f"{host}/{repository}", tag or DEFAULT_TAG)
+            return _stored(store, stored)
         case LayoutReference(path, tag):
             source: ImageSource = LayoutSource(path)
         case OciArchiveReference(path, tag):
@@ -56,8 +57,6 @@ def open_reference(reference: Reference, store: Store) -> tuple[ImageSource, Des
         case DaemonReference(name):
             mend = f"run: docker save -o FILE {name}, and give docker-archive:FILE"
             raise InputError("wherry does not read images out of a Docker daemon", where=name, mend=mend)
-        case RegistryReference():
-            return _stored(store, StoreDigest(reference.digest or Digest.of_bytes(b"")))
     return source, choose_root(source, tag)
 
 
@@ -71,12 +70,19 @@ def find_in_store(store: Store, name: StoreTag | StoreDigest) -> Descriptor | No
     return Descriptor(media_type=tag.media_type, digest=Digest(tag.digest), size_bytes=tag.size_bytes)
 
 
+def no_such_image(store: Store, name: StoreTag | StoreDigest) -> InputError:
+    """What to raise when the store has no image of that *name*; it says which was probably meant."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a mistyped name
+
+    near = get_close_matches(str(name), [known for known, _ in store.tags.items()], 1)
+    mend = f"did you mean {near[0]}?" if near else "'wherry images' lists them; 'wherry build' makes one"
+    return InputError(f"there is no image {name} in the store", where=str(store.root), mend=mend)
+
+
 def _stored(store: Store, name: StoreTag | StoreDigest) -> tuple[ImageSource, Descriptor]:
     root = find_in_store(store, name)
     if root is None or root.digest not in store.blobs:
-        raise InputError(
-            f"there is no image {name}", where=str(store.root), mend="see what there is with: wherry images"
-        )
+        raise no_such_image(store, name)
     return StoreSource(store, root), root
 
 

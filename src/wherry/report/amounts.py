@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
+from wherry.store.disk import readable_size
+
 
 def size(size_bytes: int | None) -> str:
-    """``1.5 GB``, decimal units as registries bill them; ``?`` for what is not known."""
-    if size_bytes is None:
-        return "?"
-    amount = float(size_bytes)
-    for unit in ("B", "kB", "MB"):
-        if amount < 1000:  # noqa: PLR2004 - the step between units
-            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"  # noqa: PLR2004
-        amount /= 1000
-    return f"{amount:.2f} GB"
+    """The size, or ``?`` for what is not known."""
+    return "?" if size_bytes is None else readable_size(size_bytes)
 
 
 def seconds(seconds_s: float) -> str:

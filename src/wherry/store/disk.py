@@ -20,13 +20,18 @@ MEND_WRITE: Final = "set WHERRY_CACHE_DIR to a directory that can be written"
 
 
 def readable_size(size_bytes: int) -> str:
-    """A size for a message: ``"3.2 GB"``. Powers of ten, as disks and indexes count."""
+    """A size in three digits, ``3.21 GB``: powers of ten, as disks count and registries bill."""
     size = float(size_bytes)
-    for unit in ("bytes", "kB", "MB", "GB"):
+    for unit in ("B", "kB", "MB", "GB"):
         if size < 1000:  # noqa: PLR2004 - the step between the units
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+            return f"{size:.0f} {unit}" if unit == "B" else f"{_three_digits(size)} {unit}"
         size /= 1000
-    return f"{size:.1f} TB"
+    return f"{_three_digits(size)} TB"
+
+
+def _three_digits(number: float) -> str:
+    places = sum(number < limit for limit in (10, 100))
+    return f"{number:.{places}f}"
 
 
 def free_bytes(directory: Path) -> int | None:
