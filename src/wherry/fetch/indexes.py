@@ -7,8 +7,6 @@ The files and variables are those of pip (https://pip.pypa.io/en/stable/topics/c
 from __future__ import annotations
 
 import os
-from configparser import Error as PipFileError
-from configparser import RawConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -208,12 +206,16 @@ def _pip_files(environ: Mapping[str, str]) -> Iterator[Path]:
 
 def _pip_options(file: Path) -> dict[str, str]:
     """The options of [global], and of [install] before them."""
-    parser = RawConfigParser()
     try:
-        parser.read_string(file.read_text("utf-8", "replace"))
+        text = file.read_text("utf-8", "replace")
     except OSError:
         return {}
-    except PipFileError as error:
+    from configparser import Error, RawConfigParser  # noqa: PLC0415 - many machines have no such file
+
+    parser = RawConfigParser()
+    try:
+        parser.read_string(text)
+    except Error as error:
         raise InputError(
             "pip's configuration cannot be read", where=str(file), mend="see `pip config debug`"
         ) from error

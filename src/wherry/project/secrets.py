@@ -56,7 +56,7 @@ _URL_LOGIN: Final = (
 
 
 @cache
-def _grammars() -> tuple[tuple[str, re.Pattern[bytes], bytes], ...]:
+def _forms() -> tuple[tuple[str, bytes, bytes], ...]:
     """Kind, expression, and lower-case bytes without which it cannot match: those are searched for first.
 
     An expression begins with its fixed bytes and looks back over them: only so is it found by a fast search.
@@ -72,8 +72,11 @@ def _grammars() -> tuple[tuple[str, re.Pattern[bytes], bytes], ...]:
         ("AWS secret key", _AWS_PAIR, "secret"),
         ("password in a URL", _URL_LOGIN, "://"),
     ]
-    return tuple((kind, re.compile(form.encode()), probe.encode()) for kind, form, probe in forms)
+    return tuple((kind, form.encode(), probe.encode()) for kind, form, probe in forms)
 
+
+_grammar = cache(re.compile)
+"""A form is compiled when its bytes are first met: few are, and all together would cost as much as a plan."""
 
 _PLACEHOLDER: Final = re.compile(
     rb"(?i)(?:.*(?:example|changeme|change-me|placeholder|password|passwd|redacted|your[-_]?|dummy|xxxx).*"
@@ -180,10 +183,10 @@ def _matches(data: bytes) -> list[tuple[str, int]]:
     """Kind and offset of every credential in *data*, placeholders left out."""
     found: list[tuple[str, int]] = []
     lower = data.lower()
-    for kind, grammar, probe in _grammars():
-        if probe not in lower:
-            continue
-        found += [(kind, match.start()) for match in grammar.finditer(data) if not _is_placeholder(match)]
+    for kind, form, probe in _forms():
+        if probe in lower:
+            matches = _grammar(form).finditer(data)
+            found += [(kind, match.start()) for match in matches if not _is_placeholder(match)]
     return found
 
 

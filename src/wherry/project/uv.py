@@ -57,14 +57,15 @@ _SET: Final = {
     "UV_NO_PROGRESS": "1",
     "UV_PYTHON_DOWNLOADS": "never",  # reading a lock must not install a Python behind the user's back
 }
-_MESSAGE: Final = re.compile(r"^\s*(?:error|cause|[^\w\s]+(?= )):?\s+(.*)$")
-_NETWORK: Final = re.compile(
-    r"failed to fetch|request failed|error sending request|dns error|timed? ?out|connection (?:refused|reset)"
+# Compiled only when uv complains.
+_MESSAGE: Final = r"^\s*(?:error|cause|[^\w\s]+(?= )):?\s+(.*)$"
+_NETWORK: Final = (
+    r"(?i)failed to fetch|request failed|error sending request|dns error|timed? ?out"
+    r"|connection (?:refused|reset)"
     r"|status (?:client|server) error|\b(?:407|429|5\d\d) [A-Z]\w+"
-    r"|certificate|no space left|permission denied|read-only file system|network was disabled",
-    re.IGNORECASE,
+    r"|certificate|no space left|permission denied|read-only file system|network was disabled"
 )
-_DENIED: Final = re.compile(r"\b(?:401 Unauthorized|403 Forbidden)")
+_DENIED: Final = r"\b(?:401 Unauthorized|403 Forbidden)"
 _LONGEST_MESSAGE: Final = 400
 
 
@@ -176,18 +177,18 @@ def _failure(stderr: str, code: int, doing: str, where: str, mend: str) -> UvInp
     said = without_userinfo(stderr)
     essence = essential_line(said) or f"it ended with code {code}"
     what = f"uv could not {doing}: {essence}"
-    denied = _DENIED.search(said)
+    denied = re.search(_DENIED, said)
     if denied:
         what = f"uv could not {doing}: the index answers {denied[0]}"
         mend = "give its credentials: ~/.netrc, keyring, or UV_INDEX_<NAME>_USERNAME and _PASSWORD"
-    if denied or code < 0 or _NETWORK.search(said):
+    if denied or code < 0 or re.search(_NETWORK, said):
         return UvWorldError(what, where=where, mend=mend, stderr=said)
     return UvInputError(what, where=where, mend=mend, stderr=said)
 
 
 def essential_line(stderr: str) -> str:
     """The one line that says why: the error and its first cause, or the last line where uv used no form."""
-    found = filter(None, map(_MESSAGE.match, stderr.splitlines()))
+    found = filter(None, (re.match(_MESSAGE, line) for line in stderr.splitlines()))
     messages = [message[1].strip().rstrip(":") for message in found]
     spoken = [line.strip() for line in stderr.splitlines() if line.strip() and "warning:" not in line]
     text = ": ".join(messages[:2]) if messages else (spoken[-1] if spoken else "")
