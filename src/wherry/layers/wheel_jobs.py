@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.layers.wheel_layer import (
     Recipe,
+    find_segment,
     find_wheel_layer,
     known_facts,
     ordered_facts,
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from wherry.store.store import Store
 
 
+JOIN_DIVISOR: Final = 4
+"""Joining segments takes about this much less time than making them."""
+
 COMPILE_FACTOR: Final = 30
 """A byte of Python takes about as long to compile as so many bytes of a wheel take to read."""
 
@@ -34,10 +38,18 @@ class WheelLayerJob:
     recipe: Recipe
 
     def cost_bytes(self, store: Store) -> int:
-        """How much work it is; little if the store has it."""
+        """How much work it is; little where the store has it already.
+
+        Raises:
+            InputError: A wheel is damaged or hostile, or two are at odds.
+
+        """
         if find_wheel_layer(store, self.key) is not None:
             return 0
-        return sum(_cost_bytes(wheel, self.recipe, store) for wheel in self.wheels)
+        if len(self.wheels) == 1:
+            return _cost_bytes(self.wheels[0], self.recipe, store)
+        missing = sum(_cost_bytes(part.wheel, self.recipe, store) for part in self.parts(store))
+        return missing + sum(wheel.path.stat().st_size for wheel in self.wheels) // JOIN_DIVISOR
 
     @property
     def key(self) -> str:
@@ -45,7 +57,7 @@ class WheelLayerJob:
         return self.recipe.key(*sorted(wheel.digest for wheel in self.wheels))
 
     def parts(self, store: Store) -> tuple[SegmentPart, ...]:
-        """The segments of wheels that share the layer, unless it is there already.
+        """The segments that are missing of wheels that share the layer, unless it is there already.
 
         Raises:
             InputError: A wheel is damaged or hostile, or two are at odds.
@@ -58,6 +70,7 @@ class WheelLayerJob:
         return tuple(
             SegmentPart(wheel, self.recipe, without)
             for (wheel, _), without in zip(known, left_out, strict=True)
+            if find_segment(wheel, self.recipe, store, without) is None
         )
 
     def make(self, store: Store, progress: Progress) -> LayerBlob:

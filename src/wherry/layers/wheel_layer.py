@@ -162,6 +162,14 @@ def ordered_facts(wheels: Iterable[WheelInput], store: Store) -> list[tuple[Whee
     return sorted(((wheel, known_facts(wheel, store)) for wheel in wheels), key=lambda pair: pair[1].name)
 
 
+def find_segment(
+    wheel: WheelInput, recipe: Recipe, store: Store, left_out: frozenset[str] = frozenset()
+) -> Segment | None:
+    """The segment of *wheel*, if the store has it and its blob. Arguments as for `segment`."""
+    known = store.index.get(SEGMENTS, _segment_key(wheel, recipe, left_out), Segment)
+    return known if known is not None and Digest(known.digest) in store.blobs else None
+
+
 def segment(
     wheel: WheelInput, recipe: Recipe, store: Store, task: Task, left_out: frozenset[str] = frozenset()
 ) -> Segment:
@@ -179,9 +187,8 @@ def segment(
         WorldError: The disk or the interpreter failed.
 
     """
-    key = recipe.key(wheel.digest, *(f"without={path}" for path in sorted(left_out)))
-    known = store.index.get(SEGMENTS, key, Segment)
-    if known is not None and Digest(known.digest) in store.blobs:
+    known = find_segment(wheel, recipe, store, left_out)
+    if known is not None:
         task.advance(wheel.path.stat().st_size)
         return known
     with _installed(wheel, recipe, store) as (opened, files), store.blobs.writer() as blob:
@@ -190,7 +197,7 @@ def segment(
         write_segment(opened, mine, writer, task)
         directories = directories_of((file.path for file in mine), recipe.layout.prefix.strip("/"))
         made = Segment(str(blob.commit()), writer.unpacked_bytes, tuple(sorted(directories)))
-    store.index.put(SEGMENTS, key, made)
+    store.index.put(SEGMENTS, _segment_key(wheel, recipe, left_out), made)
     return made
 
 
@@ -251,6 +258,10 @@ def _joined(wheels: Sequence[WheelInput], recipe: Recipe, store: Store, task: Ta
             _join(writer, made, store, recipe.compression)
         writer.end()
         return writer.layer(blob.commit())
+
+
+def _segment_key(wheel: WheelInput, recipe: Recipe, left_out: frozenset[str]) -> str:
+    return recipe.key(wheel.digest, *(f"without={path}" for path in sorted(left_out)))
 
 
 def _write_directories(writer: LayerWriter, directories: Iterable[str]) -> None:

@@ -151,8 +151,13 @@ class LayerWriter:
         self.cut()
         for piece in compressed:
             self._sink.write(piece)
-        for block in blocks:
-            self._tar.update(block)
+        if unpacked_bytes >= PACK_BYTES:
+            self._tar.start()
+        try:
+            for block in blocks:
+                self._tar.feed(block)
+        finally:
+            self._tar.stop()
         self.unpacked_bytes += unpacked_bytes
 
     def write(self, data: bytes | bytearray) -> None:
