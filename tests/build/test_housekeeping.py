@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.handmade import Entry, name_image, put_image, source_of
 from wherry.build.housekeeping import prune_unpacked, unpacked_usage
 from wherry.build.rootfs import roots, unpacked
+from wherry.errors import WorldError
 from wherry.oci.image import read_image
 
 if TYPE_CHECKING:
@@ -47,3 +50,10 @@ def test_everything_means_interpreters_and_logs_too(store: Store) -> None:
     assert prune_unpacked(store, everything=True) == 1
     assert not (store.root / "interpreters").exists()
     assert not (store.root / "logs").exists()
+
+
+def test_no_interpreter_goes_away_under_a_build(store: Store) -> None:
+    (store.root / "interpreters/abc").mkdir(parents=True)
+    with store.using(), pytest.raises(WorldError, match="a build is using the store"):
+        prune_unpacked(store, everything=True)
+    assert (store.root / "interpreters/abc").is_dir()

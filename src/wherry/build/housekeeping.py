@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wherry.bases.interpreter import INTERPRETERS
@@ -12,8 +14,6 @@ from wherry.store.prune import Amount
 from wherry.store.reach import reachable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from wherry.store.store import Store
 
 LOGS: Final = "logs"
@@ -38,21 +38,21 @@ def prune_unpacked(store: Store, *, everything: bool = False, dry_run: bool = Fa
     """Remove unpacked images that no tag names any more; says how many. Those in use stay.
 
     Args:
-        store: The store; no build is at work in it.
+        store: The store.
         everything: Also images that are named, and interpreters and logs.
         dry_run: Only count.
 
     Raises:
-        WorldError: The store cannot be written.
+        WorldError: A build is using the store, or it cannot be written.
 
     """
     kept = set() if everything else reachable(store)
     going = [image_id for image_id in rootfs.roots(store) if image_id not in kept]
     if dry_run:
         return len(going)
-    removed = sum(rootfs.remove_root(store, image_id) for image_id in going)
-    if everything:
-        for directory in (INTERPRETERS, LOGS):
+    with store.alone():
+        removed = sum(rootfs.remove_root(store, image_id) for image_id in going)
+        for directory in (INTERPRETERS, LOGS) if everything else ():
             with store.scratch("old") as scratch:
                 if (store.root / directory).is_dir():
                     (store.root / directory).rename(scratch / directory)
@@ -60,11 +60,12 @@ def prune_unpacked(store: Store, *, everything: bool = False, dry_run: bool = Fa
 
 
 def _amount(directory: Path) -> Amount:
+    """How many lie in *directory*, and what they take on the disk; what goes meanwhile is not counted."""
     if not directory.is_dir():
         return Amount()
-    sizes = (
-        entry.stat(follow_symlinks=False).st_blocks * 512
-        for parent, _, _ in os.walk(directory)
-        for entry in os.scandir(parent)
-    )
-    return Amount(sum(1 for _ in directory.iterdir()), sum(sizes))
+    size_bytes = 0
+    for parent, directories, files in os.walk(directory):
+        for name in (*directories, *files):
+            with suppress(FileNotFoundError):
+                size_bytes += Path(parent, name).lstat().st_blocks * 512
+    return Amount(sum(1 for _ in directory.iterdir()), size_bytes)
