@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from wherry.errors import InputError
 from wherry.oci.platform import Platform
 from wherry.project.config import Budgets, WherryConfig, read_config
-from wherry.project.document import Document
+from wherry.project.toml_file import TomlFile
 from wherry.project.values import Port, User
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def config(tmp_path: Path, lines: str) -> WherryConfig:
     path = tmp_path / "pyproject.toml"
     path.write_text(f"[tool.wherry]\n{lines}\n")
-    return read_config(Document.read(path).root.get("tool", "wherry"))
+    return read_config(TomlFile.read(path).root.get("tool", "wherry"))
 
 
 def refused(tmp_path: Path, lines: str) -> InputError:
@@ -254,6 +254,6 @@ def test_any_value_of_any_key_is_read_or_refused(tmp_path_factory: pytest.TempPa
         quoted = '"' + "".join(f"\\U{ord(c):08x}" for c in text if not 0xD800 <= ord(c) < 0xE000) + '"'
         path.write_text(f"[tool.wherry]\n{key} = {quoted}\n")
         try:
-            read_config(Document.read(path).root.get("tool", "wherry"))
+            read_config(TomlFile.read(path).root.get("tool", "wherry"))
         except InputError as error:
             assert error.where == f"{path}:2"  # noqa: PT017 - either outcome is right

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wherry.errors import InputError
-from wherry.project.document import Document, Node
 from wherry.project.key_lines import key_lines
+from wherry.project.toml_file import Node, TomlFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -156,7 +156,7 @@ def test_every_value_of_any_document_has_a_line_that_holds_its_key(
 
 def read(path: Path, content: bytes) -> Node:
     path.write_bytes(content)
-    return Document.read(path).root
+    return TomlFile.read(path).root
 
 
 @pytest.mark.parametrize(

@@ -243,7 +243,7 @@ def test_a_loop_of_links_is_an_error(tmp_path: Path) -> None:
 
 def test_a_pyproject_that_is_a_directory_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").mkdir()
-    assert "cannot read the file" in refused(tmp_path).what
+    assert "cannot be read" in refused(tmp_path).what
 
 
 def test_a_huge_pyproject_is_refused_and_not_read_whole(tmp_path: Path) -> None:
@@ -282,7 +282,13 @@ def test_a_broken_project_above_is_not_this_projects_error(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("text", "python"),
-    [("3.11\n", (3, 11)), ("cpython-3.12.4\n3.11\n", (3, 12)), ("pypy3.10\n", None), ("3.13t\n", None), ("", None)],
+    [
+        ("3.11\n", (3, 11)),
+        ("cpython-3.12.4\n3.11\n", (3, 12)),
+        ("pypy3.10\n", None),
+        ("3.13t\n", None),
+        ("", None),
+    ],
 )
 def test_the_python_that_people_work_with_is_read_from_python_version(
     text: str, python: tuple[int, int] | None, tmp_path: Path

@@ -16,7 +16,7 @@ from wherry.project import values
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wherry.project.document import Node
+    from wherry.project.toml_file import Node
 
 Compression = Literal["gzip", "zstd"]
 Bytecode = bool | Literal["auto"]

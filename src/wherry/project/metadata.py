@@ -11,7 +11,7 @@ from wherry.project.values import normalized
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
-    from wherry.project.document import Node
+    from wherry.project.toml_file import Node
 
 _NAME: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")  # PEP 508
 _ENTRY_POINT: Final = re.compile(r"([A-Za-z_][\w.]*)\s*:\s*([A-Za-z_][\w.]*)\s*(?:\[[\w\s,.-]*\])?", re.ASCII)

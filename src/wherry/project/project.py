@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.errors import InputError
 from wherry.project.config import WherryConfig, read_config
-from wherry.project.document import Document
 from wherry.project.metadata import Metadata, read_metadata
 from wherry.project.revision import find_git_directory, public_url, read_remote, read_revision
+from wherry.project.toml_file import TomlFile
 
 if TYPE_CHECKING:
     from packaging.specifiers import SpecifierSet
 
-    from wherry.project.document import Node
     from wherry.project.metadata import Script
+    from wherry.project.toml_file import Node
 
 PYPROJECT: Final = "pyproject.toml"
 
@@ -45,7 +45,7 @@ class Project:
     requires_python: SpecifierSet | None = None
     python: tuple[int, int] | None = None  # the minor version that its people work with: (3, 11)
     config: WherryConfig = WherryConfig()  # noqa: RUF009 - frozen
-    pyproject: Document | None = None
+    pyproject: TomlFile | None = None
     has_build_system: bool = False  # its wheel is installed; else its source tree is copied
     scripts: tuple[Script, ...] = ()
     gui_scripts: tuple[Script, ...] = ()
@@ -85,7 +85,7 @@ def read_project(path: Path) -> Project:
     """
     shown, root = _directory(path)
     file = shown / PYPROJECT
-    document = Document.read(file) if file.exists() else None
+    document = TomlFile.read(file) if file.exists() else None
     if document is None:
         _require_something(shown)
     facts = read_metadata(document.root) if document else None
@@ -184,7 +184,7 @@ def _require_named_groups(project: Project) -> None:
             raise node.fail(f"the project declares no {kind} {missing!r}", mend)
 
 
-def _workspace(root: Path, document: Document | None) -> Path | None:
+def _workspace(root: Path, document: TomlFile | None) -> Path | None:
     """The nearest uv workspace root, this directory or above, that counts this directory as a member."""
     own = document.root.get("tool", "uv", "workspace") if document else None
     if own:
@@ -194,7 +194,7 @@ def _workspace(root: Path, document: Document | None) -> Path | None:
         if not file.is_file():
             continue
         try:
-            table = Document.read(file).root.get("tool", "uv", "workspace")
+            table = TomlFile.read(file).root.get("tool", "uv", "workspace")
         except InputError:
             return None  # another project's broken file is not this project's error
         if table:

@@ -20,8 +20,8 @@ from wherry.dockerfile.ignore import IgnoreFile
 from wherry.dockerfile.pattern import PatternError
 from wherry.errors import InputError
 from wherry.project import left_out
-from wherry.project.document import read_text
 from wherry.project.left_out import content_rule, contents_rule, directory_rule, file_rule
+from wherry.project.small_file import as_text, read_small_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,6 +33,7 @@ MAX_FILES: Final = 200_000
 """More files than this are data, not source."""
 
 DOCKERIGNORE: Final = ".dockerignore"
+_DOCKERIGNORE_BYTES: Final = 4 << 20
 _EXAMPLES: Final = 3
 
 
@@ -357,5 +358,8 @@ def _patterns(project: Project, key: str) -> IgnoreFile:
 
 def _dockerignore(project: Project) -> IgnoreFile:
     path = project.root / DOCKERIGNORE
-    where = project.place(DOCKERIGNORE)
-    return IgnoreFile.parse(read_text(path), where) if path.is_file() else IgnoreFile()
+    if not path.is_file():
+        return IgnoreFile()
+    return IgnoreFile.parse(
+        as_text(read_small_file(path, _DOCKERIGNORE_BYTES), path), project.place(DOCKERIGNORE)
+    )

@@ -16,7 +16,7 @@ from wherry.oci.platform import Platform
 from wherry.project.secrets import credential_kind
 
 if TYPE_CHECKING:
-    from wherry.project.document import Node
+    from wherry.project.toml_file import Node
 
 _NAME_PART: Final = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _IMAGE_NAME: Final = re.compile(rf"{_NAME_PART}(?:/{_NAME_PART})*")  # OCI distribution spec, <name>

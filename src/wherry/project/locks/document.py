@@ -10,6 +10,7 @@ import msgspec
 
 from wherry.digest import Digest
 from wherry.errors import InputError
+from wherry.project.small_file import as_text, read_small_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,11 +41,7 @@ class Document:
             InputError: It is not UTF-8.
 
         """
-        try:
-            return self.content.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = self.content.count(b"\n", 0, error.start) + 1
-            raise InputError(f"{self.name} is not UTF-8 text", where=f"{self.path}:{line}") from error
+        return as_text(self.content, self.path)
 
     def toml(self, mend: str = "") -> dict[str, Any]:
         """The content as TOML.
@@ -107,11 +104,5 @@ def read_document(path: Path) -> Document:
         InputError: It is missing, unreadable, not a file, or larger than that.
 
     """
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(LIMIT_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read: {error.strerror}", where=str(path)) from error
-    if len(content) > LIMIT_BYTES:
-        raise InputError(f"{path.name} is larger than {LIMIT_BYTES >> 20} MiB: no lock is", where=str(path))
+    content = read_small_file(path, LIMIT_BYTES)
     return Document(path, content, Digest.of_bytes(content))

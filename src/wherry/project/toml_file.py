@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.errors import InputError
 from wherry.project.key_lines import key_lines
+from wherry.project.small_file import as_text, read_small_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,7 +24,7 @@ _PARSER_PLACE: Final = re.compile(r"\s*\(at (?:line (\d+), column \d+|end of doc
 
 
 @dataclass(frozen=True)
-class Document:
+class TomlFile:
     """One TOML file, read and parsed."""
 
     path: Path  # as messages name it
@@ -31,14 +32,14 @@ class Document:
     data: dict[str, object]
 
     @classmethod
-    def read(cls, path: Path) -> Document:
+    def read(cls, path: Path) -> TomlFile:
         """Read and parse *path*.
 
         Raises:
             InputError: It cannot be read, is larger than 4 MiB, is not UTF-8, or is not TOML.
 
         """
-        text = read_text(path)
+        text = as_text(read_small_file(path, MAX_BYTES), path)
         try:
             data = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -62,9 +63,9 @@ class Document:
 
 @dataclass(frozen=True)
 class Node:
-    """One value in a document, with the path of keys that leads to it."""
+    """One value in a file, with the path of keys that leads to it."""
 
-    document: Document
+    file: TomlFile
     keys: KeyPath
     value: object
 
@@ -72,14 +73,14 @@ class Node:
     def line(self) -> int:
         """The line of the value's key, or of the nearest thing above it that has one; at least 1."""
         for length in range(len(self.keys), 0, -1):
-            if self.keys[:length] in self.document.lines:
-                return self.document.lines[self.keys[:length]]
+            if self.keys[:length] in self.file.lines:
+                return self.file.lines[self.keys[:length]]
         return 1
 
     @property
     def where(self) -> str:
         """``pyproject.toml:12``."""
-        return f"{self.document.path}:{self.line}"
+        return f"{self.file.path}:{self.line}"
 
     @property
     def name(self) -> str:
@@ -110,7 +111,7 @@ class Node:
             table = node.table()
             if key not in table:
                 return None
-            node = Node(node.document, (*node.keys, key), table[key])
+            node = Node(node.file, (*node.keys, key), table[key])
         return node
 
     def table(self) -> dict[str, object]:
@@ -121,13 +122,13 @@ class Node:
 
     def items(self) -> list[tuple[str, Node]]:
         """The entries of a table."""
-        return [(key, Node(self.document, (*self.keys, key), value)) for key, value in self.table().items()]
+        return [(key, Node(self.file, (*self.keys, key), value)) for key, value in self.table().items()]
 
     def elements(self, kind: str = "a list") -> list[Node]:
         """The elements of an array."""
         if not isinstance(self.value, list):
             raise self.expected(kind)
-        return [Node(self.document, (*self.keys, index), value) for index, value in enumerate(self.value)]
+        return [Node(self.file, (*self.keys, index), value) for index, value in enumerate(self.value)]
 
     def text(self) -> str:
         """The value as a string."""
@@ -138,27 +139,6 @@ class Node:
     def texts(self) -> list[str]:
         """The value as a list of strings."""
         return [element.text() for element in self.elements("a list of strings")]
-
-
-def read_text(path: Path, limit_bytes: int = MAX_BYTES) -> str:
-    """The text of a small file the user wrote.
-
-    Raises:
-        InputError: It cannot be read, is larger than *limit_bytes*, or is not UTF-8.
-
-    """
-    try:
-        with path.open("rb") as stream:
-            data = stream.read(limit_bytes + 1)
-    except OSError as error:
-        raise InputError(f"cannot read the file: {error.strerror}", where=str(path)) from None
-    if len(data) > limit_bytes:
-        raise InputError(f"the file is larger than {limit_bytes // 1024 // 1024} MiB", where=str(path))
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError("the file is not UTF-8", where=f"{path}:{line}", mend="save it as UTF-8") from None
 
 
 def _not_toml(path: Path, message: str) -> InputError:
