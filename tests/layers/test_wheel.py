@@ -9,7 +9,7 @@ import pytest
 from tests.layers.wheel_maker import WheelMaker, record_text
 from wherry.errors import InputError, WorldError
 from wherry.layers.model import Layout, OwnedFile
-from wherry.layers.wheel import Placed, open_wheel, owned_path, wheel_facts
+from wherry.layers.wheel import Placed, open_wheel, wheel_facts
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,7 +81,8 @@ def test_facts_name_the_same_files_as_the_installed_tree(tmp_path: Path) -> None
     files = installed(maker, tmp_path)
     made = maker.write(tmp_path)
     facts = wheel_facts(made.path, made.filename)
-    assert {owned_path(file, facts, LAYOUT) for file in facts.files} == set(files)
+    owned = {f"{LAYOUT.scheme_directory(file.scheme, facts.name)}/{file.path}" for file in facts.files}
+    assert owned == set(files)
     assert (facts.name, facts.version, facts.display_name) == ("demo", "1.0", "Demo")
     assert (facts.requires, facts.requires_python, facts.tags) == (("six>=1",), ">=3.8", ("py3-none-any",))
     script = OwnedFile("scripts", "window", "script:demo.gui:Main.run", 0, executable=True)

@@ -357,11 +357,6 @@ def wheel_facts(path: Path, filename: str) -> WheelFacts:
         return wheel.facts()
 
 
-def owned_path(file: OwnedFile, facts: WheelFacts, layout: Layout) -> str:
-    """Where a file of a wheel lies, relative to the image's root."""
-    return f"{layout.scheme_directory(file.scheme, facts.name)}/{file.path}"
-
-
 def _normalized(name: str) -> str:
     from packaging.utils import canonicalize_name  # noqa: PLC0415 - not for cached layers
 

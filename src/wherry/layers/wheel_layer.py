@@ -17,10 +17,10 @@ from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.layers.bytecode import compile_wheel
 from wherry.layers.codec import codec_id, unpacked
-from wherry.layers.model import LAYOUT_VERSION, LayerBlob, WheelFacts
+from wherry.layers.model import LAYOUT_VERSION, SCHEMES, LayerBlob, WheelFacts
 from wherry.layers.paths import directories_of, tar_order
 from wherry.layers.segment import write_segment
-from wherry.layers.wheel import Compiled, open_wheel, owned_path, wheel_facts
+from wherry.layers.wheel import Compiled, open_wheel, wheel_facts
 from wherry.layers.writer import LayerWriter
 from wherry.progress import SilentProgress
 
@@ -216,8 +216,9 @@ def shared_paths(wheels: Sequence[tuple[WheelInput, WheelFacts]], layout: Layout
     left_out = []
     for wheel, facts in wheels:
         mine = set()
+        directories = {scheme: layout.scheme_directory(scheme, facts.name) for scheme in SCHEMES}
         for file in facts.files:
-            path = owned_path(file, facts, layout)
+            path = f"{directories[file.scheme]}/{file.path}"
             first, same = owners.setdefault(path, (wheel, file))
             if first is wheel:
                 continue
@@ -225,8 +226,7 @@ def shared_paths(wheels: Sequence[tuple[WheelInput, WheelFacts]], layout: Layout
                 raise _both(first, wheel, path)
             mine.add(path)
         left_out.append(frozenset(mine))
-    directories = directories_of(owners, layout.prefix.strip("/"))
-    for path in directories & owners.keys():
+    for path in directories_of(owners, layout.prefix.strip("/")) & owners.keys():
         inside = next(owner for other, (owner, _) in owners.items() if other.startswith(f"{path}/"))
         raise _both(owners[path][0], inside, path)
     return left_out
