@@ -1,1 +1,4 @@
-"""(Project, Lock, Base facts, Target, Policy) → Plan. Pure: no I/O, no clock, no environment."""
+"""(Project, Lock, Base facts, Target, Policy) → Plan: which files, in which layers, with which settings, why.
+
+Pure: no I/O, no clock, no environment. A plan can be printed, compared and tested.
+"""

@@ -1,1 +1,1 @@
-"""Plans and build results as text and JSON."""
+"""Plans and build results as text for people and as JSON for programs. Pure: it prints nothing."""
