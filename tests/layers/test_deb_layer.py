@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import tarfile
@@ -320,6 +321,18 @@ def test_a_full_disk_is_said_before_the_first_byte(
     monkeypatch.setattr(type(store), "require_space", full)
     with pytest.raises(WorldError, match="no room for Debian base"):
         deb_layer(_written(tmp_path, BASE), store, machine="x86_64", user=RootUser())
+
+
+def test_a_disk_that_fills_up_is_the_worlds_fault(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(deb_tree, "_spool", full)
+    with pytest.raises(WorldError):
+        deb_layer(_written(tmp_path, BASE), store, machine="x86_64", user=RootUser())
+    assert list(store.blobs.items()) == []
 
 
 def test_root_may_be_the_user(tmp_path: Path, store: Store) -> None:

@@ -47,6 +47,9 @@ _COMMON: Final = (
 )
 
 
+_LEFT_OUT: Final = {"openssl": "ca-certificates' scripts call it; we write the bundle"}
+
+
 @dataclass(frozen=True, slots=True)
 class Suite:
     """What a Debian suite is to us."""
@@ -64,10 +67,10 @@ SUITES: Final = {
         # distutils is part of Python 3.11 for everyone but Debian
         (*_COMMON, "python3.11", "python3-distutils"),
         # Kerberos would come along, for a module that Python 3.13 no longer has
-        {"libnsl2": "only the module nis needs it", "libtirpc3": "only the module nis needs it"},
+        {**_LEFT_OUT, "libnsl2": "only the module nis needs it", "libtirpc3": "only the module nis needs it"},
     ),
     # since trixie the time zones' old names (US/Eastern) are a package of their own
-    "trixie": Suite("trixie", (3, 13), (*_COMMON, "python3.13", "tzdata-legacy"), {}),
+    "trixie": Suite("trixie", (3, 13), (*_COMMON, "python3.13", "tzdata-legacy"), _LEFT_OUT),
 }
 
 

@@ -112,7 +112,7 @@ def _chosen_python(
     asked = f"no Python {wanted[0]}.{wanted[1]}" if wanted else "no Python"
     has = ", ".join(f"{p.version or f'3.{p.minor} without its library'} ({p.path})" for p in facts.pythons)
     raise InputError(
-        f"the base has {asked}; it has {has}",
+        f"the base has {asked}; it has {has or 'none at all'}",
         where=name,
         mend="choose a base with it, or change the project's python",
     )

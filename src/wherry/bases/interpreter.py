@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Final
 from wherry.bases.deb_archive import open_data
 from wherry.bases.debian import pins_digest, suite_of
 from wherry.digest import Digest
-from wherry.errors import InputError, WorldError
+from wherry.errors import InputError
+from wherry.store.disk import explained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -116,7 +117,7 @@ def host_interpreter(suite: str, pins: Sequence[DebianPin], host: Platform, stor
 def _unpack(pins: Sequence[DebianPin], root: Path, store: Store) -> None:
     """All packages into a private directory, which then takes its place in one step."""
     store.require_space(_unpacked_estimate(pins), "the interpreter that compiles bytecode")
-    with store.scratch("interpreter") as scratch:
+    with store.scratch("interpreter") as scratch, explained(store.root, "keep the interpreter"):
         tree = scratch / "root"
         tree.mkdir()
         links: dict[str, str] = {}
@@ -130,11 +131,8 @@ def _unpack(pins: Sequence[DebianPin], root: Path, store: Store) -> None:
             if not place.exists():
                 place.parent.mkdir(parents=True, exist_ok=True)
                 place.symlink_to(target)
-        try:
-            root.parent.mkdir(exist_ok=True)
-            tree.rename(root)
-        except OSError as error:
-            raise WorldError(f"cannot keep the interpreter: {error.strerror}", where=str(root)) from error
+        root.parent.mkdir(exist_ok=True)
+        tree.rename(root)
 
 
 def _write_members(members: DataReader, tree: Path, links: dict[str, str], where: str) -> None:

@@ -10,6 +10,7 @@ from wherry.bases.compressed import decompressed
 from wherry.bases.packages import PackageIndex
 from wherry.bases.release import INRELEASE_LIMIT_BYTES, Release, ReleaseFile, read_inrelease
 from wherry.errors import WorldError
+from wherry.fetch.addresses import shown
 from wherry.fetch.transfer import Download
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def read_pockets(
             certificates,
             codename=name,
             now=now,
-            where=f"{url}/InRelease",
+            where=shown(f"{url}/InRelease"),
             check_valid_until=mirror.check_valid_until,
         )
         return Pocket(name, archive, url, release)
@@ -65,7 +66,7 @@ def packages_file(pocket: Pocket, architecture: str) -> ReleaseFile:
     for ending in (".xz", ".gz", ""):
         if (file := pocket.release.files.get(plain + ending)) is not None:
             return file
-    raise WorldError(f"{pocket.name} has no packages for {architecture}", where=pocket.url)
+    raise WorldError(f"{pocket.name} has no packages for {architecture}", where=shown(pocket.url))
 
 
 def _url(pocket: Pocket, file: ReleaseFile) -> str:

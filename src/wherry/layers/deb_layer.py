@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from wherry.bases.image_scan import ImageFacts
     from wherry.bases.model import DebianPin
     from wherry.layers.deb_root import RootUser
     from wherry.layers.model import BytecodeCompiler, Compression
@@ -151,6 +152,11 @@ def below_debs(
             directories=frozenset(entry.path for entry in entries if entry.kind == "directory"),
             ld_cache=tree.entries[LD_CACHE].read(),
         )
+
+
+def below_image(facts: ImageFacts) -> Below:
+    """What an image of someone else's is to system packages laid over it."""
+    return Below(links=facts.links, directories=frozenset(facts.directories), ld_cache=facts.ld_cache)
 
 
 def _completed(

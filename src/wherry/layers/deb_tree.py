@@ -15,6 +15,7 @@ from wherry.bases.deb_archive import Control, DebMember, open_data, read_control
 from wherry.bases.packages import relations
 from wherry.errors import InputError
 from wherry.layers.deb_paths import MERGED, is_kept, is_licence_place, parents, resolved
+from wherry.store.disk import explained
 
 if TYPE_CHECKING:
     import io
@@ -78,7 +79,6 @@ class Below:
     links: Mapping[str, str] = field(default_factory=dict)  # symbolic links by path
     directories: frozenset[str] = frozenset()
     ld_cache: bytes = b""
-    files: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,8 @@ class DebTree:
         self.debs = sorted(scanned, key=lambda deb: deb.pin.name)
         self.entries: dict[str, Entry] = {}
         self._replaces = {deb.pin.name: _names(deb.control.fields.get("replaces", "")) for deb in self.debs}
-        self.links: dict[str, str] = {**MERGED, **below.links}
+        merged = {name: target for name, target in MERGED.items() if name not in below.directories}
+        self.links: dict[str, str] = {**merged, **below.links}
         members = [entry for deb in self.debs for entry in deb.entries]
         for entry in members:
             if entry.kind == "symlink":
@@ -192,6 +193,11 @@ def scan_debs(debs: Iterable[tuple[DebianPin, Path]], scratch: Path) -> list[Sca
 
 
 def _scan(pin: DebianPin, path: Path, spool: Path) -> ScannedDeb:
+    with explained(spool.parent, "unpack a Debian package"):
+        return _read(pin, path, spool)
+
+
+def _read(pin: DebianPin, path: Path, spool: Path) -> ScannedDeb:
     where = f"Debian package {pin.name} {pin.version}"
     control = read_control(path, where)
     named = tuple(control.fields.get(key, "") for key in ("package", "version", "architecture"))
