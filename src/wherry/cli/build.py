@@ -52,10 +52,10 @@ def command(
     as_json: bool,
 ) -> int:
     """Build an image from a project and its lock: no Docker, no root, the same bytes everywhere."""
-    from wherry.build.image import build_image  # noqa: PLC0415 - keeps the start quick
-    from wherry.cli.console import show_progress  # noqa: PLC0415
-    from wherry.report.builds import build_json, build_lines  # noqa: PLC0415
-    from wherry.store.store import Store  # noqa: PLC0415
+    from wherry.build.image import build_image
+    from wherry.cli.console import show_progress
+    from wherry.report.builds import build_json, build_lines
+    from wherry.store.store import Store
 
     asked = options.asked(path, platforms, base, target, offline=offline, find_links=find_links, name=name)
     destinations = _destinations(outputs, load=load) if outputs or load else []
@@ -63,7 +63,7 @@ def command(
     with show_progress(quiet=quiet or as_json) as progress:
         result = build_image(asked, store, progress, destinations)
         if check_reproducible:
-            from wherry.build.reproduce import check_reproducible as check  # noqa: PLC0415 - rarely asked
+            from wherry.build.reproduce import check_reproducible as check  # rarely asked
 
             check(asked, result, store, progress)
     document = json.dumps(build_json(result), indent=2)
@@ -84,13 +84,13 @@ def command(
 
 
 def _destinations(outputs: tuple[str, ...], *, load: bool) -> list[Destination]:
-    from wherry.build.deliver import LocalEngine, parse_destination  # noqa: PLC0415 - most builds stay here
+    from wherry.build.deliver import LocalEngine, parse_destination  # most builds stay here
 
     return [*map(parse_destination, outputs), *([LocalEngine()] if load else [])]
 
 
 def _write_whole(path: Path, text: str) -> None:
-    from wherry.store.whole import whole_file  # noqa: PLC0415 - only for --metadata-file
+    from wherry.store.whole import whole_file  # only for --metadata-file
 
     with whole_file(path) as file:
         file.write(text.encode())

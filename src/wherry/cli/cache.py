@@ -23,10 +23,10 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     """Show, verify and prune the local store."""
     if ctx.invoked_subcommand is not None:
         return
-    from wherry.build.housekeeping import unpacked_usage  # noqa: PLC0415 - keeps the start quick
-    from wherry.report.amounts import columns, size  # noqa: PLC0415
-    from wherry.store.prune import usage  # noqa: PLC0415
-    from wherry.store.store import Store  # noqa: PLC0415
+    from wherry.build.housekeeping import unpacked_usage
+    from wherry.report.amounts import columns, size
+    from wherry.store.prune import usage
+    from wherry.store.store import Store
 
     store = Store.open()
     used, unpacked = usage(store), unpacked_usage(store)
@@ -60,9 +60,9 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
 @options.quiet
 def verify(*, quiet: bool) -> int:
     """Read every blob and remove those whose bytes are not what their names say. Exit code 1 if any."""
-    from wherry.cli.console import show_progress  # noqa: PLC0415 - keeps the start quick
-    from wherry.store.prune import verify as verify_store  # noqa: PLC0415
-    from wherry.store.store import Store  # noqa: PLC0415
+    from wherry.cli.console import show_progress
+    from wherry.store.prune import verify as verify_store
+    from wherry.store.store import Store
 
     with show_progress(quiet=quiet) as progress:
         corrupt = verify_store(Store.open(), progress)
@@ -82,10 +82,10 @@ def verify(*, quiet: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 def prune(*, keep: str | None, older_than: str | None, everything: bool, dry_run: bool) -> None:
     """Remove what no image needs."""
-    from wherry.build.housekeeping import prune_unpacked  # noqa: PLC0415 - keeps the start quick
-    from wherry.report.amounts import size  # noqa: PLC0415
-    from wherry.store.prune import prune as prune_store  # noqa: PLC0415
-    from wherry.store.store import Store  # noqa: PLC0415
+    from wherry.build.housekeeping import prune_unpacked
+    from wherry.report.amounts import size
+    from wherry.store.prune import prune as prune_store
+    from wherry.store.store import Store
 
     store = Store.open()
     done = prune_store(

@@ -93,8 +93,8 @@ class _Bars:
     def _started(self) -> RichProgress:
         with self._lock:
             if self._rich is None:
-                from rich import progress  # noqa: PLC0415 - 60 ms that a cached build should not pay
-                from rich.console import Console  # noqa: PLC0415
+                from rich import progress  # 60 ms that a cached build should not pay
+                from rich.console import Console
 
                 self._rich = progress.Progress(
                     progress.TextColumn("  {task.description}"),

@@ -15,9 +15,9 @@ from wherry.cli import options
 @click.option("-q", "--quiet", is_flag=True, help="Print only the names.")
 def command(*, as_json: bool, quiet: bool) -> None:
     """List the images in the store."""
-    from wherry.build.inventory import stored_images  # noqa: PLC0415 - keeps the start quick
-    from wherry.report.amounts import columns, size  # noqa: PLC0415
-    from wherry.store.store import Store  # noqa: PLC0415
+    from wherry.build.inventory import stored_images
+    from wherry.report.amounts import columns, size
+    from wherry.store.store import Store
 
     images = stored_images(Store.open())
     if as_json:

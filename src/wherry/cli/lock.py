@@ -22,9 +22,9 @@ def command(
     *, path: Path, base: str | None, platforms: tuple[str, ...], upgrade: str | None, quiet: bool
 ) -> None:
     """Write the lock of a project that has none, and pin its base in wherry.lock."""
-    from wherry.build.lock import lock_project  # noqa: PLC0415 - keeps the start quick
-    from wherry.cli.console import show_progress  # noqa: PLC0415
-    from wherry.store.store import Store  # noqa: PLC0415
+    from wherry.build.lock import lock_project
+    from wherry.cli.console import show_progress
+    from wherry.store.store import Store
 
     asked = options.asked(path, platforms, base, "production", offline=False, find_links=())
     with show_progress(quiet=quiet) as progress:

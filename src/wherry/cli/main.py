@@ -36,14 +36,14 @@ class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"wherry.cli.{cmd_name}")
         command: click.Command = module.command
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
@@ -52,7 +52,7 @@ class _LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0] if args else ""
         if name not in _COMMANDS and not name.startswith("-"):
-            from difflib import get_close_matches  # noqa: PLC0415 - only for a mistyped name
+            from difflib import get_close_matches  # only for a mistyped name
 
             near = get_close_matches(name, _COMMANDS, 1)
             hint = f" Did you mean {near[0]!r}?" if near else " See 'wherry --help'."
@@ -113,7 +113,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to
 
 def _fail(error: WherryError) -> int:
     if os.environ.get("WHERRY_DEBUG"):
-        import traceback  # noqa: PLC0415 - only on request
+        import traceback  # only on request
 
         traceback.print_exception(error)
     click.echo("\n".join(error.lines()), err=True)

@@ -66,9 +66,9 @@ def asked(
         InputError: A platform, directory or SOURCE_DATE_EPOCH is not one.
 
     """
-    from wherry.build.options import BuildOptions  # noqa: PLC0415 - keeps the start quick
-    from wherry.errors import InputError  # noqa: PLC0415
-    from wherry.oci.platform import Platform  # noqa: PLC0415
+    from wherry.build.options import BuildOptions
+    from wherry.errors import InputError
+    from wherry.oci.platform import Platform
 
     for directory in find_links:
         if not directory.is_dir():

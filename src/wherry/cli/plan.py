@@ -29,10 +29,10 @@ def command(
     as_json: bool,
 ) -> None:
     """Show the layers that would be built, and why. Nothing is downloaded but what a lock leaves open."""
-    from wherry.build.image import plan_images  # noqa: PLC0415 - keeps the start quick
-    from wherry.cli.console import show_progress  # noqa: PLC0415
-    from wherry.report.plans import plan_json, plan_lines  # noqa: PLC0415
-    from wherry.store.store import Store  # noqa: PLC0415
+    from wherry.build.image import plan_images
+    from wherry.cli.console import show_progress
+    from wherry.report.plans import plan_json, plan_lines
+    from wherry.store.store import Store
 
     asked = options.asked(path, platforms, base, target, offline=offline, find_links=find_links)
     with show_progress(quiet=quiet or as_json) as progress:

@@ -9,8 +9,8 @@ import click
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def command(*, names: tuple[str, ...]) -> None:
     """Remove images from the store."""
-    from wherry.build.inventory import full_name  # noqa: PLC0415 - keeps the start quick
-    from wherry.store.store import Store  # noqa: PLC0415
+    from wherry.build.inventory import full_name
+    from wherry.store.store import Store
 
     store = Store.open()
     # All or none: with a mistyped name nothing is removed.

@@ -32,10 +32,10 @@ def command(
     quiet: bool,
 ) -> int:
     """Start an image with docker, podman, crun, runc or bubblewrap. COMMAND replaces the image's own."""
-    from wherry.build.run.request import Mount, PublishedPort  # noqa: PLC0415 - keeps the start quick
-    from wherry.build.run.start import run_image  # noqa: PLC0415
-    from wherry.cli.console import show_progress  # noqa: PLC0415
-    from wherry.store.store import Store  # noqa: PLC0415
+    from wherry.build.run.request import Mount, PublishedPort
+    from wherry.build.run.start import run_image
+    from wherry.cli.console import show_progress
+    from wherry.store.store import Store
 
     with show_progress(quiet=quiet) as progress:
         return run_image(

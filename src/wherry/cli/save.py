@@ -18,10 +18,10 @@ from wherry.cli import options
 @options.quiet
 def command(*, name: str, output: str, quiet: bool) -> None:
     """Write an image of the store to a directory, a file or a daemon."""
-    from wherry.build.deliver import deliver, parse_destination  # noqa: PLC0415 - keeps the start quick
-    from wherry.cli.console import show_progress  # noqa: PLC0415
-    from wherry.report.amounts import size  # noqa: PLC0415
-    from wherry.store.store import Store  # noqa: PLC0415
+    from wherry.build.deliver import deliver, parse_destination
+    from wherry.cli.console import show_progress
+    from wherry.report.amounts import size
+    from wherry.store.store import Store
 
     destination = parse_destination(output)
     with show_progress(quiet=quiet) as progress:

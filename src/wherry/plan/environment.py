@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+_WRITABLE: Final = "/tmp"  # noqa: S108 - inside the image
 _CACHES: Final = {
-    "huggingface-hub": ("HF_HOME", "/tmp/huggingface"),  # noqa: S108 - a path inside the image
-    "matplotlib": ("MPLCONFIGDIR", "/tmp/matplotlib"),  # noqa: S108
-    "numba": ("NUMBA_CACHE_DIR", "/tmp/numba"),  # noqa: S108
-    "torch": ("TORCH_HOME", "/tmp/torch"),  # noqa: S108
-    "triton": ("TRITON_CACHE_DIR", "/tmp/triton"),  # noqa: S108
-    "vllm": ("VLLM_CACHE_ROOT", "/tmp/vllm"),  # noqa: S108
+    "huggingface-hub": ("HF_HOME", "huggingface"),
+    "matplotlib": ("MPLCONFIGDIR", "matplotlib"),
+    "numba": ("NUMBA_CACHE_DIR", "numba"),
+    "torch": ("TORCH_HOME", "torch"),
+    "triton": ("TRITON_CACHE_DIR", "triton"),
+    "vllm": ("VLLM_CACHE_ROOT", "vllm"),
 }
-_TORCH_COMPILE: Final = ("TORCHINDUCTOR_CACHE_DIR", "/tmp/torchinductor")  # noqa: S108
+_TORCH_COMPILE: Final = ("TORCHINDUCTOR_CACHE_DIR", "torchinductor")
 _CUDA_RUNTIME: Final = re.compile(r"nvidia-cuda-runtime(?:-cu\d+)?")
 _DRIVER_FLOORS: Final = {"11": 450, "12": 525, "13": 580}
 _CUDA_PREFIXES: Final = ("nvidia-", "jax-cuda", "cuda-")
@@ -51,9 +52,9 @@ def driver_floor(versions: Mapping[str, str]) -> str | None:
 
 def environment(names: Collection[str]) -> dict[str, str]:
     """Variables for an image that holds the distributions *names* (normalized)."""
-    found = dict(value for name, value in _CACHES.items() if name in names)
-    if "torch" in names:
-        found.update([_TORCH_COMPILE])
+    caches = [cache for name, cache in _CACHES.items() if name in names]
+    caches += [_TORCH_COMPILE] if "torch" in names else []
+    found = {variable: f"{_WRITABLE}/{directory}" for variable, directory in caches}
     if brings_cuda(names):
         # The container toolkit mounts only what is named; VISIBLE_DEVICES is the scheduler's to say.
         found["NVIDIA_DRIVER_CAPABILITIES"] = "compute,utility"

@@ -205,7 +205,8 @@ class _File:
         line: int,
         framework: str = "",
         variable: str = "",
-        is_factory: bool = False,  # noqa: FBT001, FBT002
+        *,
+        is_factory: bool = False,
     ) -> Program:
         """One program of this file."""
         return Program(

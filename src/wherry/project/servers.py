@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from wherry.project.programs import Program
 
+_ALL: Final = "0.0.0.0"  # noqa: S104 - every address of a container: what is published of it is the user's choice
 _WEB_PORT: Final = 8000
 _STREAMLIT_PORT: Final = 8501
 _GRADIO_PORT: Final = 7860
@@ -49,14 +50,14 @@ def serve(program: Program, available: Collection[str], port: int) -> Served | N
 
 
 def _streamlit(program: Program, port: int) -> Served:
-    options = ("--server.address=0.0.0.0", f"--server.port={port}", "--server.headless=true")
+    options = (f"--server.address={_ALL}", f"--server.port={port}", "--server.headless=true")
     return Served(("streamlit", "run", program.relative, *options), port, {}, "")
 
 
 def _gradio(program: Program, port: int) -> Served:
     is_nested = program.module and "/" in program.relative
     argv = ("python", "-m", program.module) if is_nested else ("python", program.relative)
-    return Served(argv, port, {"GRADIO_SERVER_NAME": "0.0.0.0", "GRADIO_SERVER_PORT": str(port)}, "")  # noqa: S104
+    return Served(argv, port, {"GRADIO_SERVER_NAME": _ALL, "GRADIO_SERVER_PORT": str(port)}, "")
 
 
 def _target(program: Program) -> str:
@@ -70,35 +71,35 @@ def _called_target(program: Program) -> str:
 
 def _uvicorn(program: Program, port: int) -> tuple[str, ...]:
     factory = ("--factory",) if program.is_factory else ()
-    return ("uvicorn", _target(program), *factory, "--host", "0.0.0.0", "--port", str(port))  # noqa: S104
+    return ("uvicorn", _target(program), *factory, "--host", _ALL, "--port", str(port))
 
 
 def _hypercorn(program: Program, port: int) -> tuple[str, ...]:
-    return ("hypercorn", _called_target(program), "--bind", f"0.0.0.0:{port}")
+    return ("hypercorn", _called_target(program), "--bind", f"{_ALL}:{port}")
 
 
 def _granian(program: Program, port: int) -> tuple[str, ...]:
     factory = ("--factory",) if program.is_factory else ()
     interface = ("--interface", program.kind)
-    return ("granian", *interface, *factory, "--host", "0.0.0.0", "--port", str(port), _target(program))  # noqa: S104
+    return ("granian", *interface, *factory, "--host", _ALL, "--port", str(port), _target(program))
 
 
 def _daphne(program: Program, port: int) -> tuple[str, ...]:
-    return () if program.is_factory else ("daphne", "-b", "0.0.0.0", "-p", str(port), _target(program))  # noqa: S104
+    return () if program.is_factory else ("daphne", "-b", _ALL, "-p", str(port), _target(program))
 
 
 def _gunicorn(program: Program, port: int) -> tuple[str, ...]:
-    return ("gunicorn", _called_target(program), "--bind", f"0.0.0.0:{port}")
+    return ("gunicorn", _called_target(program), "--bind", f"{_ALL}:{port}")
 
 
 def _waitress(program: Program, port: int) -> tuple[str, ...]:
     factory = ("--call",) if program.is_factory else ()
-    return ("waitress-serve", "--host=0.0.0.0", f"--port={port}", *factory, _target(program))
+    return ("waitress-serve", f"--host={_ALL}", f"--port={port}", *factory, _target(program))
 
 
 def _sanic(program: Program, port: int) -> tuple[str, ...]:
     factory = ("--factory",) if program.is_factory else ()
-    return ("sanic", _target(program), *factory, "--host", "0.0.0.0", "--port", str(port))  # noqa: S104
+    return ("sanic", _target(program), *factory, "--host", _ALL, "--port", str(port))
 
 
 _ASGI: Final[dict[str, Callable[[Program, int], tuple[str, ...]]]] = {
