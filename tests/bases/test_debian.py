@@ -149,8 +149,8 @@ def test_a_mirror_that_is_not_rightly_signed_is_refused(
 def test_a_mirrors_password_is_in_no_message(archive: Archive, fetcher: Fetcher, store: Store) -> None:
     archive.publish()
     with served(archive.folder) as address:
-        address = address.replace("http://", "http://me:secret@")
-        mirror = MirrorSettings(f"{address}/debian", f"{address}/debian-security")
+        named = address.replace("http://", "http://me:secret@")
+        mirror = MirrorSettings(f"{named}/debian", f"{named}/debian-security")
         with pytest.raises(WorldError, match="no valid signature") as caught:
             _resolve(archive, fetcher, store, mirror=mirror, certificates=None)
     assert "secret" not in "\n".join(caught.value.lines())
