@@ -98,7 +98,8 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    wheels = [WheelInput(p, p.name, Digest.of_file(p)) for p in sorted(arguments.directory.glob("*.whl"))]
+    paths = sorted(arguments.directory.glob("*.whl"))
+    wheels = [WheelInput(path, path.name, Digest.of_file(path), locked=True) for path in paths]
     total = sum(wheel.path.stat().st_size for wheel in wheels)
     print(f"{len(wheels)} wheels, {total / 1e9:.2f} GB, {len(os.sched_getaffinity(0))} cores")
     recipes = {"layers": Recipe(Layout())}

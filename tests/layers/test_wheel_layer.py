@@ -22,6 +22,7 @@ from wherry.errors import InputError, WorldError
 from wherry.layers import zip_archive
 from wherry.layers.codec import SPLICE_FROM_BYTES
 from wherry.layers.model import BytecodeCompiler, Layout
+from wherry.layers.segment import LARGE_BYTES
 from wherry.layers.wheel_layer import (
     SEGMENTS,
     Recipe,
@@ -258,6 +259,30 @@ def test_a_record_hash_that_does_not_match_is_refused(
         wheel_layer([made], LAYOUT, store, compression=compression)
     assert name in caught.value.what
     assert list(store.blobs.items()) == []
+
+
+def test_a_locked_wheel_is_held_to_record_but_for_its_large_members(tmp_path: Path, store: Store) -> None:
+    maker = WheelMaker({"demo/a.py": b"x = 1\n", "demo/big": NOISE * 8})
+    good = {key: value for key, value in maker.members().items() if not key.endswith("/RECORD")}
+    for name in ("demo/a.py", "demo/big"):
+        wrong = {**good, name: good[name][:-1] + b"?"}
+        made = replace(maker, record=record_text(wrong, "demo-1.0.dist-info/RECORD")).write(tmp_path)
+        locked = replace(made, locked=True)
+        if len(good[name]) >= LARGE_BYTES:
+            assert wheel_layer([locked], LAYOUT, store).digest  # the lock's hash covers every byte of it
+        else:
+            with pytest.raises(InputError, match="not the one in RECORD"):
+                wheel_layer([locked], LAYOUT, store)
+
+
+@pytest.mark.parametrize("locked", [False, True])
+def test_a_locked_wheel_makes_the_same_layer(tmp_path: Path, *, locked: bool) -> None:
+    made = WheelMaker({"demo/a.py": b"x = 1\n", "demo/big": NOISE * 8}).write(tmp_path)
+    layers = [
+        wheel_layer([replace(made, locked=flag)], LAYOUT, Store.open(tmp_path / f"store-{flag}"))
+        for flag in (locked, not locked)
+    ]
+    assert layers[0] == layers[1]
 
 
 def test_a_bomb_costs_no_memory_and_is_refused(

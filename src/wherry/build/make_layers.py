@@ -12,7 +12,7 @@ from wherry.digest import Digest
 from wherry.layers.model import LayerBlob, WheelInput
 from wherry.layers.wheel_jobs import WheelLayerJob
 from wherry.layers.wheel_layer import LAYERS, Recipe
-from wherry.plan.model import LayerKind
+from wherry.plan.model import LayerKind, Origin
 from wherry.plan.planner import root_user
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _job(layer: PlannedLayer, gathered: Gathered, workshop: Workshop) -> LayerJo
             below_key=str(plan.base.digest) if above else "",
         )
     if layer.kind is LayerKind.ENVIRONMENT:
-        entries = environment_entries(policy.layout, plan.base, plan.settings.user)
+        entries = environment_entries(policy.layout, plan.base, plan.settings.user, plan.settings.workdir)
     else:
         files = gathered.sources.files if gathered.sources else ()
         _refuse_secrets([(f.path, workshop.project.place(f.relative)) for f in files if not f.link])
@@ -111,7 +111,12 @@ def _wheel(distribution: Distribution, store: Store) -> WheelInput:
     if file is None:
         msg = f"{distribution.title} was planned without a wheel"
         raise RuntimeError(msg)
-    return WheelInput(store.blobs.path(file.digest), file.filename, file.digest)
+    return WheelInput(
+        store.blobs.path(file.digest),
+        file.filename,
+        file.digest,
+        locked=distribution.origin is Origin.INDEX,
+    )
 
 
 def _made_layer(

@@ -73,6 +73,7 @@ class WheelInput:
     path: Path
     filename: str  # as the lock names it
     digest: Digest
+    locked: bool = False  # the digest is the lock's: it vouches for every byte, RECORD's hashes for no more
 
 
 class OwnedFile(msgspec.Struct, frozen=True, array_like=True):

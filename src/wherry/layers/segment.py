@@ -19,17 +19,26 @@ if TYPE_CHECKING:
     from wherry.layers.writer import LayerWriter
     from wherry.progress import Task
 
+LARGE_BYTES: Final = 1 << 20
+"""A member of this size or more of a locked wheel is not hashed for RECORD."""
+
 _READ_BYTES: Final = 1 << 20
 
 
-def write_segment(wheel: OpenWheel, files: Iterable[Placed], writer: LayerWriter, task: Task) -> None:
-    """Write *files* of *wheel*, each verified against CRC and RECORD while it is read, and cut.
+def write_segment(
+    wheel: OpenWheel, files: Iterable[Placed], writer: LayerWriter, task: Task, *, locked: bool = False
+) -> None:
+    """Write *files* of *wheel*, each verified while it is read, and cut.
+
+    Size and CRC are checked of every member, and RECORD's hash too: but for large members of a wheel whose
+    own hash the lock gave. Those bytes are known already, and hashing them again takes a third of all time.
 
     Args:
         wheel: Open.
         files: In tar order, as `OpenWheel.install` gives them.
         writer: At a cut.
         task: Told of the compressed bytes that were read.
+        locked: The wheel has the very hash that the lock gives.
 
     Raises:
         InputError: A member is damaged; what was written is void.
@@ -38,6 +47,8 @@ def write_segment(wheel: OpenWheel, files: Iterable[Placed], writer: LayerWriter
     splice_from_bytes = writer.splice_from_bytes
     for file in files:
         content = file.content
+        if locked and isinstance(content, Member) and content.size_bytes >= LARGE_BYTES:
+            file = file._replace(hash=None)  # noqa: PLW2901 - the same file, vouched for
         if isinstance(content, bytes):
             writer.file(file.path, content, mode=file.mode)
         elif not isinstance(content, Member):

@@ -194,7 +194,7 @@ def segment(
     with _installed(wheel, recipe, store) as (opened, files), store.blobs.writer() as blob:
         mine = [file for file in files if _owner(file) not in left_out]
         writer = LayerWriter(blob, recipe.compression, mtime=recipe.layout.mtime)
-        write_segment(opened, mine, writer, task)
+        write_segment(opened, mine, writer, task, locked=wheel.locked)
         directories = directories_of((file.path for file in mine), recipe.layout.prefix.strip("/"))
         made = Segment(str(blob.commit()), writer.unpacked_bytes, tuple(sorted(directories)))
     store.index.put(SEGMENTS, _segment_key(wheel, recipe, left_out), made)
@@ -238,7 +238,7 @@ def _alone(wheel: WheelInput, recipe: Recipe, store: Store, task: Task) -> Layer
     with _installed(wheel, recipe, store) as (opened, files), store.blobs.writer() as blob:
         writer = LayerWriter(blob, recipe.compression, mtime=recipe.layout.mtime)
         _write_directories(writer, directories_of((file.path for file in files), prefix))
-        write_segment(opened, files, writer, task)
+        write_segment(opened, files, writer, task, locked=wheel.locked)
         writer.end()
         return writer.layer(blob.commit())
 
