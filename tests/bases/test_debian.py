@@ -17,7 +17,6 @@ from tests.bases.debs import CERTIFICATE, NOW, Archive, Deb
 from wherry.bases import metadata
 from wherry.bases.debian import (
     Resolved,
-    compiler_roots,
     debian_base,
     downloads,
     fetch_debs,
@@ -250,7 +249,6 @@ def test_a_bases_facts_come_from_its_pins() -> None:
     assert base.interpreter == "/usr/bin/python3.11"
     assert base.digest == pins_digest(reversed(pins))
     assert debian_base("bookworm", AMD64, pins[::-1]).digest == base.digest
-    assert compiler_roots("bookworm") == ("python3.11-minimal", "libpython3.11-stdlib")
 
 
 @pytest.mark.parametrize(

@@ -82,12 +82,6 @@ class Resolved(msgspec.Struct, frozen=True):
     released: str  # RFC 3339 date of the suite's Release: a fact for people, judged by nobody
 
 
-def compiler_roots(suite: str) -> tuple[str, ...]:
-    """The packages whose closure runs the suite's Python on a host: to compile bytecode with."""
-    major, minor = SUITES[suite].python
-    return (f"python{major}.{minor}-minimal", f"libpython{major}.{minor}-stdlib")
-
-
 def suite_of(base_name: str) -> Suite:
     """The suite ``debian:NAME`` names.
 

@@ -7,7 +7,6 @@ machines. What is read is hostile until checked, like every file of a project.
 from __future__ import annotations
 
 import json
-import os
 import re
 import tomllib
 from typing import TYPE_CHECKING, Final
@@ -20,6 +19,7 @@ from wherry.bases.model import DebianPin
 from wherry.bases.packages import is_package_name, is_pool_path
 from wherry.errors import InputError, WorldError
 from wherry.oci.platform import SUPPORTED
+from wherry.store.whole import whole_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,18 +108,8 @@ def write_pins(path: Path, pins: Pins) -> None:
     """
     data = format_pins(pins).encode()
     parse_pins(data, str(path))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        try:
-            with temporary.open("wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise WorldError(f"cannot write the base's lock: {error.strerror}", where=str(path)) from error
+    with whole_file(path) as file:
+        file.write(data)
 
 
 def format_pins(pins: Pins) -> str:

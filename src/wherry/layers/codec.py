@@ -11,7 +11,7 @@ build; libdeflate's and one-threaded zstd's do not (shared knowledge: oci.md 3.6
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from wherry.errors import InputError
 
@@ -31,23 +31,8 @@ ZSTD_LEVEL: Final = 3
 SPLICE_FROM_BYTES: Final = 4 << 10
 """A member with at least this many compressed bytes is spliced, a smaller one packed with its neighbours."""
 
-MEDIA_TYPES: Final[dict[Compression, str]] = {
-    "gzip": "application/vnd.oci.image.layer.v1.tar+gzip",
-    "zstd": "application/vnd.oci.image.layer.v1.tar+zstd",
-}
-
 # RFC 1952: magic, deflate, no flags, no time, no extra flags, unknown system.
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
-
-
-class Codec(Protocol):
-    """Takes tar bytes, gives a blob's bytes to its sink."""
-
-    def pack(self, piece: memoryview) -> None:
-        """Compress one piece. Pieces are PACK_BYTES long, save the last before a splice or a cut."""
-
-    def cut(self) -> None:
-        """End the current run: what follows does not lean on what came before."""
 
 
 class GzipCodec:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.layers import tar
-from wherry.layers.codec import MEDIA_TYPES, PACK_BYTES, SPLICE_FROM_BYTES, GzipCodec, codec_id, make_codec
+from wherry.layers.codec import PACK_BYTES, SPLICE_FROM_BYTES, GzipCodec, codec_id, make_codec
 from wherry.layers.hashing import Hashing
 from wherry.layers.model import MTIME, LayerBlob
+from wherry.oci.media_types import layer_media_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -188,7 +189,7 @@ class LayerWriter:
             size_bytes=self._sink.size_bytes,
             unpacked_bytes=self.unpacked_bytes,
             codec=codec_id(self._compression),
-            media_type=MEDIA_TYPES[self._compression],
+            media_type=layer_media_type(self._compression),
         )
 
     def _pack_full(self) -> None:
