@@ -15,10 +15,11 @@ from wherry.bases.image_scan import ImageFacts
 from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.layers import deb_tree
-from wherry.layers.deb_layer import below_debs, below_image, deb_layer, deb_layer_key, find_deb_layer
+from wherry.layers.deb_layer import below_debs, below_image, deb_layer, deb_layer_key
 from wherry.layers.deb_root import CA_BUNDLE, RootUser
 from wherry.layers.ld_cache import CacheEntry, read_ld_cache
 from wherry.layers.model import MTIME, BytecodeCompiler
+from wherry.layers.stored import find_layer
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -182,7 +183,7 @@ def test_a_layer_is_made_once(tmp_path: Path, store: Store) -> None:
     debs = _written(tmp_path, BASE)
     made = deb_layer(debs, store, machine="x86_64", user=RootUser())
     key = deb_layer_key([pin for pin, _ in debs], machine="x86_64", compression="gzip", user=RootUser())
-    assert find_deb_layer(store, key) == made
+    assert find_layer(store, key) == made
     for _, path in debs:
         path.unlink()
     assert deb_layer(debs, store, machine="x86_64", user=RootUser()) == made

@@ -23,11 +23,11 @@ from wherry.layers import zip_archive
 from wherry.layers.codec import SPLICE_FROM_BYTES
 from wherry.layers.model import BytecodeCompiler, Layout
 from wherry.layers.segment import LARGE_BYTES
+from wherry.layers.stored import find_layer
 from wherry.layers.wheel_layer import (
     SEGMENTS,
     Recipe,
     Segment,
-    find_wheel_layer,
     known_facts,
     wheel_layer,
     wheel_layer_key,
@@ -157,11 +157,11 @@ def test_a_layer_that_the_store_has_is_not_made_again(tmp_path: Path, store: Sto
     (made,) = wheels(tmp_path)[:1]
     first = wheel_layer([made], LAYOUT, store)
     key = wheel_layer_key([made.digest], LAYOUT, "gzip", None)
-    assert find_wheel_layer(store, key) == first
+    assert find_layer(store, key) == first
     made.path.unlink()
     assert wheel_layer([made], LAYOUT, store) == first
     store.blobs.remove(Digest(first.digest))
-    assert find_wheel_layer(store, key) is None
+    assert find_layer(store, key) is None
 
 
 def test_whatever_decides_a_layers_bytes_is_in_its_key(tmp_path: Path) -> None:

@@ -1,21 +1,31 @@
-"""Layers of Debian packages and of plain files as work for the pool."""
+"""Planned layers as work for the pool; a build that makes nothing never comes here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
+from wherry.build.tree_entries import environment_entries, source_entries
 from wherry.digest import Digest
 from wherry.layers.deb_layer import below_debs, deb_layer
+from wherry.layers.model import WheelInput
+from wherry.layers.stored import keep_layer
 from wherry.layers.tree_layer import TreeEntry, tree_layer
-from wherry.layers.wheel_layer import LAYERS
+from wherry.layers.wheel_jobs import WheelLayerJob
+from wherry.layers.wheel_layer import Recipe
+from wherry.plan.model import LayerKind, Origin
+from wherry.plan.planner import root_user
+from wherry.project.secrets import refuse_secrets
 
 if TYPE_CHECKING:
     from wherry.bases.model import DebianPin
+    from wherry.build.gather import Gathered
+    from wherry.build.workshop import Workshop
     from wherry.layers.deb_root import RootUser
     from wherry.layers.model import BytecodeCompiler, Compression, LayerBlob
     from wherry.layers.pool import Part
+    from wherry.plan.model import Distribution, PlannedLayer
     from wherry.progress import Progress
     from wherry.store.store import Store
 
@@ -86,8 +96,58 @@ class TreeLayerJob:
         made = tree_layer(
             self.entries, store, compression=self.compression, mtime=self.mtime, progress=progress
         )
-        store.index.put(LAYERS, self.key, made)
+        keep_layer(store, self.key, made)
         return made
+
+
+LayerJob: TypeAlias = WheelLayerJob | PackagesLayerJob | TreeLayerJob
+
+
+def job_of(layer: PlannedLayer, gathered: Gathered, workshop: Workshop) -> LayerJob:
+    """The work of making a planned layer; what it is made from is in the store or on this disk.
+
+    Raises:
+        InputError: A source file holds a secret.
+
+    """
+    plan = gathered.plan
+    policy = plan.policy
+    if layer.distributions:
+        wheels = tuple(_wheel(d, workshop.store) for d in layer.distributions)
+        return WheelLayerJob(wheels, Recipe(policy.layout, policy.compression, policy.bytecode))
+    if layer.packages:
+        above = layer.kind is LayerKind.SYSTEM
+        return PackagesLayerJob(
+            key=layer.key or "",
+            packages=layer.packages,
+            machine=plan.target.platform.machine,
+            compression=policy.compression,
+            mtime=policy.layout.mtime,
+            user=root_user(plan.settings.user),
+            bytecode=policy.bytecode,
+            below=plan.base.packages if above else (),
+            below_key=str(plan.base.digest) if above else "",
+        )
+    if layer.kind is LayerKind.ENVIRONMENT:
+        entries = environment_entries(policy.layout, plan.base, plan.settings.user, plan.settings.workdir)
+    else:
+        files = gathered.sources.files if gathered.sources else ()
+        refuse_secrets([(f.path, workshop.project.place(f.relative)) for f in files if not f.link])
+        entries = source_entries(files, plan.settings.workdir)
+    return TreeLayerJob(layer.key or "", tuple(entries), policy.compression, policy.layout.mtime)
+
+
+def _wheel(distribution: Distribution, store: Store) -> WheelInput:
+    file = distribution.file
+    if file is None:
+        msg = f"{distribution.title} was planned without a wheel"
+        raise RuntimeError(msg)
+    return WheelInput(
+        store.blobs.path(file.digest),
+        file.filename,
+        file.digest,
+        locked=distribution.origin is Origin.INDEX,
+    )
 
 
 def _on_disk(pins: tuple[DebianPin, ...], store: Store) -> list[tuple[DebianPin, Path]]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from wherry.digest import Digest
 from wherry.layers.codec import codec_id
 from wherry.layers.deb_bytecode import complete_bytecode
 from wherry.layers.deb_libraries import LD_CACHE, complete_libraries
 from wherry.layers.deb_root import complete_packages, complete_root
 from wherry.layers.deb_tree import Below, DebTree, Entry, scan_debs
 from wherry.layers.model import LAYOUT_VERSION, MTIME, LayerBlob
-from wherry.layers.wheel_layer import LAYERS
+from wherry.layers.stored import find_layer, keep_layer
 from wherry.layers.writer import LayerWriter
 from wherry.progress import SilentProgress
 
@@ -74,12 +73,6 @@ def deb_layer_key(  # noqa: PLR0913 - everything that decides the bytes, by name
     return "|".join((*parts, *sorted(f"sha256:{pin.sha256}" for pin in pins)))
 
 
-def find_deb_layer(store: Store, key: str) -> LayerBlob | None:
-    """The layer of *key*, if the store has it and its blob."""
-    known = store.index.get(LAYERS, key, LayerBlob)
-    return known if known is not None and Digest(known.digest) in store.blobs else None
-
-
 def deb_layer(  # noqa: PLR0913 - the contract of the room
     debs: Sequence[tuple[DebianPin, Path]],
     store: Store,
@@ -121,7 +114,7 @@ def deb_layer(  # noqa: PLR0913 - the contract of the room
         below=below_key,
         mtime=mtime,
     )
-    found = find_deb_layer(store, key)
+    found = find_layer(store, key)
     if found is not None:
         return found
     title = "Debian base" if user else "system packages"
@@ -136,7 +129,7 @@ def deb_layer(  # noqa: PLR0913 - the contract of the room
             writer = LayerWriter(blob, compression, mtime=mtime)
             _write(tree, writer)
             made = writer.layer(blob.commit())
-    store.index.put(LAYERS, key, made)
+    keep_layer(store, key, made)
     return made
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from wherry.layers.stored import find_layer
 from wherry.layers.wheel_layer import (
     Recipe,
     find_segment,
-    find_wheel_layer,
     known_facts,
     ordered_facts,
     segment,
@@ -44,7 +44,7 @@ class WheelLayerJob:
             InputError: A wheel is damaged or hostile, or two are at odds.
 
         """
-        if find_wheel_layer(store, self.key) is not None:
+        if find_layer(store, self.key) is not None:
             return 0
         if len(self.wheels) == 1:
             return _cost_bytes(self.wheels[0], self.recipe, store)
@@ -63,7 +63,7 @@ class WheelLayerJob:
             InputError: A wheel is damaged or hostile, or two are at odds.
 
         """
-        if len(self.wheels) == 1 or find_wheel_layer(store, self.key) is not None:
+        if len(self.wheels) == 1 or find_layer(store, self.key) is not None:
             return ()
         known = ordered_facts(self.wheels, store)
         left_out = shared_paths(known, self.recipe.layout)

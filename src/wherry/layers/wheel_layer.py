@@ -20,6 +20,7 @@ from wherry.layers.codec import codec_id, unpacked
 from wherry.layers.model import LAYOUT_VERSION, SCHEMES, LayerBlob, WheelFacts
 from wherry.layers.paths import directories_of, tar_order
 from wherry.layers.segment import write_segment
+from wherry.layers.stored import find_layer, keep_layer
 from wherry.layers.wheel import Compiled, open_wheel, wheel_facts
 from wherry.layers.writer import LayerWriter
 from wherry.progress import SilentProgress
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from wherry.progress import Progress, Task
     from wherry.store.store import Store
 
-LAYERS: Final = "layers"
 SEGMENTS: Final = "segments"
 WHEELS: Final = "wheels"
 
@@ -88,12 +88,6 @@ def wheel_layer_key(
     return Recipe(layout, compression, bytecode).key(*sorted(digests))
 
 
-def find_wheel_layer(store: Store, key: str) -> LayerBlob | None:
-    """The layer of *key*, if the store has it and its blob."""
-    known = store.index.get(LAYERS, key, LayerBlob)
-    return known if known is not None and Digest(known.digest) in store.blobs else None
-
-
 def wheel_layer(  # noqa: PLR0913 - the contract of the room
     wheels: Sequence[WheelInput],
     layout: Layout,
@@ -120,7 +114,7 @@ def wheel_layer(  # noqa: PLR0913 - the contract of the room
     """
     recipe = Recipe(layout, compression, bytecode)
     key = recipe.key(*sorted(wheel.digest for wheel in wheels))
-    found = find_wheel_layer(store, key)
+    found = find_layer(store, key)
     if found is not None:
         return found
     title = wheels[0].filename if len(wheels) == 1 else f"{len(wheels)} wheels"
@@ -131,7 +125,7 @@ def wheel_layer(  # noqa: PLR0913 - the contract of the room
             if len(wheels) == 1
             else _joined(wheels, recipe, store, task)
         )
-    store.index.put(LAYERS, key, made)
+    keep_layer(store, key, made)
     return made
 
 
