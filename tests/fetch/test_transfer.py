@@ -305,7 +305,7 @@ def test_an_answer_without_length_that_ends_early_is_noticed(store: Store, world
         handler.hang_up()
 
     world.routes["/a.whl"] = half
-    with pytest.raises(WorldError, match="stopped 5 bytes before the end"):
+    with pytest.raises(WorldError, match="stopped 5 B before the end"):
         fetcher(store).fetch([wanted(world)])
     world.routes["/a.whl"] = in_turn(half, serving(DATA))
     fetcher(store).fetch([wanted(world)])
