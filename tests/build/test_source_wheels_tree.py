@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from wherry.build.sources import tree as trees
-from wherry.build.sources.tree import source_tree
+from wherry.build.sources.tree import build_tree
 from wherry.digest import Digest
 from wherry.errors import InputError
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def relatives(root: Path, **options: tuple[str, ...]) -> list[str]:
-    return [file.relative for file in source_tree(root, **options).files]
+    return [file.relative for file in build_tree(root, **options).files]
 
 
 def put(root: Path, *names: str, text: str = "x") -> Path:
@@ -65,7 +65,7 @@ def test_credentials_are_left_out(tmp_path: Path) -> None:
 def test_large_model_files_are_left_out_and_named(tmp_path: Path) -> None:
     root = put(tmp_path / "demo", "tiny.onnx")
     (root / "big.onnx").write_bytes(bytes(trees.MODEL_BYTES))
-    found = source_tree(root)
+    found = build_tree(root)
     assert [file.relative for file in found.files] == ["tiny.onnx"]
     assert found.left_out == ("big.onnx",)
     assert relatives(root, keep=("*.onnx",)) == ["big.onnx", "tiny.onnx"]
@@ -76,7 +76,7 @@ def test_a_copy_has_plain_modes_and_one_time(tmp_path: Path) -> None:
     (root / "a").chmod(0o700)
     (root / "sub" / "b").chmod(0o640)
     (root / "link").symlink_to("sub/b")
-    source_tree(root).copy(tmp_path / "copy")
+    build_tree(root).copy(tmp_path / "copy")
     copy = tmp_path / "copy"
     assert (copy / "a").stat().st_mode & 0o777 == 0o755
     assert (copy / "sub" / "b").stat().st_mode & 0o777 == 0o644
@@ -94,7 +94,7 @@ def test_a_link_out_of_the_tree_is_followed_for_files_and_packages_only(tmp_path
     (root / "inside").symlink_to(root / "pyproject.toml")
     (root / "broken").symlink_to("nowhere")
     (root / "circle").symlink_to("circle")
-    found = {file.relative: file.link for file in source_tree(root).files}
+    found = {file.relative: file.link for file in build_tree(root).files}
     assert found == {
         "pyproject.toml": None,
         "pkg/__init__.py": None,
@@ -108,10 +108,10 @@ def test_a_link_out_of_the_tree_is_followed_for_files_and_packages_only(tmp_path
 
 def test_the_digest_is_over_names_contents_links_and_executable_bits(tmp_path: Path, store: Store) -> None:
     root = put(tmp_path / "demo", "a", "b")
-    seen = {source_tree(root).digest(store.index)}
+    seen = {build_tree(root).digest(store.index)}
 
     def changed() -> bool:
-        digest = source_tree(root).digest(store.index)
+        digest = build_tree(root).digest(store.index)
         new = digest not in seen
         seen.add(digest)
         return new
@@ -138,15 +138,15 @@ def test_a_large_file_is_read_once_and_again_when_it_changes(
     root = tmp_path / "demo"
     root.mkdir()
     (root / "large").write_bytes(bytes(2 << 20))
-    first = source_tree(root).digest(store.index)
+    first = build_tree(root).digest(store.index)
     later = time.time() + 60
     monkeypatch.setattr("wherry.build.sources.tree.time.time", lambda: later)
-    assert source_tree(root).digest(store.index) == first  # now it has settled, and is remembered
+    assert build_tree(root).digest(store.index) == first  # now it has settled, and is remembered
     with monkeypatch.context() as patch:
         patch.setattr(Digest, "of_file", lambda _: pytest.fail("it was read again"))
-        assert source_tree(root).digest(store.index) == first
+        assert build_tree(root).digest(store.index) == first
     (root / "large").write_bytes(b"\1" + bytes((2 << 20) - 1))
-    assert source_tree(root).digest(store.index) != first
+    assert build_tree(root).digest(store.index) != first
 
 
 def test_a_directory_with_a_world_of_files_is_refused(
@@ -154,9 +154,9 @@ def test_a_directory_with_a_world_of_files_is_refused(
 ) -> None:
     monkeypatch.setattr(trees, "MAX_ENTRIES", 3)
     with pytest.raises(InputError, match="more than 3 files"):
-        source_tree(put(tmp_path / "demo", "a", "b", "c", "d"))
+        build_tree(put(tmp_path / "demo", "a", "b", "c", "d"))
 
 
 def test_a_directory_that_is_not_there_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="cannot be read"):
-        source_tree(tmp_path / "nowhere")
+        build_tree(tmp_path / "nowhere")

@@ -10,7 +10,7 @@ from wherry.build.sources.archive import unpack_sdist
 from wherry.build.sources.git import check_git_source, check_out, subdirectory
 from wherry.build.sources.repository import find_repository, lend
 from wherry.build.sources.requirements import BuildSystem, read_build_system
-from wherry.build.sources.tree import SourceTree, source_tree
+from wherry.build.sources.tree import BuildTree, build_tree
 from wherry.errors import InputError, WorldError
 
 if TYPE_CHECKING:
@@ -137,9 +137,9 @@ class DirectoryMaterial:
         return read_build_system(self.directory)
 
     @cached_property
-    def tree(self) -> SourceTree:
+    def tree(self) -> BuildTree:
         """What of it a build may see."""
-        return source_tree(self.directory, keep=self.build_system.keep)
+        return build_tree(self.directory, keep=self.build_system.keep)
 
     @cached_property
     def identity(self) -> str:

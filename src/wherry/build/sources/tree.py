@@ -93,7 +93,7 @@ class TreeFile:
 
 
 @dataclass(frozen=True, slots=True)
-class SourceTree:
+class BuildTree:
     """What a build of a directory may see."""
 
     root: Path
@@ -128,7 +128,7 @@ class SourceTree:
         return sum(file.size_bytes for file in self.files)
 
 
-def source_tree(root: Path, *, keep: Sequence[str] = ()) -> SourceTree:
+def build_tree(root: Path, *, keep: Sequence[str] = ()) -> BuildTree:
     """Walk a directory that is to be built.
 
     Args:
@@ -148,7 +148,7 @@ def source_tree(root: Path, *, keep: Sequence[str] = ()) -> SourceTree:
             where=os.fsdecode(error.filename or root),
             mend="check the path in the lock and its permissions",
         ) from error
-    return SourceTree(root, tuple(files), tuple(sorted(walk.left_out)))
+    return BuildTree(root, tuple(files), tuple(sorted(walk.left_out)))
 
 
 class _Walk:
@@ -233,10 +233,6 @@ def _is_old_output(directory: Path) -> bool:
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def _is_model(name: str) -> bool:
-    return _matches(name.lower(), _MODELS)
 
 
 def _is_private_key(path: Path) -> bool:
