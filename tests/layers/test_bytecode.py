@@ -122,6 +122,17 @@ def test_sources_larger_than_any_pipe_pass_both_ways(tmp_path: Path, store: Stor
     assert len([path for path in found if path.endswith(".pyc")]) == 3
 
 
+def test_a_module_larger_than_any_real_one_is_left_to_whoever_imports_it(
+    tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It was compiled as if it were empty, and so was what a program imported.
+    monkeypatch.setattr(bytecode, "MAX_SOURCE_BYTES", 5)
+    made = WheelMaker({"fits.py": b"x = 1", "large.py": b"x = 10"}).write(tmp_path)
+    found = files(wheel_layer([made], LAYOUT, store, bytecode=COMPILER), store)
+    assert [path for path in found if path.endswith(".pyc")] == [f"{SITE}/__pycache__/fits.{TAG}.pyc"]
+    assert found[f"{SITE}/large.py"].content == b"x = 10"
+
+
 def test_a_wheel_without_modules_starts_no_interpreter(tmp_path: Path, store: Store) -> None:
     missing = BytecodeCompiler((str(tmp_path / "missing"),), "3.11.2")
     wheel_layer([WheelMaker({"a.txt": b""}).write(tmp_path)], LAYOUT, store, bytecode=missing)

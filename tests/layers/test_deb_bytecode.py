@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from tests.bases.debs import Deb, File, symlink
+from wherry.layers import bytecode
 from wherry.layers.deb_bytecode import complete_bytecode
 from wherry.layers.deb_layer import deb_layer
 from wherry.layers.deb_root import RootUser
@@ -16,6 +17,8 @@ from wherry.layers.model import BytecodeCompiler
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import pytest
 
     from wherry.store.store import Store
 
@@ -52,11 +55,18 @@ def test_modules_have_their_bytecode_beside_them(tmp_path: Path) -> None:
     assert marshal.loads(data[16:]).co_filename == f"/{STDLIB}/os.py"  # noqa: S302 - made by ourselves just now
 
 
-def test_a_module_that_we_made_is_compiled_and_a_huge_one_is_not(tmp_path: Path) -> None:
-    tree = _tree(tmp_path, Deb("empty"))
+def test_a_module_that_we_made_is_compiled_and_a_huge_one_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bytecode, "MAX_SOURCE_BYTES", 6)
+    tree = _tree(tmp_path, PYTHON)
     tree.put(Entry(f"{STDLIB}/ours.py", "file", 0o644, content=b"y = 2\n"))
     complete_bytecode(tree, COMPILER, tmp_path)
-    assert [path for path in tree.entries if path.endswith(".pyc")]
+    tag = f"cpython-3{MINOR}"
+    assert sorted(path for path in tree.entries if path.endswith(".pyc")) == [
+        f"{STDLIB}/__pycache__/ours.{tag}.pyc",
+        f"{STDLIB}/json/__pycache__/tool.{tag}.pyc",
+    ]
 
 
 def test_a_tree_without_python_starts_no_interpreter(tmp_path: Path) -> None:

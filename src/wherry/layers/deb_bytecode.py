@@ -5,10 +5,9 @@ Without it, an image whose user cannot write below /usr compiles every module ag
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple
 
-from wherry.layers.bytecode import MAX_SOURCE_BYTES, _Compiler
+from wherry.layers.bytecode import cached_path, compile_sources
 from wherry.layers.deb_tree import Entry, Spooled
 
 if TYPE_CHECKING:
@@ -16,25 +15,6 @@ if TYPE_CHECKING:
 
     from wherry.layers.deb_tree import DebTree
     from wherry.layers.model import BytecodeCompiler
-    from wherry.layers.wheel import OpenWheel, Placed
-
-_MODULE: Final = re.compile(r"(usr/lib/python3\.([0-9]+)/(?:.*/)?)([^/]+)\.py")
-
-
-class _Source(NamedTuple):
-    path: str
-
-
-class _Sources:
-    """The tree's modules, as the compiler asks for a wheel's."""
-
-    def __init__(self, tree: DebTree) -> None:
-        self._tree = tree
-
-    def content(self, source: _Source, limit_bytes: int) -> bytes:
-        entry = self._tree.entries[source.path]
-        size_bytes = entry.content.size_bytes if isinstance(entry.content, Spooled) else len(entry.content)
-        return entry.read() if size_bytes <= limit_bytes else b""
 
 
 def complete_bytecode(tree: DebTree, compiler: BytecodeCompiler, scratch: Path) -> None:
@@ -49,36 +29,27 @@ def complete_bytecode(tree: DebTree, compiler: BytecodeCompiler, scratch: Path) 
         WorldError: The interpreter cannot be started, or broke.
 
     """
-    version = ".".join(compiler.version.split(".")[:2])
-    prefix = f"usr/lib/python{version}/"
-    sources = [
-        _Source(path)
+    major, minor = (int(number) for number in compiler.version.split(".")[:2])
+    prefix = f"usr/lib/python{major}.{minor}/"
+    paths = [
+        path
         for path in sorted(tree.entries, key=str.encode)
-        if path.startswith(prefix) and _MODULE.fullmatch(path) and _is_source(tree.entries[path])
+        if path.startswith(prefix) and path.endswith(".py") and tree.entries[path].kind == "file"
     ]
-    if not sources:
-        return
-    spool = scratch / "bytecode.spool"
-    offset = 0
-    with spool.open("wb") as out, _Compiler(compiler, "the standard library") as process:
-        found = process.compile(cast("OpenWheel", _Sources(tree)), cast("list[Placed]", sources))
-        for source, bytecode in found:
-            if bytecode:
-                out.write(bytecode)
-                content = Spooled(spool, offset, len(bytecode))
-                tree.put(Entry(_cached(source.path), "file", 0o644, content=content))
-                offset += len(bytecode)
+    compiled = compile_sources(_StandardLibrary(tree), paths, compiler, scratch / "bytecode.spool")
+    for path, bytecode in compiled.items():
+        tree.put(Entry(cached_path(path, (major, minor)), "file", 0o644, content=Spooled(*bytecode)))
 
 
-def _is_source(entry: Entry) -> bool:
-    return entry.kind == "file" and (
-        not isinstance(entry.content, Spooled) or entry.content.size_bytes <= MAX_SOURCE_BYTES
-    )
+class _StandardLibrary(NamedTuple):
+    """The modules of a tree of packages."""
 
+    tree: DebTree
+    title: str = "the standard library"
 
-def _cached(path: str) -> str:
-    match = _MODULE.fullmatch(path)
-    if match is None:
-        raise ValueError(path)
-    directory, minor, name = match.groups()
-    return f"{directory}__pycache__/{name}.cpython-3{minor}.pyc"
+    def size_bytes(self, path: str) -> int:
+        content = self.tree.entries[path].content
+        return len(content) if isinstance(content, bytes) else content.size_bytes
+
+    def read(self, path: str) -> bytes:
+        return self.tree.entries[path].read()
