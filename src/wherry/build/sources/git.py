@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wherry.errors import InputError, WorldError
+from wherry.fetch.addresses import without_userinfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,13 +59,13 @@ def check_git_source(source: GitSource) -> None:
     if not (_SCHEME.match(source.url) or _SCP_LIKE.fullmatch(source.url)) or "::" in source.url:
         raise InputError(
             "the lock names a git repository by an address that wherry does not open",
-            where=source.url,
+            where=without_userinfo(source.url),
             mend="use https://, ssh:// or git@HOST:PATH",
         )
     if not _COMMIT.fullmatch(source.commit):
         raise InputError(
             f"the lock pins a git source to {source.commit!r}, which is no full commit hash",
-            where=source.url,
+            where=without_userinfo(source.url),
             mend="lock the project again, so that it pins the commit",
         )
 
@@ -194,7 +195,7 @@ def subdirectory(root: Path, source: GitSource) -> Path:
     if not found.is_dir() or not found.is_relative_to(os.path.realpath(root)):
         raise InputError(
             f"the commit has no directory {source.subdirectory!r}",
-            where=source.url,
+            where=without_userinfo(source.url),
             mend="lock the project again",
         )
     return found

@@ -20,6 +20,7 @@ import msgspec
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.layers.model import MTIME
+from wherry.project.left_out import SECRET, file_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,18 +47,6 @@ _LEFT_DIRECTORIES: Final = frozenset(
     }
 )
 _LEFT_FILES: Final = (".DS_Store", "*.pyc", "*.pyo", ".coverage", ".coverage.*")
-_CREDENTIALS: Final = (
-    ".env",
-    ".env.*",
-    ".netrc",
-    ".pypirc",
-    "id_dsa",
-    "id_ecdsa",
-    "id_ed25519",
-    "id_rsa",
-    "*.p12",
-    "*.pfx",
-)
 _EXAMPLES: Final = (".env.example", ".env.sample", ".env.template", ".env.dist")
 _MODELS: Final = tuple(
     f"*.{suffix}" for suffix in ("ckpt", "gguf", "h5", "keras", "onnx", "pt", "pth", "safetensors", "tflite")
@@ -185,9 +174,12 @@ class _Walk:
 
     def _file(self, path: Path, relative: str) -> Iterator[TreeFile]:
         name = path.name
-        if _matches(name, _LEFT_FILES) or (_matches(name, _CREDENTIALS) and name not in _EXAMPLES):
+        if _matches(name, _LEFT_FILES):
             return
-        if name.endswith((".key", ".pem")) and _is_private_key(path):
+        if name.endswith((".key", ".pem")):  # certificates are package data, private keys are not
+            if _is_private_key(path):
+                return
+        elif file_rule(name, 0) is SECRET and name not in _EXAMPLES:
             return
         status = path.stat()
         if (
