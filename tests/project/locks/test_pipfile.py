@@ -79,6 +79,16 @@ def test_a_changed_pipfile_makes_the_lock_stale(real: Path, known: Lookup) -> No
     assert read(real, known).packages
 
 
+def test_a_pipfile_without_a_source_is_judged_by_the_names_in_it(real: Path, known: Lookup) -> None:
+    """Its hash covers the pip configuration of the machine that locked, which is not here."""
+    pipfile = (real / "Pipfile").read_text().partition("[packages]")[2]
+    (real / "Pipfile").write_text(f"[packages]{pipfile}")
+    assert read(real, known).packages
+    (real / "Pipfile").write_text(f'[packages]\nnew-thing = "*"{pipfile}')
+    with pytest.raises(InputError, match="is stale"):
+        read(real, known)
+
+
 def test_pipenvs_own_hash_of_a_pipfile_with_everything_is_fresh(root: Path, known: Lookup) -> None:
     (root / "Pipfile").write_text(
         '[[source]]\nname="s"\nurl="https://index.example/simple"\nverify_ssl=true\n[packages]\na="*"\n[docs]\n'

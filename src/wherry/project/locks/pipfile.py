@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from packaging.utils import canonicalize_name
 
 from wherry.errors import InputError
 from wherry.project.locks import values
@@ -40,15 +41,10 @@ class _Entry(msgspec.Struct, frozen=True):
     editable: bool = False
 
 
-class _Source(msgspec.Struct, frozen=True):
-    url: str
-    name: str = ""
-
-
 class _Meta(msgspec.Struct, frozen=True, rename={"spec": "pipfile-spec"}):
     spec: int
     hash: dict[str, str] = {}
-    sources: tuple[_Source, ...] = ()
+    sources: tuple[dict[str, Any], ...] = ()
 
 
 def read_pipfile(document: Document, choice: Choice, lookup: Lookup) -> Lock:
@@ -67,14 +63,15 @@ def read_pipfile(document: Document, choice: Choice, lookup: Lookup) -> Lock:
             where=str(document.path),
             mend="lock again with a current pipenv: pipenv lock",
         )
-    _require_fresh(document, meta, choice)
+    _require_fresh(document, meta, table, choice)
     if choice.extras:
         raise InputError(
             f"Pipfile.lock knows no extras; asked for {', '.join(choice.extras)}", where=str(document.path)
         )
     categories = dict.fromkeys(["default", *(_DEVELOPMENT.get(name, name) for name in choice.groups)])
     entries = merged(entry for name in categories for entry in _category(table, name, document))
-    places = [f"--extra-index-url {source.url}" for source in meta.sources[1:] if _is_line(source.url)]
+    urls = [str(source.get("url", "")) for source in meta.sources[1:]]
+    places = [f"--extra-index-url {url}" for url in urls if _is_line(url)]
     return Lock(
         path=document.path,
         kind="Pipfile.lock",
@@ -86,7 +83,7 @@ def read_pipfile(document: Document, choice: Choice, lookup: Lookup) -> Lock:
 
 def _is_line(text: str) -> bool:
     """Whether an address can stand in a requirements file: one word."""
-    return text.isprintable() and " " not in text
+    return text != "" and text.isprintable() and " " not in text
 
 
 def _category(table: dict[str, Any], name: str, document: Document) -> Iterator[Entry]:
@@ -133,13 +130,29 @@ def _entry(name: NormalizedName, entry: _Entry, document: Document, where: str) 
     return Pin(name, version, tuple(pinned_file(None, None, one, where) for one in strong), where=where)
 
 
-def _require_fresh(document: Document, meta: _Meta, choice: Choice) -> None:
-    """Hold ``_meta.hash`` against what it is a hash of: the Pipfile as sorted JSON."""
+def _require_fresh(document: Document, meta: _Meta, table: dict[str, Any], choice: Choice) -> None:
+    """Hold ``_meta.hash`` against what it is a hash of: the Pipfile as sorted JSON.
+
+    Into the hash of a Pipfile that names no source went the pip configuration of whoever locked. Of such a
+    one it is only asked that all it names is in the lock.
+    """
     path = choice.root / "Pipfile"
     written = meta.hash.get("sha256")
     if not written or not path.is_file():
         return
     pipfile = read_document(path).toml()
+    if "source" in pipfile:
+        fresh = _pipfile_hash(pipfile) == written
+    else:
+        fresh = _names(pipfile, "packages") <= _names(table, "default")
+        fresh = fresh and _names(pipfile, "dev-packages") <= _names(table, "develop")
+    if not fresh:
+        raise InputError(
+            "Pipfile.lock is stale: the Pipfile has changed since", where=str(document.path), mend=_LOCK_AGAIN
+        )
+
+
+def _pipfile_hash(pipfile: dict[str, Any]) -> str:
     categories = {key: table for key, table in pipfile.items() if key not in _NOT_CATEGORIES}
     hashed = {
         **categories,
@@ -148,7 +161,10 @@ def _require_fresh(document: Document, meta: _Meta, choice: Choice) -> None:
         "develop": pipfile.get("dev-packages", {}),
     }
     text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), default=str)
-    if hashlib.sha256(text.encode()).hexdigest() != written:
-        raise InputError(
-            "Pipfile.lock is stale: the Pipfile has changed since", where=str(document.path), mend=_LOCK_AGAIN
-        )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _names(table: dict[str, Any], category: str) -> set[str]:
+    """The normalized names in a category; whether they are names is judged elsewhere."""
+    found = table.get(category)
+    return {str(canonicalize_name(name)) for name in found} if isinstance(found, dict) else set()
