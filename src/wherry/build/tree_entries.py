@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from wherry.project.source import SourceFile
 
 
-def environment_entries(layout: Layout, base: Base, user: str) -> list[TreeEntry]:
-    """The virtual environment before anything is installed into it (PEP 405), and the user's home."""
+def environment_entries(layout: Layout, base: Base, user: str, workdir: str) -> list[TreeEntry]:
+    """The virtual environment before anything is installed into it (PEP 405), the user's home, the workdir.
+
+    A project that is a wheel has no files in its working directory. It is there all the same: not every
+    runtime makes the directory that it starts a program in.
+    """
     prefix = layout.prefix.lstrip("/")
     minor = f"{layout.python[0]}.{layout.python[1]}"
     settings = (
@@ -31,6 +35,7 @@ def environment_entries(layout: Layout, base: Base, user: str) -> list[TreeEntry
         TreeEntry(f"{prefix}/bin/python", "symlink", 0o777, None, link=base.interpreter),
         TreeEntry(f"{prefix}/bin/python3", "symlink", 0o777, None, link="python"),
         TreeEntry(f"{prefix}/bin/python{minor}", "symlink", 0o777, None, link="python"),
+        TreeEntry(workdir.strip("/"), "directory", 0o755, None),
     ]
     if base.layers:
         uid, _, gid = user.partition(":")

@@ -146,6 +146,7 @@ def _environment_layer(inputs: Inputs) -> PlannedLayer:
             f"interpreter={base.interpreter}",
             f"python={base.python_full_version}",
             f"home={inputs.settings.user if base.layers else 'of the base'}",
+            f"workdir={inputs.settings.workdir}",
         ),
     )
 
