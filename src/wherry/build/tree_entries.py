@@ -35,8 +35,9 @@ def environment_entries(layout: Layout, base: Base, user: str, workdir: str) -> 
         TreeEntry(f"{prefix}/bin/python", "symlink", 0o777, None, link=base.interpreter),
         TreeEntry(f"{prefix}/bin/python3", "symlink", 0o777, None, link="python"),
         TreeEntry(f"{prefix}/bin/python{minor}", "symlink", 0o777, None, link="python"),
-        TreeEntry(workdir.strip("/"), "directory", 0o755, None),
     ]
+    if workdir != HOME:
+        entries.append(TreeEntry(workdir.strip("/"), "directory", 0o755, None))
     if base.layers:
         uid, _, gid = user.partition(":")
         entries.append(
