@@ -9,7 +9,7 @@ import pytest
 
 from tests.handmade import Entry, directory, name_image, put_image, symlink
 from wherry.bases import image_scan
-from wherry.bases.image import base_from_layout, image_facts, installed_packages
+from wherry.bases.image import base_from_layout, debian_image, image_facts, installed_packages
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.oci.image import StoreSource, read_image
@@ -106,6 +106,34 @@ def test_packages_links_and_directories_are_known(store: Store) -> None:
 def test_packages_of_an_image_without_dpkg_are_known_too(store: Store) -> None:
     facts = _facts(store, [Entry("var/lib/dpkg/status.d/tzdata", b"Package: tzdata\nVersion: 1\n")])
     assert [p.name for p in facts.packages] == ["tzdata"]
+
+
+def test_what_debian_packages_are_resolved_over_is_known(store: Store) -> None:
+    _named(store, [DEBIAN])
+    found = debian_image("base", AMD64, store)
+    assert (found.suite, [p.name for p in found.installed]) == ("bookworm", ["libc6"])
+    assert found.digest == base_from_layout("base", AMD64, store).digest
+
+
+@pytest.mark.parametrize(
+    ("newer", "why"),
+    [
+        (
+            Entry("etc/os-release", b"VERSION_CODENAME=noble\n"),
+            "Debian bookworm or trixie, and this is 'noble'",
+        ),
+        (Entry("etc/os-release", b"ID=alpine\n"), "no release that its os-release names"),
+        (Entry("etc/.wh.os-release"), "no release that its os-release names"),
+        (Entry("var/lib/dpkg/.wh.status"), "/var/lib/dpkg there tells nothing"),
+    ],
+)
+def test_an_image_that_debian_packages_cannot_be_laid_over_says_why(
+    store: Store, newer: Entry, why: str
+) -> None:
+    _named(store, [DEBIAN, [newer]])
+    with pytest.raises(InputError, match=why) as caught:
+        debian_image("base", AMD64, store)
+    assert "debian:trixie" in caught.value.mend
 
 
 def test_facts_are_remembered_by_the_manifest(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from wherry.build.base import default_base, find_base
+from tests.handmade import Entry, put_image, put_index
+from wherry.bases.image import base_from_layout
+from wherry.bases.model import DebianPin
+from wherry.bases.pins import Pins, PlatformPins, read_pins, write_pins
+from wherry.build.base import default_base, find_base, resolve_pins
 from wherry.build.lock import lock_project
 from wherry.build.options import BuildOptions
 from wherry.build.workshop import open_workshop
 from wherry.errors import InputError, WorldError
+from wherry.oci.image import StoreSource
+from wherry.oci.layout import write_layout
 from wherry.oci.platform import Platform
 from wherry.progress import SilentProgress
 from wherry.project.project import read_project
@@ -89,9 +96,73 @@ def test_without_network_and_without_pins_the_error_says_to_lock(tmp_path: Path,
     assert "wherry lock" in caught.value.mend
 
 
-def test_an_image_base_cannot_take_system_packages(tmp_path: Path, store: Store) -> None:
-    root = project(tmp_path / "p", table='base = "oci:base"\nsystem-packages = ["libgl1"]')
-    with pytest.raises(InputError, match="system-packages need a Debian base"):
+def image(
+    root: Path, *more: Entry, codename: str = "bookworm", architectures: tuple[str, ...] = ("amd64",)
+) -> Path:
+    """A project beside an image base made by hand, of which libgomp1 is wanted; *more* is in its layer."""
+    made = Store.open(root / "made")
+    layer = [
+        Entry("etc/os-release", f"VERSION_CODENAME={codename}\n".encode()),
+        Entry("usr/bin/python3.11", b"\x7fELF\x003.11.9\0", mode=0o755),
+        Entry("usr/lib/libc.so.6", b"GNU C Library (Debian GLIBC 2.36-9) stable release version 2.36."),
+        Entry("var/lib/dpkg/status.d/libc6", b"Package: libc6\nVersion: 2.36-9+deb12u1\n"),
+        *more,
+    ]
+    index = put_index(made, [put_image(made, [layer], architecture=name) for name in architectures])
+    shutil.rmtree(root / "base", ignore_errors=True)
+    write_layout(root / "base", StoreSource(made, index), index)
+    return project(root / "p", "==3.11.*", 'base = "oci:../base"\nsystem-packages = ["libgomp1"]')
+
+
+def pin(root: Path, store: Store, asked: str = "libgomp1") -> DebianPin:
+    """A wherry.lock as if the image had been pinned once, with one package."""
+    found = base_from_layout(f"oci:{root.parent}/base", AMD64, store)
+    package = DebianPin("libgomp1", "1", "amd64", "pool/main/g/libgomp1_1_amd64.deb", "0" * 64, 1)
+    pinned = PlatformPins(digest=str(found.digest), system_packages=(package,))
+    pins = Pins("oci:../base", {"linux/amd64": pinned}, system_packages=(asked,))
+    write_pins(root / "wherry.lock", pins)
+    return package
+
+
+def test_a_pinned_image_has_its_system_packages_without_network(tmp_path: Path, store: Store) -> None:
+    root = image(tmp_path)
+    package = pin(root, store)
+    found = find_base(AMD64, workshop(root, store, offline=True)).base
+    assert (found.name, found.packages, found.system_packages) == ("oci:../base", (), (package,))
+    assert len(found.layers) == 1
+
+
+def test_an_image_is_the_pinned_one_wherever_it_lies(tmp_path: Path, store: Store) -> None:
+    root = image(tmp_path)
+    package = pin(root, store)
+    elsewhere = (tmp_path / "base").rename(tmp_path / "elsewhere")
+    found = find_base(AMD64, workshop(root, store, base=f"oci:{elsewhere}", offline=True)).base
+    assert found.system_packages == (package,)
+
+
+def test_an_image_without_system_packages_needs_no_pins(tmp_path: Path, store: Store) -> None:
+    root = image(tmp_path)
+    project(root, "==3.11.*", 'base = "oci:../base"')
+    assert find_base(AMD64, workshop(root, store, offline=True)).base.system_packages == ()
+    assert not (root / "wherry.lock").exists()
+
+
+@pytest.mark.parametrize("change", ["never pinned", "another image", "other packages"])
+def test_an_image_that_is_not_pinned_as_it_is_now_needs_network(
+    tmp_path: Path, store: Store, change: str
+) -> None:
+    root = image(tmp_path)
+    if change != "never pinned":
+        pin(root, store, "libgl1" if change == "other packages" else "libgomp1")
+    if change == "another image":
+        image(tmp_path, Entry("new"))
+    with pytest.raises(WorldError, match="is not pinned, and without network it cannot be"):
+        find_base(AMD64, workshop(root, store, offline=True))
+
+
+def test_system_packages_over_an_image_that_is_not_debians_are_refused(tmp_path: Path, store: Store) -> None:
+    root = image(tmp_path, codename="noble")
+    with pytest.raises(InputError, match="Debian bookworm or trixie, and this is 'noble'"):
         find_base(AMD64, workshop(root, store))
 
 
@@ -156,3 +227,41 @@ def test_lock_pins_what_is_not_pinned_and_upgrade_says_what_changed(tmp_path: Pa
     lock = root / "wherry.lock"
     assert lock_project(options, shared, SilentProgress(), upgrade_base=True)[1:] == ["  nothing changed"]
     assert lock.exists()
+
+
+@pytest.mark.debian
+def test_an_image_is_pinned_with_what_it_lacks_for_every_platform_it_is_for(
+    tmp_path: Path, shared: Store
+) -> None:
+    root = image(tmp_path, architectures=("amd64", "arm64"))
+    first = workshop(root, shared)
+    found = find_base(AMD64, first).base
+    assert [pin.name for pin in found.system_packages] == ["gcc-12-base", "libgomp1"]  # libc6 is there
+    assert any("pinned oci:../base in" in line for line in first.progress.lines)  # type: ignore[attr-defined]
+    pins = read_pins(root / "wherry.lock")
+    assert pins is not None
+    assert pins.platforms.keys() == {"linux/amd64", "linux/arm64"}
+    assert pins.platforms["linux/amd64"].digest == found.digest
+    assert not any(platform.packages for platform in pins.platforms.values())
+    assert find_base(AMD64, workshop(root, shared, offline=True)).base == found
+
+
+@pytest.mark.debian
+def test_another_image_is_pinned_anew(tmp_path: Path, shared: Store) -> None:
+    root = image(tmp_path)
+    before = find_base(AMD64, workshop(root, shared)).base
+    pinned = (root / "wherry.lock").read_text()
+    has_it = Entry("var/lib/dpkg/status.d/gcc-12-base", b"Package: gcc-12-base\nVersion: 12.2.0-14+deb12u1\n")
+    image(tmp_path, has_it)
+    after = find_base(AMD64, workshop(root, shared)).base
+    assert [pin.name for pin in after.system_packages] == ["libgomp1"]
+    assert str(before.digest) in pinned
+    assert str(after.digest) in (root / "wherry.lock").read_text()
+
+
+@pytest.mark.debian
+def test_what_is_missing_of_other_platforms_does_not_matter(tmp_path: Path, shared: Store) -> None:
+    root = image(tmp_path, architectures=("amd64", "arm64"))
+    pins = resolve_pins("oci:../base", workshop(root, shared), AMD64)
+    (tmp_path / "base/blobs/sha256" / pins.platforms["linux/arm64"].digest.removeprefix("sha256:")).unlink()
+    assert resolve_pins("oci:../base", workshop(root, shared), AMD64).platforms.keys() == {"linux/amd64"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from wherry.bases.debian import SUITES
 from wherry.bases.image_scan import ImageFacts, scan_image
 from wherry.bases.model import Base, ImageLayer
 from wherry.bases.packages import relations
@@ -15,13 +17,15 @@ from wherry.oci.sources import open_image
 
 if TYPE_CHECKING:
     from wherry.bases.image_scan import FoundPython
+    from wherry.digest import Digest
     from wherry.oci.image import Image, ImageSource
     from wherry.oci.platform import Platform
     from wherry.progress import Progress
     from wherry.store.store import Store
 
 SCAN_VERSION: Final = 1
-"""Raised when the same image would give other facts."""
+"""Raised when the same image would give other facts. What is laid over images then needs another
+`wherry.layers.deb_layer.DEB_LAYOUT_VERSION` too."""
 
 _INDEX: Final = "bases"
 _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -76,6 +80,44 @@ def base_from_layout(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class DebianImage:
+    """An image made of Debian's packages: what more of them are resolved over."""
+
+    digest: Digest  # of its manifest
+    suite: str
+    installed: tuple[Installed, ...]
+
+
+def debian_image(name: str, platform: Platform, store: Store) -> DebianImage:
+    """What the image called *name*, as for `base_from_layout`, is to Debian packages laid over it.
+
+    Raises:
+        InputError: No such image, a damaged one, or one that is not of a Debian suite we know.
+
+    """
+    digest, facts = read_facts(name, platform, store)
+    installed = installed_packages(facts)
+    if facts.codename not in SUITES:
+        told = f"{facts.codename[:40]!r}" if facts.codename else "no release that its os-release names"
+        raise _not_debian(f"need a base of Debian {' or '.join(SUITES)}, and this is {told}", name)
+    if not installed:
+        raise _not_debian("need to know what the base has, and /var/lib/dpkg there tells nothing", name)
+    return DebianImage(digest, facts.codename, installed)
+
+
+def read_facts(name: str, platform: Platform, store: Store) -> tuple[Digest, ImageFacts]:
+    """The digest of the manifest that *name* stands for, and what the image's layers hold.
+
+    Raises:
+        InputError: No such image, none for the platform, or a damaged one.
+
+    """
+    source, root = open_image(name, store)
+    image = read_image(source, root, platform)
+    return image.descriptor.digest, image_facts(source, image, store)
+
+
 def image_facts(source: ImageSource, image: Image, store: Store) -> ImageFacts:
     """What the layers of *image* hold, remembered by the manifest's digest."""
     key = f"{SCAN_VERSION} {image.descriptor.digest}"
@@ -92,6 +134,14 @@ def installed_packages(facts: ImageFacts) -> tuple[Installed, ...]:
     return tuple(
         Installed(p.name, p.version, tuple(r for group in relations(p.provides) for r in group))
         for p in facts.packages
+    )
+
+
+def _not_debian(why: str, name: str) -> InputError:
+    return InputError(
+        f"system-packages {why}",
+        where=name,
+        mend='set base = "debian:trixie", or put the packages into the base image',
     )
 
 

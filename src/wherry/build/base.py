@@ -1,11 +1,13 @@
 """Find what lies underneath: the Debian packages that wherry.lock pins, or an image on this disk.
 
 A project without a wherry.lock gets one at its first build, for every platform at once, so that colleagues
-and CI build on the same bytes whatever their machine is.
+and CI build on the same bytes whatever their machine is. An image is pinned where Debian packages are laid
+over it.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +17,7 @@ from wherry.errors import InputError, WorldError
 from wherry.oci.platform import SUPPORTED, Platform
 
 if TYPE_CHECKING:
+    from wherry.bases.image import DebianImage
     from wherry.bases.model import Base, DebianPin
     from wherry.build.workshop import Workshop
     from wherry.project.project import Project
@@ -103,14 +106,25 @@ def _require_python(project: Project, base: Base) -> None:
     )
 
 
-def _pins(name: str, workshop: Workshop) -> Pins:
-    """What wherry.lock pins for the base *name*; made now where it says nothing of it."""
+def image_place(name: str, workshop: Workshop) -> str:
+    """Where the image is that the project or the command line calls *name*, from where this process stands.
+
+    A path in pyproject.toml starts at the project, one on the command line where the user is.
+    """
+    transport, _, path = name.partition(":")
+    if workshop.options.base or transport not in _PATH_TRANSPORTS:
+        return name
+    return f"{transport}:{workshop.project.root / path}"
+
+
+def _pins(name: str, workshop: Workshop, image: Base | None = None) -> Pins:
+    """What wherry.lock pins for the base *name*; made now where it has another base, or another *image*."""
     path = workshop.project.root / FILENAME
     pins = read_pins(path)
-    wanted = tuple(sorted(workshop.project.config.system_packages))
-    if pins is not None and pins.base == name and tuple(sorted(pins.system_packages)) == wanted:
+    wanted = sorted(workshop.project.config.system_packages)
+    if pins is not None and sorted(pins.system_packages) == wanted and _is_of(pins, name, image):
         return pins
-    made = resolve_pins(name, workshop)
+    made = resolve_pins(name, workshop, image.platform if image else None)
     if pins is not None and workshop.options.base:
         return made  # a base tried on the command line does not replace the one that is committed
     try:
@@ -121,11 +135,24 @@ def _pins(name: str, workshop: Workshop) -> Pins:
     return made
 
 
-def resolve_pins(name: str, workshop: Workshop) -> Pins:
-    """Ask the mirror what the base *name* consists of today, for every platform.
+def _is_of(pins: Pins, name: str, image: Base | None) -> bool:
+    """Whether *pins* are the base's: a suite goes by its name, an image by its digest, whatever its place."""
+    if image is None:
+        return pins.base == name
+    found = pins.platforms.get(str(image.platform))
+    return found is not None and not found.packages and found.digest == image.digest
+
+
+def resolve_pins(name: str, workshop: Workshop, platform: Platform | None = None) -> Pins:
+    """Ask the mirror what the base *name*, and the system packages over it, consist of today.
+
+    Args:
+        name: A Debian base: every platform is pinned. Or an image: every platform that it is there for.
+        workshop: The project and the tools.
+        platform: The one that an image must be there for; None: this machine's.
 
     Raises:
-        InputError: There is no such suite, or no such system package.
+        InputError: There is no such suite, no such system package, or the image is not Debian's.
         WorldError: The mirror cannot be asked, or is not rightly signed.
 
     """
@@ -135,24 +162,26 @@ def resolve_pins(name: str, workshop: Workshop) -> Pins:
         raise WorldError(
             f"{name} is not pinned, and without network it cannot be",
             where=workshop.project.place(FILENAME),
-            mend="wherry lock, with network",
+            mend="wherry lock, with network" if name.startswith(_DEBIAN) else "build it once with network",
         )
     system_packages = workshop.project.config.system_packages
     platforms: dict[str, PlatformPins] = {}
     released = ""
     with workshop.progress.task(f"pinning {name}"):
-        for platform in SUPPORTED:
+        for found, image in _grounds(name, workshop, platform or Platform.of_host()):
             resolved = resolve_debian(
-                name.removeprefix(_DEBIAN),
-                Platform.parse(platform),
+                image.suite if image else name.removeprefix(_DEBIAN),
+                found,
                 system_packages,
                 fetcher=workshop.fetcher,
                 store=workshop.store,
                 mirror=workshop.mirror,
+                roots=() if image else None,
+                installed=image.installed if image else None,
             )
             released = resolved.released
-            platforms[platform] = PlatformPins(
-                digest=str(pins_digest(resolved.packages)),
+            platforms[str(found)] = PlatformPins(
+                digest=str(image.digest if image else pins_digest(resolved.packages)),
                 packages=resolved.packages,
                 system_packages=resolved.system_packages,
             )
@@ -160,30 +189,35 @@ def resolve_pins(name: str, workshop: Workshop) -> Pins:
     return Pins(base=name, platforms=platforms, released=released, system_packages=asked)
 
 
+def _grounds(name: str, workshop: Workshop, needed: Platform) -> list[tuple[Platform, DebianImage | None]]:
+    """What is resolved over, by platform: an image, or None for the base that a suite's own packages make."""
+    platforms = [Platform.parse(text) for text in SUPPORTED]
+    if name.startswith(_DEBIAN):
+        return [(platform, None) for platform in platforms]
+    from wherry.bases.image import debian_image  # noqa: PLC0415 - most bases are Debian's
+
+    place = image_place(name, workshop)
+    found: list[tuple[Platform, DebianImage | None]] = [(needed, debian_image(place, needed, workshop.store))]
+    for platform in platforms:
+        with suppress(InputError):  # the image is not for it, or that part of it is not here
+            if platform != needed:
+                found.append((platform, debian_image(place, platform, workshop.store)))
+    return found
+
+
 def _image_base(name: str, platform: Platform, workshop: Workshop) -> Base:
     """An image on this disk; its blobs are in the store afterwards."""
     from wherry.bases.image import base_from_layout  # noqa: PLC0415 - most bases are Debian's
 
-    if workshop.project.config.system_packages:
-        raise InputError(
-            f"system-packages need a Debian base, and this is {name}",
-            where=workshop.project.place("pyproject.toml"),
-            mend='set base = "debian:trixie", or put the packages into the base image',
-        )
     base = base_from_layout(
-        _from_here(name, workshop),
+        image_place(name, workshop),
         platform,
         workshop.store,
         python=workshop.project.config.python,
         progress=workshop.progress,
     )
     _require_python(workshop.project, base)
-    return replace(base, name=name)
-
-
-def _from_here(name: str, workshop: Workshop) -> str:
-    """A path in pyproject.toml starts at the project, one on the command line where the user stands."""
-    transport, _, path = name.partition(":")
-    if workshop.options.base or transport not in _PATH_TRANSPORTS:
-        return name
-    return f"{transport}:{workshop.project.root / path}"
+    system_packages: tuple[DebianPin, ...] = ()
+    if workshop.project.config.system_packages:
+        system_packages = _pins(name, workshop, base).platforms[str(platform)].system_packages
+    return replace(base, name=name, system_packages=system_packages)

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
+from wherry.build.base import image_place
 from wherry.build.tree_entries import environment_entries, source_entries
 from wherry.digest import Digest
-from wherry.layers.deb_layer import below_debs, deb_layer
+from wherry.errors import InputError
+from wherry.layers.deb_layer import below_debs, below_image, deb_layer
 from wherry.layers.model import WheelInput
 from wherry.layers.stored import keep_layer
 from wherry.layers.tree_layer import TreeEntry, tree_layer
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
     from wherry.build.gather import Gathered
     from wherry.build.workshop import Workshop
     from wherry.layers.deb_root import RootUser
+    from wherry.layers.deb_tree import Below
     from wherry.layers.model import BytecodeCompiler, Compression, LayerBlob
     from wherry.layers.pool import Part
-    from wherry.plan.model import Distribution, PlannedLayer
+    from wherry.oci.platform import Platform
+    from wherry.plan.model import Distribution, Plan, PlannedLayer
     from wherry.progress import Progress
     from wherry.store.store import Store
 
@@ -34,22 +38,70 @@ _UNPACKING_FACTOR = 8
 
 
 @dataclass(frozen=True, slots=True)
+class DebianUnderneath:
+    """A base of Debian packages, which are in the store; its layer need not be made yet."""
+
+    digest: Digest
+    packages: tuple[DebianPin, ...]
+    user: RootUser  # whom the base runs as
+
+    def size_bytes(self) -> int:
+        """How much there is to unpack."""
+        return sum(pin.size_bytes for pin in self.packages)
+
+    def read(self, store: Store, machine: str) -> Below:
+        """What the base is to packages laid over it."""
+        return below_debs(_on_disk(self.packages, store), store, machine=machine, user=self.user)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUnderneath:
+    """A base that is an image on this disk."""
+
+    digest: Digest  # of its manifest
+    place: str  # its name, as from where this process stands
+    platform: Platform
+
+    def size_bytes(self) -> int:
+        """Nothing is: the store remembers what the image holds."""
+        return 0
+
+    def read(self, store: Store, machine: str) -> Below:  # noqa: ARG002 - of its platform
+        """What the base is to packages laid over it.
+
+        Raises:
+            InputError: It is another image by now.
+
+        """
+        from wherry.bases.image import read_facts  # noqa: PLC0415 - most bases are Debian's
+
+        digest, facts = read_facts(self.place, self.platform, store)
+        if digest != self.digest:
+            raise InputError("the base changed while it was built on", where=self.place, mend="build again")
+        return below_image(facts)
+
+
+Underneath: TypeAlias = DebianUnderneath | ImageUnderneath
+"""What system packages are laid over."""
+
+
+@dataclass(frozen=True, slots=True)
 class PackagesLayerJob:
-    """The layer of some Debian packages, which are in the store."""
+    """The layer of some Debian packages, which are in the store: a base, or system packages over one."""
 
     key: str
     packages: tuple[DebianPin, ...]
     machine: str
     compression: Compression
     mtime: int
-    user: RootUser  # whom the base runs as
-    bytecode: BytecodeCompiler | None  # for the base's standard library
-    below: tuple[DebianPin, ...] = ()  # the base's packages, when these are system packages over them
-    below_key: str = ""
+    user: RootUser | None = None  # whom a base runs as; None for system packages
+    bytecode: BytecodeCompiler | None = None  # for a base's standard library
+    below: Underneath | None = None
 
     def cost_bytes(self, store: Store) -> int:  # noqa: ARG002 - the protocol's
         """How much work it is."""
-        return _UNPACKING_FACTOR * sum(pin.size_bytes for pin in (*self.packages, *self.below))
+        below_bytes = self.below.size_bytes() if self.below else 0
+        return _UNPACKING_FACTOR * (below_bytes + sum(pin.size_bytes for pin in self.packages))
 
     def parts(self, store: Store) -> tuple[Part, ...]:  # noqa: ARG002
         """Nothing to do before."""
@@ -57,18 +109,15 @@ class PackagesLayerJob:
 
     def make(self, store: Store, progress: Progress) -> LayerBlob:
         """Find or make the layer."""
-        above = bool(self.below_key)
-        under = _on_disk(self.below, store)
-        below = below_debs(under, store, machine=self.machine, user=self.user) if above else None
         return deb_layer(
             _on_disk(self.packages, store),
             store,
             machine=self.machine,
             compression=self.compression,
-            user=None if above else self.user,
-            bytecode=None if above else self.bytecode,
-            below=below,
-            below_key=self.below_key,
+            user=self.user,
+            bytecode=self.bytecode,
+            below=self.below.read(store, self.machine) if self.below else None,
+            below_key=str(self.below.digest) if self.below else "",
             mtime=self.mtime,
             progress=progress,
         )
@@ -116,17 +165,16 @@ def job_of(layer: PlannedLayer, gathered: Gathered, workshop: Workshop) -> Layer
         wheels = tuple(_wheel(d, workshop.store) for d in layer.distributions)
         return WheelLayerJob(wheels, Recipe(policy.layout, policy.compression, policy.bytecode))
     if layer.packages:
-        above = layer.kind is LayerKind.SYSTEM
+        is_base = layer.kind is LayerKind.BASE
         return PackagesLayerJob(
             key=layer.key or "",
             packages=layer.packages,
             machine=plan.target.platform.machine,
             compression=policy.compression,
             mtime=policy.layout.mtime,
-            user=root_user(plan.settings.user),
-            bytecode=policy.bytecode,
-            below=plan.base.packages if above else (),
-            below_key=str(plan.base.digest) if above else "",
+            user=root_user(plan.settings.user) if is_base else None,
+            bytecode=policy.bytecode if is_base else None,
+            below=None if is_base else _underneath(plan, workshop),
         )
     if layer.kind is LayerKind.ENVIRONMENT:
         entries = environment_entries(policy.layout, plan.base, plan.settings.user, plan.settings.workdir)
@@ -135,6 +183,17 @@ def job_of(layer: PlannedLayer, gathered: Gathered, workshop: Workshop) -> Layer
         refuse_secrets([(f.path, workshop.project.place(f.relative)) for f in files if not f.link])
         entries = source_entries(files, plan.settings.workdir)
     return TreeLayerJob(layer.key or "", tuple(entries), policy.compression, policy.layout.mtime)
+
+
+def _underneath(plan: Plan, workshop: Workshop) -> Underneath:
+    """The plan's base, as what its system packages are laid over."""
+    base = plan.base
+    if base.digest is None:
+        msg = f"system packages were planned over {base.name}, which has no digest"
+        raise RuntimeError(msg)
+    if base.packages:
+        return DebianUnderneath(base.digest, base.packages, root_user(plan.settings.user))
+    return ImageUnderneath(base.digest, image_place(base.name, workshop), base.platform)
 
 
 def _wheel(distribution: Distribution, store: Store) -> WheelInput:
