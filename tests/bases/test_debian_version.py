@@ -38,6 +38,7 @@ ORDERED = [
 def test_versions_as_debian_writes_them_have_their_order() -> None:
     assert sorted(set(ORDERED), key=version_key) == ORDERED
     assert version_key("1:0.1") > version_key("99")
+    assert version_key("1") > version_key("1-0~rc1")  # no revision is revision 0, and ~ is before its end
     assert version_key("1.0") == version_key("0:1.0-0") == version_key("1.00")
 
 

@@ -58,10 +58,11 @@ def satisfies(version: str, relation: str, wanted: str) -> bool:
 
 
 def _part_key(part: str) -> VersionKey:
-    """Non-digits and numbers in turn. Nothing equals (nothing, zero), so those at the end are dropped."""
-    pairs = [(_letters(m[1]), _number(m[2])) for m in _PAIR.finditer(part) if m[0]]
-    while pairs and pairs[-1] == (_END, _ZERO):
-        pairs.pop()
+    """Non-digits and numbers in turn, at least one pair: nothing equals (nothing, zero).
+
+    Only the first pair can have no letters, so every part begins alike and ``~`` is met by the other's end.
+    """
+    pairs = [(_letters(m[1]), _number(m[2])) for m in _PAIR.finditer(part) if m[0]] or [(_END, _ZERO)]
     return (*(element for pair in pairs for element in pair), _END)
 
 
