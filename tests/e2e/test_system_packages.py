@@ -1,4 +1,4 @@
-"""Debian packages over an image of one's own: no apt, no Docker, and the program finds its library."""
+"""Debian packages over an image or a base: no apt, no Docker, and the program finds its library."""
 
 from __future__ import annotations
 
@@ -89,3 +89,12 @@ def test_the_images_own_layers_stay_and_one_lies_over_them(workbench: Workbench)
 def test_the_same_bytes_come_out_elsewhere(workbench: Workbench) -> None:
     out = workbench.run("build", "app", "-t", "over-image", "--check-reproducible", "--offline")
     assert "reproducible: a second build under other conditions gave the same bytes" in out
+
+
+def test_over_the_suites_own_base_the_same_program_finds_it_too(workbench: Workbench) -> None:
+    require_program("bwrap")
+    pinned = (workbench.root / "app/wherry.lock").read_bytes()
+    workbench.run("build", "app", "-t", "over-debian", "-q", "--base", "debian:bookworm")
+    out = workbench.run("run", "--runtime", "bubblewrap", "over-debian", "--", "python", "-c", PROBE)
+    assert json.loads(out) == ["libgomp.so.1", "libstdc++.so.6", "libz.so.1"]
+    assert (workbench.root / "app/wherry.lock").read_bytes() == pinned
