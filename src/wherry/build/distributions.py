@@ -54,6 +54,21 @@ def find_distributions(
     return tuple(found), notes
 
 
+def read_locks(workshop: Workshop, target: Target) -> tuple[Lock, ...]:
+    """The project's lock as production installs it, and where development is wanted as that does.
+
+    Raises:
+        InputError: There is none, or it is not valid.
+        WorldError: The index or uv failed.
+
+    """
+    groups = workshop.project.config.groups
+    production = _read_lock(workshop, target, groups)
+    if not workshop.options.dev:
+        return (production,)
+    return production, _read_lock(workshop, target, (*groups, *workshop.project.dev_groups))
+
+
 def _select(workshop: Workshop, target: Target) -> tuple[Selection, Sequence[Chosen], tuple[str, ...]]:
     """What production installs, and what development adds to it."""
     config = workshop.project.config

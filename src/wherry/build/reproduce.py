@@ -15,13 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
+from wherry.build.elsewhere import copy_elsewhere
+from wherry.build.workshop import open_workshop
 from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.oci.coding import decompressed
 from wherry.oci.media_types import layer_coding
 from wherry.oci.model import decode_config, decode_manifest
 from wherry.oci.reference import parse_tag
-from wherry.project.revision import find_git_directory
+from wherry.progress import SilentProgress
 from wherry.store.store import Store
 
 if TYPE_CHECKING:
@@ -53,7 +55,7 @@ def check_reproducible(options: BuildOptions, result: BuildResult, store: Store,
     with store.scratch("reproduce") as scratch, progress.task("building a second time, elsewhere"):
         second = _fresh_store(store, scratch / "store")
         for image in result.images:
-            digest = _build_again(options, image, scratch / str(image.plan.target.platform), second)
+            digest = _build_again(options, image, store, scratch / str(image.plan.target.platform), second)
             if digest != image.descriptor.digest:
                 raise _difference(store, image, second, digest)
 
@@ -77,15 +79,15 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
-def _build_again(options: BuildOptions, image: BuiltImage, scratch: Path, second: Store) -> Digest:
-    root = options.path.resolve() if options.path.is_dir() else options.path.resolve().parent
-    elsewhere = scratch / "elsewhere" / root.name
-    _copy_in_reverse(root, elsewhere)
-    if (git := find_git_directory(root)) is not None and not (root / ".git").exists():
-        (elsewhere / ".git").write_text(f"gitdir: {git}\n")  # the labels name the same revision
-    arguments = ["build", str(elsewhere), "-t", "second", "-q"]
-    arguments += ["--platform", str(image.plan.target.platform), "--base", _base_name(image, options, root)]
-    arguments += [argument for links in options.find_links for argument in ("--find-links", str(links))]
+def _build_again(
+    options: BuildOptions, image: BuiltImage, store: Store, scratch: Path, second: Store
+) -> Digest:
+    workshop = open_workshop(options, store, SilentProgress())
+    project = copy_elsewhere(workshop, image.plan.target, scratch / "elsewhere")
+    base = _base_name(image, options, workshop.project.root)
+    arguments = ["build", str(project), "-t", "second", "-q"]
+    arguments += ["--platform", str(image.plan.target.platform), "--base", base]
+    arguments += [word for links in options.find_links for word in ("--find-links", str(links.resolve()))]
     arguments += ["--target", "dev"] if options.dev else []
     arguments += ["--offline"] if options.offline else []
     done = subprocess.run(  # noqa: S603 - this very program
@@ -107,18 +109,6 @@ def _build_again(options: BuildOptions, image: BuiltImage, scratch: Path, second
     if tag is None:
         raise WorldError("the second build left no image", mend="build again without the check")
     return Digest(tag.digest)
-
-
-def _copy_in_reverse(source: Path, target: Path) -> None:
-    """Copy a tree, writing names last to first: a directory then lists them in another order."""
-    target.mkdir(parents=True)
-    for entry in sorted(os.scandir(source), key=lambda e: e.name, reverse=True):
-        if entry.is_symlink():
-            (target / entry.name).symlink_to(Path(entry.path).readlink())
-        elif entry.is_dir():
-            _copy_in_reverse(source / entry.name, target / entry.name)
-        elif entry.is_file():
-            shutil.copy2(entry.path, target / entry.name)
 
 
 def _base_name(image: BuiltImage, options: BuildOptions, root: Path) -> str:
