@@ -265,3 +265,10 @@ def test_what_is_missing_of_other_platforms_does_not_matter(tmp_path: Path, shar
     pins = resolve_pins("oci:../base", workshop(root, shared), AMD64)
     (tmp_path / "base/blobs/sha256" / pins.platforms["linux/arm64"].digest.removeprefix("sha256:")).unlink()
     assert resolve_pins("oci:../base", workshop(root, shared), AMD64).platforms.keys() == {"linux/amd64"}
+
+
+def test_an_image_without_system_packages_has_nothing_to_pin(tmp_path: Path, store: Store) -> None:
+    root = project(tmp_path / "p", table='base = "oci:base"')
+    lines = lock_project(BuildOptions(root), store, SilentProgress(), upgrade_base=True)
+    assert lines == ["oci:base is an image on this disk: there is nothing to pin"]
+    assert not (root / "wherry.lock").exists()

@@ -162,7 +162,7 @@ def resolve_pins(name: str, workshop: Workshop, platform: Platform | None = None
         raise WorldError(
             f"{name} is not pinned, and without network it cannot be",
             where=workshop.project.place(FILENAME),
-            mend="wherry lock, with network" if name.startswith(_DEBIAN) else "build it once with network",
+            mend="wherry lock, with network",
         )
     system_packages = workshop.project.config.system_packages
     platforms: dict[str, PlatformPins] = {}

@@ -11,6 +11,7 @@ from wherry.build.workshop import open_workshop
 from wherry.project.locks.write import write_lock
 
 if TYPE_CHECKING:
+    from wherry.bases.pins import PlatformPins
     from wherry.build.options import BuildOptions
     from wherry.build.workshop import Workshop
     from wherry.progress import Progress
@@ -32,9 +33,10 @@ def lock_project(options: BuildOptions, store: Store, progress: Progress, *, upg
         workshop = open_workshop(options, store, progress)
         project = workshop.project
         name = options.base or project.config.base or default_base(project)
-        lines = _pin_base(name, workshop, upgrade=upgrade_base) if name.startswith("debian:") else []
+        from_debian = name.startswith("debian:") or project.config.system_packages
+        lines = _pin_base(name, workshop, upgrade=upgrade_base) if from_debian else []
         if upgrade_base:
-            return lines
+            return lines or [f"{name} is an image on this disk: there is nothing to pin"]
         suite = SUITES.get(name.removeprefix("debian:"))
         path = write_lock(project, python=suite.python if suite else (3, 11), offline=options.offline)
         return [f"locked in {path.name}", *lines]
@@ -56,11 +58,13 @@ def _changes(before: Pins | None, after: Pins) -> list[str]:
     if before is None or before.base != after.base:
         return []
     platform = next(iter(sorted(after.platforms)))
-    known = before.platforms.get(platform)
-    old = {p.name: p.version for p in known.packages} if known else {}
-    new = {p.name: p.version for p in after.platforms[platform].packages}
+    old, new = _versions(before.platforms.get(platform)), _versions(after.platforms[platform])
     return [
         f"  {name} {old.get(name, '(new)')} -> {new.get(name, '(gone)')}"
         for name in sorted(old.keys() | new.keys())
         if old.get(name) != new.get(name)
     ] or ["  nothing changed"]
+
+
+def _versions(pins: PlatformPins | None) -> dict[str, str]:
+    return {p.name: p.version for p in (*pins.packages, *pins.system_packages)} if pins else {}
