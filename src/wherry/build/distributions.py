@@ -16,29 +16,43 @@ if TYPE_CHECKING:
 
     from wherry.build.workshop import Workshop
     from wherry.layers.model import BytecodeCompiler
-    from wherry.plan.select import Chosen, Selection
+    from wherry.plan.select import Chosen
     from wherry.project.locks.model import Lock, LockedFile
     from wherry.project.target import Target
 
 
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """What an image installs, before a byte of it is fetched."""
+
+    production: tuple[Chosen, ...]
+    development: tuple[Chosen, ...]
+    notes: tuple[str, ...]  # what is worth saying of the lock
+
+
 def find_distributions(
-    workshop: Workshop, target: Target, interpreter: Callable[[], BytecodeCompiler | None], *, dry: bool
-) -> tuple[tuple[Distribution, ...], tuple[str, ...]]:
-    """Every wheel of the image, and what is worth saying of the lock.
+    selected: Selected,
+    workshop: Workshop,
+    target: Target,
+    interpreter: Callable[[], BytecodeCompiler | None],
+    *,
+    dry: bool,
+) -> tuple[Distribution, ...]:
+    """Every wheel of the image.
 
     Args:
+        selected: What it installs of the lock.
         workshop: The project and the tools.
         target: What the wheels must fit.
         interpreter: Finds the base's own Python, to build with where this machine has none like it.
         dry: Fetch nothing and build nothing: what would have to be built has no file then.
 
     Raises:
-        InputError: The lock or a source is not valid, or nothing in it fits the target.
+        InputError: A source is not valid, or does not build.
         WorldError: Network, disk or a program failed.
 
     """
-    production, development, notes = _select(workshop, target)
-    chosen = [*production.chosen, *development]
+    chosen = [*selected.production, *selected.development]
     if not dry:
         workshop.fetcher.fetch(
             Download(f.filename, f.digest, url=f.url, path=f.path, size_bytes=f.size_bytes)
@@ -47,11 +61,11 @@ def find_distributions(
         )
     builder = _Builder(workshop, target, interpreter, dry=dry)
     built = builder.build([c for c in chosen if c.file is None])
-    dev = {c.name for c in development}
+    dev = {c.name for c in selected.development}
     found = [_distribution(c, built, workshop, dev=c.name in dev) for c in chosen]
     if workshop.project.has_build_system:
         found.append(builder.own_wheel())
-    return tuple(found), notes
+    return tuple(found)
 
 
 def read_locks(workshop: Workshop, target: Target) -> tuple[Lock, ...]:
@@ -69,13 +83,19 @@ def read_locks(workshop: Workshop, target: Target) -> tuple[Lock, ...]:
     return production, _read_lock(workshop, target, (*groups, *workshop.project.dev_groups))
 
 
-def _select(workshop: Workshop, target: Target) -> tuple[Selection, Sequence[Chosen], tuple[str, ...]]:
-    """What production installs, and what development adds to it."""
+def select_distributions(workshop: Workshop, target: Target) -> Selected:
+    """What production installs, and what development adds to it.
+
+    Raises:
+        InputError: The lock is not valid, or nothing in it fits the target.
+        WorldError: The index or uv failed.
+
+    """
     config = workshop.project.config
     lock = _read_lock(workshop, target, config.groups)
     production = select(lock, target)
     if not workshop.options.dev:
-        return production, (), lock.notes
+        return Selected(tuple(production.chosen), (), lock.notes)
     groups = workshop.project.dev_groups
     if not groups:
         raise InputError(
@@ -84,7 +104,8 @@ def _select(workshop: Workshop, target: Target) -> tuple[Selection, Sequence[Cho
             mend='add [dependency-groups] dev = [...], or name yours in [tool.wherry] dev-groups = ["..."]',
         )
     with_development = _read_lock(workshop, target, (*config.groups, *groups))
-    return production, additional(select(with_development, target), production), lock.notes
+    added = additional(select(with_development, target), production)
+    return Selected(tuple(production.chosen), tuple(added), lock.notes)
 
 
 def _read_lock(workshop: Workshop, target: Target, groups: Sequence[str]) -> Lock:

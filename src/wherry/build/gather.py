@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from wherry.build.distributions import find_distributions
+from wherry.build.distributions import find_distributions, select_distributions
 from wherry.build.interpreter import find_bytecode_compiler
 from wherry.layers.model import MTIME, Layout, WheelInput
 from wherry.layers.wheel_layer import known_facts
@@ -54,8 +54,11 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool) -> Gathered:
     project, base = workshop.project, found.base
     target = Target(base.platform, base.python, base.python_full_version, base.glibc)
     interpreter = cache(lambda: _interpreter(found, workshop))
-    distributions, notes = find_distributions(workshop, target, lambda: interpreter()[0], dry=dry)
     tree = source_files(project)
+    selected = select_distributions(workshop, target)
+    # What the image runs is settled before anything is fetched: where that fails, it fails at once.
+    command = find_command(project, {c.name for c in selected.production}, tree)
+    distributions = find_distributions(selected, workshop, target, lambda: interpreter()[0], dry=dry)
     compiler, remark = interpreter() if project.config.bytecode is not False else (None, ())
     layout = Layout(
         prefix=PREFIX,
@@ -66,7 +69,6 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool) -> Gathered:
     versions = {d.name: d.version for d in distributions if not d.dev}
     names = versions.keys()
     floor = driver_floor(versions)
-    command = find_command(project, names, tree)
     sources = tree if command.needs_source or not project.has_build_system else None
     inputs = Inputs(
         name=workshop.options.name or project.image_name,
@@ -77,7 +79,7 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool) -> Gathered:
         distributions=distributions,
         source=None if sources is None else _source_facts(sources),
         facts=_facts(workshop, distributions, dry=dry),
-        notes=(*notes, *remark, *((floor,) if floor else ()), *_left_out(sources)),
+        notes=(*selected.notes, *remark, *((floor,) if floor else ()), *_left_out(sources)),
     )
     return Gathered(make_plan(inputs), sources)
 

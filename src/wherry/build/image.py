@@ -13,14 +13,16 @@ from wherry.build.result import BuildResult, BuiltImage
 from wherry.build.workshop import open_workshop
 from wherry.oci.platform import Platform
 from wherry.oci.reference import parse_tag
+from wherry.project.locks.read import require_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Mapping, Sequence
 
     from wherry.build.deliver import Destination
     from wherry.build.gather import Gathered
     from wherry.build.options import BuildOptions
     from wherry.build.workshop import Workshop
+    from wherry.layers.model import LayerBlob
     from wherry.oci.model import Descriptor
     from wherry.plan.model import Plan
     from wherry.progress import Progress
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
 
 def plan_images(
     options: BuildOptions, store: Store, progress: Progress
-) -> list[tuple[Plan, Collection[str]]]:
-    """The plan for each platform, and the keys of its layers that the store has.
+) -> list[tuple[Plan, Mapping[str, LayerBlob]]]:
+    """The plan for each platform, and those of its layers that the store has, by key.
 
     Raises:
         InputError: Something the user wrote is not valid.
@@ -38,10 +40,10 @@ def plan_images(
 
     """
     with store.using():
-        workshop = open_workshop(options, store, progress)
+        workshop = _open(options, store, progress)
         bases = [find_base(platform, workshop) for platform in _platforms(workshop)]
         plans = [gather(base, workshop, dry=True).plan for base in bases]
-        return [(plan, stored_layers(plan, store).keys()) for plan in plans]
+        return [(plan, stored_layers(plan, store)) for plan in plans]
 
 
 def build_image(
@@ -62,7 +64,7 @@ def build_image(
     """
     started = time.monotonic()
     with store.using():
-        workshop = open_workshop(options, store, progress)
+        workshop = _open(options, store, progress)
         name = str(parse_tag(options.name or workshop.project.image_name))
         gathered = [gather(find_base(p, workshop), workshop, dry=False) for p in _platforms(workshop)]
         images = tuple(_build(one, workshop) for one in gathered)
@@ -80,6 +82,14 @@ def build_image(
         broken_budgets=broken,
         notes=tuple(dict.fromkeys(note for one in gathered for note in one.plan.notes)),
     )
+
+
+def _open(options: BuildOptions, store: Store, progress: Progress) -> Workshop:
+    """The workshop of a project that can be built: what it lacks is said before its base is pinned."""
+    workshop = open_workshop(options, store, progress)
+    config = workshop.project.config
+    require_lock(workshop.project, groups=config.groups, extras=config.extras)
+    return workshop
 
 
 def _platforms(workshop: Workshop) -> tuple[Platform, ...]:

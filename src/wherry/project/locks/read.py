@@ -77,6 +77,17 @@ def read_lock(  # noqa: PLR0913 - one keyword for each thing a user decides
     return replace(lock, notes=(*found.notes, *lock.notes))
 
 
+def require_lock(project: Project, *, groups: Sequence[str] = (), extras: Sequence[str] = ()) -> None:
+    """Refuse a project that needs a lock and has none, before anything is asked of a mirror or an index.
+
+    Raises:
+        InputError: It has none; or several, of which none is the one.
+
+    """
+    if find_lock(project.root) is None:
+        _no_lock(Choice(project.root, tuple(groups), tuple(extras)))
+
+
 def _read(kind: str, document: Document, choice: Choice, lookup: Lookup) -> Lock:
     """Have the format's own reader read it. Each is imported when it is the one."""
     if kind == "pylock.toml":
