@@ -139,6 +139,7 @@ def _environment_layer(inputs: Inputs) -> PlannedLayer:
         LayerKind.ENVIRONMENT,
         f"virtual environment {layout.prefix}",
         f"uses {base.interpreter} of the base",
+        download_bytes=0,
         key=_key(
             inputs,
             "environment",
@@ -156,7 +157,7 @@ def _late_layers(inputs: Inputs) -> list[PlannedLayer]:
     local = [d for d in inputs.distributions if d.origin is Origin.BUILT and not d.dev]
     project = [d for d in inputs.distributions if d.origin is Origin.PROJECT]
     layers = [
-        _group_layer(inputs, group, LayerKind.LOCAL, "built from source")
+        _group_layer(inputs, group, LayerKind.LOCAL, f"built from source: {_some(group.names)}")
         for group in group_wheels(local, own_layer_bytes=1 << 62, max_groups=1)
     ]
     layers += [
@@ -169,6 +170,7 @@ def _late_layers(inputs: Inputs) -> list[PlannedLayer]:
                 LayerKind.SOURCE,
                 f"{inputs.source.files} source files in {inputs.settings.workdir}",
                 "the project has no build system: its source tree",
+                download_bytes=0,
                 unpacked_bytes=inputs.source.size_bytes,
                 key=_key(
                     inputs, "source", f"tree={inputs.source.digest}", f"workdir={inputs.settings.workdir}"
@@ -200,7 +202,7 @@ def _group_layer(inputs: Inputs, group: Group, kind: LayerKind, reason: str) -> 
         members[0].title if len(members) == 1 else f"{len(members)} distributions",
         reason,
         distributions=members,
-        download_bytes=_sum(sizes),
+        download_bytes=0 if kind is LayerKind.PROJECT else _sum(sizes),
         unpacked_bytes=_sum(unpacked),
         key=_wheels_key(inputs, members),
     )

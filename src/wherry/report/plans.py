@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 from wherry.report.amounts import columns, size
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Mapping
 
+    from wherry.layers.model import LayerBlob
     from wherry.plan.model import Plan, PlannedLayer
 
 
-def plan_lines(plan: Plan, stored: Collection[str]) -> list[str]:
+def plan_lines(plan: Plan, stored: Mapping[str, LayerBlob]) -> list[str]:
     """The plan as lines of text.
 
     Args:
         plan: The plan of one image.
-        stored: Keys of the layers that the store already has.
+        stored: The layers that the store already has, by key.
 
     """
     settings = plan.settings
@@ -25,9 +26,9 @@ def plan_lines(plan: Plan, stored: Collection[str]) -> list[str]:
     rows += [
         [
             f"{number:>2} {layer.title}",
-            size(layer.download_bytes),
-            size(layer.unpacked_bytes),
-            "has it" if _is_stored(layer, stored) else "",
+            "" if layer.download_bytes == 0 else size(layer.download_bytes),
+            size(_unpacked_bytes(layer, stored)),
+            "has it" if layer.key in stored else "",
             layer.reason,
         ]
         for number, layer in enumerate(plan.layers, 1)
@@ -43,7 +44,7 @@ def plan_lines(plan: Plan, stored: Collection[str]) -> list[str]:
     return [*head, *columns(rows, right=frozenset({1, 2})), *notes]
 
 
-def plan_json(plan: Plan, stored: Collection[str]) -> dict[str, Any]:
+def plan_json(plan: Plan, stored: Mapping[str, LayerBlob]) -> dict[str, Any]:
     """The plan as plain JSON values; sizes are bytes, null where not known."""
     return {
         "name": plan.name,
@@ -67,9 +68,9 @@ def plan_json(plan: Plan, stored: Collection[str]) -> dict[str, Any]:
                 ],
                 "packages": [{"name": p.name, "version": p.version} for p in layer.packages],
                 "download_bytes": layer.download_bytes,
-                "unpacked_bytes": layer.unpacked_bytes,
+                "unpacked_bytes": _unpacked_bytes(layer, stored),
                 "key": layer.key,
-                "stored": _is_stored(layer, stored),
+                "stored": layer.key in stored,
             }
             for layer in plan.layers
         ],
@@ -77,8 +78,10 @@ def plan_json(plan: Plan, stored: Collection[str]) -> dict[str, Any]:
     }
 
 
-def _is_stored(layer: PlannedLayer, stored: Collection[str]) -> bool:
-    return layer.key is not None and layer.key in stored
+def _unpacked_bytes(layer: PlannedLayer, stored: Mapping[str, LayerBlob]) -> int | None:
+    """What the finished layer has where there is one; else what its wheels or files have."""
+    blob = stored.get(layer.key or "")
+    return blob.unpacked_bytes if blob else layer.unpacked_bytes
 
 
 def _shell(argv: tuple[str, ...]) -> str:
