@@ -298,6 +298,25 @@ def test_the_python_that_people_work_with_is_read_from_python_version(
     assert read_project(tmp_path).python == python
 
 
+@pytest.mark.parametrize(
+    ("pipfile", "python"),
+    [
+        ('[requires]\npython_version = "3.11"\n', (3, 11)),
+        ('[requires]\npython_full_version = "3.12.4"\npython_version = "3.11"\n', (3, 12)),
+        ("[requires]\npython_version = 3.11\n", None),
+        ("[packages]\n", None),
+        ("not toml", None),
+    ],
+)
+def test_the_python_that_a_pipfile_requires_is_what_people_work_with(
+    pipfile: str, python: tuple[int, int] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "Pipfile").write_text(pipfile)
+    assert read_project(tmp_path).python == python
+    (tmp_path / ".python-version").write_text("3.13\n")
+    assert read_project(tmp_path).python == (3, 13)
+
+
 def test_the_configured_python_goes_before_python_version(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.wherry]\npython = "3.13"\n')
     (tmp_path / ".python-version").write_text("3.11\n")

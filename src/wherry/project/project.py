@@ -99,7 +99,7 @@ def read_project(path: Path) -> Project:
         pyproject=document,
         version=facts.version if facts else None,
         requires_python=facts.requires_python if facts else None,
-        python=config.python or _python_version(root),
+        python=config.python or _python_version(root) or _pipfile_python(root),
         has_build_system=facts.has_build_system if facts else False,
         scripts=facts.scripts if facts else (),
         gui_scripts=facts.gui_scripts if facts else (),
@@ -142,6 +142,17 @@ def _python_version(root: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     match = _PYTHON_VERSION.match(text)
+    return (int(match[1]), int(match[2])) if match else None
+
+
+def _pipfile_python(root: Path) -> tuple[int, int] | None:
+    """What the Pipfile requires, where that is readable: the rest of it is pipenv's."""
+    try:
+        requires = TomlFile.read(root / "Pipfile").root
+        found = requires.get("requires", "python_full_version") or requires.get("requires", "python_version")
+        match = _PYTHON_VERSION.match(found.text()) if found else None
+    except InputError:
+        return None
     return (int(match[1]), int(match[2])) if match else None
 
 
