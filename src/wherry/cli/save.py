@@ -9,23 +9,24 @@ from wherry.cli import options
 
 @click.command()
 @click.argument("name")
-@click.option(
-    "-o",
-    "--output",
-    required=True,
-    help="oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME.",
-)
+@click.argument("destination", required=False)
+@click.option("-o", "--output", metavar="DESTINATION", help="The same, as 'wherry build' takes it.")
 @options.quiet
-def command(*, name: str, output: str, quiet: bool) -> None:
-    """Write an image of the store to a directory, a file or a daemon."""
+def command(*, name: str, destination: str | None, output: str | None, quiet: bool) -> None:
+    """Write an image of the store to a directory, a file or a daemon.
+
+    DESTINATION is oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME.
+    """
     from wherry.build.deliver import deliver, parse_destination
     from wherry.cli.console import show_progress
     from wherry.report.amounts import size
     from wherry.store.store import Store
 
-    destination = parse_destination(output)
+    if (destination is None) == (output is None):
+        raise click.UsageError("give one destination, such as oci-archive:FILE")
+    place = parse_destination(destination or output or "")
     with show_progress(quiet=quiet) as progress:
-        delivered = deliver(Store.open(), name, destination, progress)
+        delivered = deliver(Store.open(), name, place, progress)
     click.echo(
         delivered.digest
         if quiet

@@ -74,8 +74,13 @@ def no_such_image(store: Store, name: StoreTag | StoreDigest) -> InputError:
     """What to raise when the store has no image of that *name*; it says which was probably meant."""
     from difflib import get_close_matches  # noqa: PLC0415 - only for a mistyped name
 
-    near = get_close_matches(str(name), [known for known, _ in store.tags.items()], 1)
-    mend = f"did you mean {near[0]}?" if near else "'wherry images' lists them; 'wherry build' makes one"
+    known = [tag for tag, _ in store.tags.items()]
+    # The tag that most names end in would make any two of them alike.
+    short = {tag.removesuffix(f":{DEFAULT_TAG}"): tag for tag in known}
+    near = get_close_matches(str(name).removesuffix(f":{DEFAULT_TAG}"), short, 1)
+    mend = (
+        f"did you mean {short[near[0]]}?" if near else "'wherry images' lists them; 'wherry build' makes one"
+    )
     return InputError(f"there is no image {name} in the store", where=str(store.root), mend=mend)
 
 
