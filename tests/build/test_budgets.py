@@ -16,13 +16,13 @@ from wherry.project.config import Budgets
         (Budgets(max_image=300, max_layer=200, max_layers=2), ()),
         (
             Budgets(max_image=299),
-            ("linux/amd64: budget max-image = 299 bytes: the image has 300, 1 too many",),
+            ("linux/amd64: the image has 300 B, 1 B more than max-image = 299 B",),
         ),
         (
             Budgets(max_layer=150),
-            ("linux/amd64: budget max-layer = 150 bytes: the layer torch has 200, 50 too many",),
+            ("linux/amd64: the layer torch has 200 B, 50 B more than max-layer = 150 B",),
         ),
-        (Budgets(max_layers=1), ("linux/amd64: budget max-layers = 1: the image has 2 layers",)),
+        (Budgets(max_layers=1), ("linux/amd64: the image has 2 layers, more than max-layers = 1",)),
     ],
 )
 def test_each_limit_that_is_exceeded_is_named_with_the_amount(

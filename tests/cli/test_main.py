@@ -86,6 +86,11 @@ def test_an_unknown_option_is_one_line(capsys: pytest.CaptureFixture[str]) -> No
     assert err.count("\n") == 1
 
 
+def test_options_of_the_images_program_are_told_where_they_go(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = run(capsys, "run", "app", "python", "-c", "1")
+    assert (code, err) == (2, "error: No such option '-c'. (put -- before a command of the image's)\n")
+
+
 @pytest.mark.parametrize(("kind", "code"), [(InputError, 2), (WorldError, 3)])
 def test_an_error_is_what_where_and_how_to_mend(
     kind: type[InputError | WorldError], code: int, failing: Fail, capsys: pytest.CaptureFixture[str]

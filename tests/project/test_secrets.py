@@ -174,3 +174,12 @@ def test_any_bytes_are_looked_at_without_harm(tmp_path_factory: pytest.TempPathF
     path = tmp_path_factory.mktemp("any") / "f"
     path.write_bytes(data)
     scan_for_secrets(path)
+
+
+def test_its_kind_is_named_as_people_say_it(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("AKIA" + "IOSFODNN7QWERTYU\n")
+    with pytest.raises(InputError, match="looks like an AWS access key"):
+        refuse_secrets([(tmp_path / "a.py", "a.py")])
+    (tmp_path / "a.py").write_text("ghp_" + "abcdefghij0123456789abcdefghij012345\n")
+    with pytest.raises(InputError, match="looks like a GitHub token"):
+        refuse_secrets([(tmp_path / "a.py", "a.py")])

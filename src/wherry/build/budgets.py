@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wherry.store.disk import readable_size
+
 if TYPE_CHECKING:
     from wherry.build.result import BuiltImage
     from wherry.project.config import Budgets
@@ -21,9 +23,11 @@ def broken_budgets(image: BuiltImage, budgets: Budgets) -> tuple[str, ...]:
             _exceeded("max-layer", largest.blob.size_bytes, budgets.max_layer, f"the layer {title}")
         )
     if budgets.max_layers is not None and len(image.layers) > budgets.max_layers:
-        broken.append(f"budget max-layers = {budgets.max_layers}: the image has {len(image.layers)} layers")
+        count = len(image.layers)
+        broken.append(f"the image has {count} layers, more than max-layers = {budgets.max_layers}")
     return tuple(f"{image.plan.target.platform}: {line}" for line in broken)
 
 
 def _exceeded(key: str, size_bytes: int, limit_bytes: int, what: str) -> str:
-    return f"budget {key} = {limit_bytes} bytes: {what} has {size_bytes}, {size_bytes - limit_bytes} too many"
+    limit, size, excess = map(readable_size, (limit_bytes, size_bytes, size_bytes - limit_bytes))
+    return f"{what} has {size}, {excess} more than {key} = {limit}"

@@ -52,7 +52,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
             ("interpreters that compile", unpacked.interpreters),
         )
     ]
-    head = f"{store.root}: {size(total)}, {used.tags} images"
+    head = f"{store.root}: {size(total)}, {_images(used.tags)}"
     click.echo("\n".join([head, *columns(rows, right=frozenset({1, 2}))]))
 
 
@@ -97,9 +97,13 @@ def prune(*, keep: str | None, older_than: str | None, everything: bool, dry_run
     )
     unpacked = prune_unpacked(store, everything=everything, dry_run=dry_run)
     verb = "would remove" if dry_run else "removed"
-    images = f", {done.tags} images" if done.tags else ""
+    images = f", {_images(done.tags)}" if done.tags else ""
     roots = f", {unpacked} unpacked images" if unpacked else ""
     click.echo(f"{verb} {done.blobs.count} blobs, {size(done.blobs.size_bytes)}{images}{roots}")
+
+
+def _images(count: int) -> str:
+    return f"{count} image{'' if count == 1 else 's'}"
 
 
 def _size(text: str | None) -> int | None:

@@ -84,8 +84,7 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to
         click.echo(error.format_message())
         return 2
     except click.UsageError as error:
-        place = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
-        click.echo(f"error: {error.format_message()}{place}", err=True)
+        click.echo(f"error: {_usage(error)}", err=True)
         return 2
     except click.ClickException as error:
         click.echo(f"error: {error.format_message()}", err=True)
@@ -109,6 +108,16 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to
             )
         )
     return code if isinstance(code, int) else 0
+
+
+def _usage(error: click.UsageError) -> str:
+    if error.ctx is None:
+        return error.format_message()
+    is_program = error.ctx.info_name == "run" and isinstance(error, click.NoSuchOption)
+    hint = (
+        "put -- before a command of the image's" if is_program else f"see '{error.ctx.command_path} --help'"
+    )
+    return f"{error.format_message()} ({hint})"
 
 
 def _fail(error: WherryError) -> int:

@@ -140,10 +140,14 @@ def refuse_secrets(files: Iterable[tuple[Path, str]]) -> None:
         (first, shown), *others = found
         more = f", and {len(others)} more like it" if others else ""
         raise InputError(
-            f"a file that would enter the image holds what looks like a {first.kind}{more}",
+            f"a file that would enter the image holds what looks like {_with_article(first.kind)}{more}",
             where=f"{shown}:{first.line}",
             mend="take it out and revoke it; if it is none, write 'wherry: allow-secret' on its line",
         )
+
+
+def _with_article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'AEIOU' or kind.startswith(('NVIDIA', 'npm')) else 'a'} {kind}"
 
 
 def scan_for_secrets(path: Path) -> list[Finding]:
