@@ -179,6 +179,11 @@ if __name__ == "__main__":
 """
 
 
+def unmeasured() -> dict[str, str]:
+    """The environment without the measuring of coverage, which complains of processes that are killed."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_when_the_program_ends_so_do_its_workers(tmp_path: Path, how: signal.Signals) -> None:
     program = tmp_path / "program.py"
@@ -186,7 +191,7 @@ def test_when_the_program_ends_so_do_its_workers(tmp_path: Path, how: signal.Sig
     root = tmp_path / "store"
     process = subprocess.Popen(
         [sys.executable, program, root],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(("src", "."))},
+        env={**unmeasured(), "PYTHONPATH": os.pathsep.join(("src", "."))},
         cwd=Path(__file__).parents[2],
         start_new_session=True,
         stdout=subprocess.PIPE,

@@ -192,3 +192,18 @@ def test_a_blob_with_other_bytes_is_refused(store: Store, image: Descriptor, tmp
     blob.write_bytes(data[:-1] + b" ")
     with pytest.raises(InputError, match="does not have the bytes"):
         read_image(source, image, None)
+
+
+@pytest.mark.parametrize(
+    "left", [[".index.json.0123456789ab.tmp"], ["oci-layout", ".index.json.0123456789ab.tmp"]]
+)
+def test_what_a_killed_writer_left_is_taken_up_and_cleared_away(
+    store: Store, image: Descriptor, tmp_path: Path, left: list[str]
+) -> None:
+    layout = tmp_path / "out"
+    (layout / "blobs" / "sha256").mkdir(parents=True)
+    for name in left:
+        (layout / name).write_text('{"imageLayoutVersion":"1.0.0"}')
+    write_layout(layout, source_of(store, image), image, ref_name="v1")
+    assert sorted(path.name for path in layout.iterdir()) == ["blobs", "index.json", "oci-layout"]
+    assert LayoutSource(layout).roots()[0].digest == image.digest

@@ -153,6 +153,8 @@ def write_layout(
                 _put(source, blob, blobs / blob.digest.hex, task)
     with _locked(directory):
         kept = [d for d in _existing(directory) if d.ref_name != ref_name]
+        for leftover in filter(_is_unfinished, list(directory.iterdir())):
+            leftover.unlink()  # nobody writes it any more: that is done under the lock we hold
         with whole_file(directory / "oci-layout") as sink:
             sink.write(MARKER)
         with whole_file(directory / "index.json") as sink:
@@ -186,13 +188,16 @@ def _existing(directory: Path) -> tuple[Descriptor, ...]:
     if not directory.is_dir() or not any(directory.iterdir()):
         directory.mkdir(parents=True, exist_ok=True)
         return ()
-    # A first writer that was killed leaves blobs but no index.
-    if not (directory / "index.json").exists() and {p.name for p in directory.iterdir()} <= {
-        "blobs",
-        "oci-layout",
-    }:
+    # A first writer that was killed leaves blobs but no index, or one that had not got its name yet.
+    names = {path.name for path in directory.iterdir() if not _is_unfinished(path)}
+    if "index.json" not in names and names <= {"blobs", "oci-layout"}:
         return ()
     return LayoutSource(directory).roots()
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether the file is what `whole_file` was writing when it was killed."""
+    return path.name.startswith((".index.json.", ".oci-layout.")) and path.suffix == ".tmp"
 
 
 def _has(path: Path, size_bytes: int) -> bool:
