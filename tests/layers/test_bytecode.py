@@ -68,8 +68,8 @@ def test_every_module_that_compiles_has_bytecode_as_the_interpreter_would_write_
             f"{SITE}/{name.rpartition('/')[0]}/__pycache__/{name.rpartition('/')[2]}.{TAG}.pyc"
         ].content
         assert ours[:16] == expected.read_bytes()[:16]
-        code = marshal.loads(ours[16:])  # noqa: S302 - our own
-        assert code == marshal.loads(expected.read_bytes()[16:])  # noqa: S302
+        code = marshal.loads(ours[16:])  # noqa: S302 - bytecode that we and pip compiled - our own
+        assert code == marshal.loads(expected.read_bytes()[16:])  # noqa: S302 - bytecode that we and pip compiled
         assert code.co_filename == in_image
 
 
@@ -183,4 +183,4 @@ def test_the_compiler_answers_every_request_in_order(monkeypatch: pytest.MonkeyP
     while length := answers.read(4):
         found.append(answers.read(struct.unpack(">I", length)[0]))
     assert [bool(bytecode) for bytecode in found] == [True, False, True]
-    assert marshal.loads(found[0][16:]).co_filename == "/a"  # noqa: S302 - our own
+    assert marshal.loads(found[0][16:]).co_filename == "/a"  # noqa: S302 - bytecode that we and pip compiled - our own

@@ -81,7 +81,7 @@ def _setting(text: str, where: str) -> tuple[str, str]:
     if len(words) > 2 or not all(_is_web_address(word) for word in words):  # noqa: PLR2004 - main and security
         raise InputError("a Debian mirror is one http(s) address, or two: main and security", where=where)
     main = words[0].rstrip("/")
-    if len(words) == 2:  # noqa: PLR2004
+    if len(words) == 2:  # noqa: PLR2004 - one address, or two
         return main, words[1].rstrip("/")
     return main, f"{main}-security" if main.endswith("/debian") else OFFICIAL_SECURITY
 

@@ -108,7 +108,7 @@ def _build(gathered: Gathered, workshop: Workshop) -> BuiltImage:
 def _name(name: str, manifests: Sequence[Descriptor], store: Store) -> Descriptor:
     """Let *name* mean the image, or the index over several; returns what it means now."""
     from wherry.build.assemble import assemble_index  # noqa: PLC0415 - a plan names nothing
-    from wherry.store.tags import Tag  # noqa: PLC0415
+    from wherry.store.tags import Tag  # noqa: PLC0415 - the same
 
     descriptor = manifests[0] if len(manifests) == 1 else assemble_index(manifests, store)
     store.tags.put(

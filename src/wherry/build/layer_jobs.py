@@ -103,7 +103,7 @@ class PackagesLayerJob:
         below_bytes = self.below.size_bytes() if self.below else 0
         return _UNPACKING_FACTOR * (below_bytes + sum(pin.size_bytes for pin in self.packages))
 
-    def parts(self, store: Store) -> tuple[Part, ...]:  # noqa: ARG002
+    def parts(self, store: Store) -> tuple[Part, ...]:  # noqa: ARG002 - the protocol's
         """Nothing to do before."""
         return ()
 
@@ -136,7 +136,7 @@ class TreeLayerJob:
         """How much work it is."""
         return sum(e.source.stat().st_size for e in self.entries if isinstance(e.source, Path))
 
-    def parts(self, store: Store) -> tuple[Part, ...]:  # noqa: ARG002
+    def parts(self, store: Store) -> tuple[Part, ...]:  # noqa: ARG002 - the protocol's
         """Nothing to do before."""
         return ()
 

@@ -76,7 +76,7 @@ def asked(
                 "--find-links is not a directory", where=str(directory), mend="name a directory of wheels"
             )
     epoch = os.environ.get("SOURCE_DATE_EPOCH") or None
-    if epoch is not None and not (epoch.isascii() and epoch.isdigit() and len(epoch) < 12):  # noqa: PLR2004
+    if epoch is not None and not (epoch.isascii() and epoch.isdigit() and len(epoch) < 12):  # noqa: PLR2004 - year 5138
         raise InputError(
             f"SOURCE_DATE_EPOCH is {epoch[:40]!r}", mend="set it to seconds since 1970, or unset it"
         )

@@ -173,10 +173,10 @@ def _registered(postinst: bytes) -> Iterator[tuple[int, str, str, str]]:
         if "--install" not in words:
             continue
         main = words[words.index("--install") + 1 :][:4]
-        if len(main) < 4 or not main[3].isascii() or not main[3].isdigit() or len(main[3]) > 9:  # noqa: PLR2004
+        if len(main) < 4 or not main[3].isascii() or not main[3].isdigit() or len(main[3]) > 9:  # noqa: PLR2004 - --install LINK NAME PATH N
             continue
         groups = [main[:3], *(words[i + 1 : i + 4] for i, word in enumerate(words) if word == "--slave")]
-        for link, name, path in (group for group in groups if len(group) == 3):  # noqa: PLR2004
+        for link, name, path in (group for group in groups if len(group) == 3):  # noqa: PLR2004 - LINK NAME PATH
             if _is_plain(link, name, path):
                 yield int(main[3]), link, name, path
 

@@ -12,9 +12,9 @@ def size(size_bytes: int | None) -> str:
 
 def seconds(seconds_s: float) -> str:
     """``0.42 s``, ``12.3 s``, ``3 min 05 s``."""
-    if seconds_s < 10:  # noqa: PLR2004
+    if seconds_s < 10:  # noqa: PLR2004 - three digits
         return f"{seconds_s:.2f} s"
-    if seconds_s < 60:  # noqa: PLR2004
+    if seconds_s < 60:  # noqa: PLR2004 - a minute
         return f"{seconds_s:.1f} s"
     minutes, rest = divmod(round(seconds_s), 60)
     return f"{minutes} min {rest:02d} s"
