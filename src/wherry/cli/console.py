@@ -93,17 +93,9 @@ class _Bars:
     def _started(self) -> RichProgress:
         with self._lock:
             if self._rich is None:
-                from rich import progress  # 60 ms that a cached build should not pay
-                from rich.console import Console
+                from wherry.cli.bars import bars_on_stderr
 
-                self._rich = progress.Progress(
-                    progress.TextColumn("  {task.description}"),
-                    progress.BarColumn(bar_width=30),
-                    progress.DownloadColumn(),
-                    progress.TransferSpeedColumn(),
-                    console=Console(stderr=True),
-                    transient=True,
-                )
+                self._rich = bars_on_stderr()
                 self._rich.start()
             return self._rich
 
