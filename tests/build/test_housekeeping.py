@@ -28,7 +28,7 @@ def unpack(store: Store, name: str | None, content: bytes) -> None:
 def test_an_empty_store_has_nothing_unpacked(store: Store) -> None:
     usage = unpacked_usage(store)
     assert (usage.images.count, usage.interpreters.size_bytes) == (0, 0)
-    assert prune_unpacked(store, everything=True) == 0
+    assert prune_unpacked(store, everything=True).count == 0
 
 
 def test_an_unpacked_image_stays_while_a_name_means_it(store: Store) -> None:
@@ -37,17 +37,29 @@ def test_an_unpacked_image_stays_while_a_name_means_it(store: Store) -> None:
     usage = unpacked_usage(store)
     assert usage.images.count == 2
     assert usage.images.size_bytes >= 20_000
-    assert prune_unpacked(store, dry_run=True) == 1
+    assert prune_unpacked(store, dry_run=True).count == 1
     assert len(roots(store)) == 2
-    assert prune_unpacked(store) == 1
+    assert prune_unpacked(store).size_bytes >= 10_000
     assert len(roots(store)) == 1
+
+
+def test_named_images_stay_unpacked_as_far_as_there_is_room(store: Store) -> None:
+    unpack(store, "older", b"x" * 50_000)
+    unpack(store, "newer", b"y" * 50_000)
+    whole = unpacked_usage(store).images.size_bytes
+    assert prune_unpacked(store, room_bytes=whole).count == 0
+    older = min(roots(store), key=lambda image_id: (store.root / "rootfs" / image_id.hex).stat().st_ctime_ns)
+    assert prune_unpacked(store, room_bytes=60_000).count == 1
+    assert len(roots(store)) == 1
+    assert older not in roots(store)
+    assert prune_unpacked(store, room_bytes=-1).count == 1
 
 
 def test_everything_means_interpreters_and_logs_too(store: Store) -> None:
     unpack(store, "kept", b"x")
     for directory in ("interpreters/abc/bin", "logs"):
         (store.root / directory).mkdir(parents=True)
-    assert prune_unpacked(store, everything=True) == 1
+    assert prune_unpacked(store, everything=True).count == 1
     assert not (store.root / "interpreters").exists()
     assert not (store.root / "logs").exists()
 

@@ -14,6 +14,7 @@ from wherry.store.prune import Amount
 from wherry.store.reach import reachable
 
 if TYPE_CHECKING:
+    from wherry.digest import Digest
     from wherry.store.store import Store
 
 LOGS: Final = "logs"
@@ -34,29 +35,47 @@ def unpacked_usage(store: Store) -> Unpacked:
     )
 
 
-def prune_unpacked(store: Store, *, everything: bool = False, dry_run: bool = False) -> int:
-    """Remove unpacked images that no tag names any more; says how many. Those in use stay.
+def prune_unpacked(
+    store: Store, *, room_bytes: int | None = None, everything: bool = False, dry_run: bool = False
+) -> Amount:
+    """Remove unpacked images that no tag names any more; says what went. Those in use stay.
 
     Args:
         store: The store.
-        everything: Also images that are named, and interpreters and logs.
+        room_bytes: What unpacked images may take together; those that are named go too until they do, the
+            longest unpacked first: the next run unpacks them again.
+        everything: Also all images that are named, and interpreters and logs.
         dry_run: Only count.
 
     Raises:
         WorldError: A build is using the store, or it cannot be written.
 
     """
-    kept = set() if everything else reachable(store)
-    going = [image_id for image_id in rootfs.roots(store) if image_id not in kept]
+    going = _going(store, 0 if everything else room_bytes)
     if dry_run:
-        return len(going)
+        return Amount(len(going), sum(size for _, size in going))
     with store.alone():
-        removed = sum(rootfs.remove_root(store, image_id) for image_id in going)
+        removed = [size for image_id, size in going if rootfs.remove_root(store, image_id)]
         for directory in (INTERPRETERS, LOGS) if everything else ():
             with store.scratch("old") as scratch:
                 if (store.root / directory).is_dir():
                     (store.root / directory).rename(scratch / directory)
-    return removed
+    return Amount(len(removed), sum(removed))
+
+
+def _going(store: Store, room_bytes: int | None) -> list[tuple[Digest, int]]:
+    """The unpacked images to remove, with what each takes."""
+    named = reachable(store)
+    places = {image_id: store.root / rootfs.DIRECTORY / image_id.hex for image_id in rootfs.roots(store)}
+    sizes = {image_id: _amount(place).size_bytes for image_id, place in places.items()}
+    going = [image_id for image_id in places if image_id not in named]
+    if room_bytes is not None:
+        staying = sorted(places.keys() & named, key=lambda image_id: places[image_id].stat().st_ctime_ns)
+        excess = sum(sizes[image_id] for image_id in staying) - max(room_bytes, 0)
+        while staying and excess > 0:
+            going.append(staying.pop(0))
+            excess -= sizes[going[-1]]
+    return [(image_id, sizes[image_id]) for image_id in going]
 
 
 def _amount(directory: Path) -> Amount:

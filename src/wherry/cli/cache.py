@@ -76,34 +76,41 @@ def verify(*, quiet: bool) -> int:
 
 
 @command.command()
-@click.option("--keep", metavar="SIZE", help="Keep the most lately used, up to this size: 20GB.")
+@click.option("--keep", metavar="SIZE", help="Keep the most lately used, up to this size in all: 20GB.")
 @click.option("--older-than", metavar="AGE", help="Only what was not used for this long: 12h, 30d, 4w.")
 @click.option("--all", "everything", is_flag=True, help="Everything, images too.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 def prune(*, keep: str | None, older_than: str | None, everything: bool, dry_run: bool) -> None:
     """Remove what no image needs."""
-    from wherry.build.housekeeping import prune_unpacked
+    from wherry.build.housekeeping import prune_unpacked, unpacked_usage
     from wherry.report.amounts import size
     from wherry.store.prune import prune as prune_store
+    from wherry.store.prune import usage
     from wherry.store.store import Store
 
-    store = Store.open()
+    store, keep_bytes = Store.open(), _size(keep)
     done = prune_store(
         store,
-        keep_bytes=_size(keep),
+        keep_bytes=keep_bytes,
         older_than_s=_age(older_than),
         everything=everything,
         dry_run=dry_run,
     )
-    unpacked = prune_unpacked(store, everything=everything, dry_run=dry_run)
+    room_bytes = None
+    if keep_bytes is not None:
+        other = usage(store).size_bytes + unpacked_usage(store).interpreters.size_bytes
+        room_bytes = keep_bytes - other + (done.blobs.size_bytes if dry_run else 0)
+    unpacked = prune_unpacked(store, room_bytes=room_bytes, everything=everything, dry_run=dry_run)
     verb = "would remove" if dry_run else "removed"
-    images = f", {_images(done.tags)}" if done.tags else ""
-    roots = f", {unpacked} unpacked images" if unpacked else ""
-    click.echo(f"{verb} {done.blobs.count} blobs, {size(done.blobs.size_bytes)}{images}{roots}")
+    parts = [f"{done.blobs.count} blobs, {size(done.blobs.size_bytes)}"]
+    parts += [_images(done.tags)] if done.tags else []
+    if unpacked.count:
+        parts.append(f"{_images(unpacked.count, 'unpacked ')}, {size(unpacked.size_bytes)}")
+    click.echo(f"{verb} {'; '.join(parts)}")
 
 
-def _images(count: int) -> str:
-    return f"{count} image{'' if count == 1 else 's'}"
+def _images(count: int, kind: str = "") -> str:
+    return f"{count} {kind}image{'' if count == 1 else 's'}"
 
 
 def _size(text: str | None) -> int | None:
