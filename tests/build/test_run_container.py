@@ -11,7 +11,7 @@ import pytest
 from tests.handmade import USER, Entry, directory, put_image, source_of
 from wherry.build.run.account import Account, account_of
 from wherry.build.run.bubblewrap import sandbox_arguments
-from wherry.build.run.container import Container, container_of
+from wherry.build.run.container import Container, container_of, require_program
 from wherry.build.run.request import Mount, RunRequest
 from wherry.build.run.spec import runtime_spec
 from wherry.build.run.view import View
@@ -169,3 +169,31 @@ def test_a_sandbox_shows_the_image_and_what_is_mounted_only(store: Store, root: 
     assert "--tmpfs /tmp --perms 1777 --tmpfs /home/app" in own
     assert "--remount-ro /" in own
     assert "--new-session" not in own
+
+
+@pytest.mark.parametrize(
+    ("name", "is_there"),
+    [
+        ("python", True),
+        ("/opt/venv/bin/python", True),
+        ("bin/tool", True),
+        ("sh", False),
+        ("/bin/sh", False),
+        ("./tool", False),
+    ],
+)
+def test_a_program_is_looked_for_where_the_image_would(root: Path, name: str, is_there: bool) -> None:  # noqa: FBT001 - a table's column
+    for place in ("opt/venv/bin/python", "app/bin/tool"):
+        (root / place).parent.mkdir(parents=True)
+        (root / place).touch()
+    env = ("PATH=/opt/venv/bin:/usr/bin",)
+    container = Container(
+        (name,), env, "/app", Account(1, 1, (), "/"), root, read_only=False, tmpfs=(), binds=(), tty=False
+    )
+    mounted = replace(container, binds=((root, "/data", True),))
+    require_program(mounted, root)
+    if is_there:
+        require_program(container, root)
+    else:
+        with pytest.raises(InputError, match="the image has no program"):
+            require_program(container, root)

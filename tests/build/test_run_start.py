@@ -55,7 +55,7 @@ class Pretend:
 
 @pytest.fixture
 def image(store: Store) -> Descriptor:
-    found = put_image(store, [[Entry("x")]], config=CONFIG)
+    found = put_image(store, [[Entry("bin/app")]], config=CONFIG)
     name_image(store, "app", found)
     return found
 

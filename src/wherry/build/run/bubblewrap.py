@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from wherry.build.rootfs import unpacked
-from wherry.build.run.container import container_of
+from wherry.build.run.container import container_of, require_program
 from wherry.build.run.process import ask, run_process
 from wherry.build.run.request import require_same_ports
 from wherry.build.run.view import view_of
@@ -59,6 +59,7 @@ class Bubblewrap:
             view_of(store, root, scratch) as view,
         ):
             container = container_of(request, root, view)
+            require_program(container, root)
             arguments = sandbox_arguments(container, own_home=os.geteuid() == 0)
             program = shutil.which(_PROGRAM) or _PROGRAM
             reader, writer = os.pipe()

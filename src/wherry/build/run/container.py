@@ -73,6 +73,26 @@ def container_of(request: RunRequest, root: Path, view: View) -> Container:
     )
 
 
+def require_program(container: Container, root: Path) -> None:
+    """Refuse a command that the image unpacked at *root* does not have: not every runtime says it well.
+
+    What is mounted may bring it, so with mounts it is left to the runtime.
+
+    Raises:
+        InputError: It is not there.
+
+    """
+    name = container.argv[0]
+    if any(target not in _NETWORK_FILES for _, target, _ in container.binds):
+        return
+    path = next(entry.partition("=")[2] for entry in container.env if entry.startswith("PATH="))
+    places = [f"{directory}/{name}" for directory in path.split(":")]
+    if "/" in name:
+        places = [name if name.startswith("/") else f"{container.directory}/{name}"]
+    if not any(_exists(root, place) for place in places):
+        raise InputError(f"the image has no program {name!r}", mend="check the command's name")
+
+
 def _can_be_covered(root: Path, view: View, path: str) -> bool:
     if not path.startswith("/") or not path.strip("/") or ".." in path.split("/"):
         return False
