@@ -16,11 +16,9 @@ PACKAGES: Final = {
     "dockerd": "docker.io",
     "dpkg": "dpkg",
     "faketime": "faketime",
-    "file": "file",
     "gcc": "gcc",
     "git": "git",
     "gzip": "gzip",
-    "gpg": "gnupg",
     "ldconfig": "libc-bin",
     "make": "make",
     "mount": "mount",
@@ -31,11 +29,9 @@ PACKAGES: Final = {
     "readelf": "binutils",
     "runc": "runc",
     "skopeo": "skopeo",
-    "strace": "strace",
     "tar": "tar",
     "umoci": "umoci",
     "uv": "python3-pip",  # pip install uv
-    "zstd": "zstd",
 }
 """The Debian package of each program. `.ci/run` installs those that a bare machine lacks."""
 
