@@ -256,6 +256,30 @@ def test_what_the_dead_left_is_swept_when_the_store_is_opened(store: Store) -> N
     assert Path("/etc/passwd").exists()
 
 
+def test_what_an_interrupt_left_in_the_moment_it_was_made_goes_with_the_process(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = os.open
+
+    def interrupted(path: Path, flags: int, mode: int = 0o777) -> int:
+        os.close(make(path, flags, mode))
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("wherry.store.temporary.os.open", interrupted)
+        for begin in (
+            lambda: store.blobs.add_bytes(b"x"),
+            lambda: store.scratch("work").__enter__(),  # the moment is within
+        ):
+            with pytest.raises(KeyboardInterrupt):
+                begin()
+    worker = store.root / "tmp" / "file-of-a-worker-that-was-killed"
+    worker.touch()
+    assert len(list((store.root / "tmp").iterdir())) >= 2
+    temporary.remove_leftovers()
+    assert not list((store.root / "tmp").iterdir())
+
+
 def test_a_sweeper_between_making_and_locking_does_no_harm(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,10 +3,14 @@
 Each is held by a flock from the moment it is made. A lock that can be taken by someone else has no
 living holder, so whatever a killed process left behind is known, and swept, without guessing from
 ages or process ids: clocks may lie and ids are given anew.
+
+An interrupt may come between the making of a file and the first line that would remove it. What is left so
+goes when the process ends.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 DIRECTORY = "tmp"
+
+_given_out: set[tuple[int, Path]] = set()
+"""Names of temporary files and directories, each with the process that makes it."""
 
 
 def temporary_file(root: Path) -> tuple[int, Path]:
@@ -151,9 +158,22 @@ def _remove(path: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
+@atexit.register
+def remove_leftovers() -> None:
+    """Remove what an interrupt kept this process from removing, and what its dead workers left."""
+    own = [path for process, path in list(_given_out) if process == os.getpid()]
+    for path in own:
+        if os.path.lexists(path):
+            _remove(path)
+    for root in {path.parent.parent for path in own}:
+        sweep(root)
+
+
 def _fresh_name(root: Path, purpose: str) -> Path:
     directory = root / DIRECTORY
     if not directory.is_dir():
         directory.mkdir(parents=True, exist_ok=True)
     word = "".join(c if c.isalnum() else "-" for c in purpose)[:40]
-    return directory / f"{word}-{os.urandom(8).hex()}"
+    path = directory / f"{word}-{os.urandom(8).hex()}"
+    _given_out.add((os.getpid(), path))  # before it is made, so that there is no moment between
+    return path
