@@ -27,6 +27,9 @@ DIRECTORY = "tmp"
 _given_out: set[tuple[int, Path]] = set()
 """Names of temporary files and directories, each with the process that makes it."""
 
+_swept: set[Path] = set()
+"""Stores that this process has opened: its workers, when an interrupt ends them, leave things there."""
+
 
 def temporary_file(root: Path) -> tuple[int, Path]:
     """Make an empty file in the store's temporary directory; the open descriptor holds its lock.
@@ -124,6 +127,7 @@ def sweep(root: Path) -> int:
     Never fails: a store that may only be read keeps its leftovers.
     """
     swept = 0
+    _swept.add(root)
     with suppress(OSError):
         for entry in list((root / DIRECTORY).iterdir()):
             with suppress(OSError):
@@ -161,11 +165,10 @@ def _remove(path: Path) -> None:
 @atexit.register
 def remove_leftovers() -> None:
     """Remove what an interrupt kept this process from removing, and what its dead workers left."""
-    own = [path for process, path in list(_given_out) if process == os.getpid()]
-    for path in own:
-        if os.path.lexists(path):
+    for process, path in list(_given_out):
+        if process == os.getpid() and os.path.lexists(path):
             _remove(path)
-    for root in {path.parent.parent for path in own}:
+    for root in list(_swept):
         sweep(root)
 
 
