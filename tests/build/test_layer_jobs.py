@@ -49,7 +49,7 @@ def test_packages_over_an_image_follow_its_links_and_add_to_its_loaders_cache(
 ) -> None:
     old = make_ld_cache([LibraryDirectory("/lib/old", [])], "x86_64", "test").data
     made = job(tmp_path, store, symlink("lib", "usr/lib"), Entry("etc/ld.so.cache", old))
-    found = files(pickle.loads(pickle.dumps(made)).make(store, SilentProgress()), store)  # noqa: S301 - our own
+    found = files(pickle.loads(pickle.dumps(made)).make(store, SilentProgress(), beside=False), store)  # noqa: S301 - our own
     assert f"usr/lib/{LIBRARY}" in found
     assert f"lib/{LIBRARY}" not in found
     sonames = [entry.soname for entry in read_ld_cache(found["etc/ld.so.cache"].content)]
@@ -60,7 +60,7 @@ def test_a_base_that_was_replaced_meanwhile_is_not_built_on(tmp_path: Path, stor
     made = job(tmp_path, store, Entry("one"))
     job(tmp_path, store, Entry("two"))
     with pytest.raises(InputError, match="the base changed while it was built on"):
-        made.make(store, SilentProgress())
+        made.make(store, SilentProgress(), beside=False)
 
 
 def test_what_must_be_unpacked_below_counts_as_work(tmp_path: Path, store: Store) -> None:

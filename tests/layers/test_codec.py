@@ -89,13 +89,14 @@ def deflated(content: bytes) -> bytes:
     return compressor.compress(content) + compressor.flush()
 
 
+@pytest.mark.parametrize("beside", [True, False])
 @pytest.mark.parametrize("size_bytes", [0, 1, 70_000, BESIDE_FROM_BYTES + 3])
-def test_a_spliced_file_keeps_its_deflated_bytes(size_bytes: int) -> None:
+def test_a_spliced_file_keeps_its_deflated_bytes(size_bytes: int, beside: bool) -> None:  # noqa: FBT001 - pytest's
     content = bytes(range(251)) * (size_bytes // 251 + 1)
     content = content[:size_bytes]
     raw = deflated(content)
     sink = Sink()
-    writer = LayerWriter(sink, "gzip", mtime=1)
+    writer = LayerWriter(sink, "gzip", mtime=1, beside=beside)
     writer.file("a", b"before")
     blocks = [content[i : i + 1 << 20] for i in range(0, size_bytes, 1 << 20)]
     middle = len(blocks) // 2

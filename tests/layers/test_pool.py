@@ -51,7 +51,7 @@ class Tale:
     def parts(self, _store: Store) -> tuple[()]:
         return ()
 
-    def make(self, store: Store, progress: Progress) -> LayerBlob:
+    def make(self, store: Store, progress: Progress, *, beside: bool) -> LayerBlob:
         with progress.task(self.what, 10) as task:
             task.advance(10)
         progress.note(self.what)
@@ -66,7 +66,7 @@ class Tale:
                 blob.write(b"half")
                 (store.root / "started").touch()
                 time.sleep(60)
-        return LayerBlob(self.what, str(os.getpid()), 0, 0, "", "")
+        return LayerBlob(self.what, str(os.getpid()), 0, 0, "beside" if beside else "alone", "")
 
 
 class Watcher(SilentProgress):
@@ -121,6 +121,15 @@ def test_work_is_spread_and_progress_is_told_here(store: Store) -> None:
     assert str(os.getpid()) not in {blob.digest for blob in found.values()}
     assert sorted(watcher.tasks) == sorted(watcher.notes) == [job.what for job in jobs]
     assert watcher.told == 60
+
+
+def test_the_piece_that_lasts_longest_may_use_the_core_that_the_others_leave(store: Store) -> None:
+    few = [Tale("long", cost=100), *(Tale(str(number), cost=10) for number in range(3))]
+    made = dict(make_layers(few, store, workers=2))
+    assert {job.what for job, blob in made.items() if blob.codec == "beside"} == {"long"}
+    many = [Tale(str(number), cost=100 + number) for number in range(4)]
+    first = next(iter(make_layers(many, store, workers=2)))
+    assert first[1].codec == "alone"
 
 
 def test_little_work_starts_no_process(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,7 +225,7 @@ def test_a_job_that_the_store_has_costs_nothing(tmp_path: Path, store: Store) ->
     job = WheelLayerJob(tuple(made), RECIPE)
     assert job.cost_bytes(store) > 0
     assert len(job.parts(store)) == len(made)
-    job.make(store, SilentProgress())
+    job.make(store, SilentProgress(), beside=False)
     assert job.cost_bytes(store) == 0
     assert job.parts(store) == ()
     assert replace(job, wheels=job.wheels[::-1]).key == job.key

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wherry.digest import Digest
 from wherry.errors import WorldError
 from wherry.store.store import Store
-from wherry.store.writer import BLOCK_BYTES, DIRECT_BYTES, PENDING_BYTES
+from wherry.store.writer import BLOCK_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -61,7 +61,7 @@ def test_a_blob_that_is_no_file_is_an_error(store: Store) -> None:
 
 @given(
     sizes=st.lists(
-        st.sampled_from([0, 1, 511, 512, DIRECT_BYTES - 1, DIRECT_BYTES, BLOCK_BYTES, BLOCK_BYTES + 1])
+        st.sampled_from([0, 1, 511, 512, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES])
     )
 )
 def test_any_sequence_of_writes_gives_the_bytes_and_their_digest(
@@ -90,14 +90,6 @@ def test_a_buffer_may_be_reused_right_after_a_write(store: Store) -> None:
             expected += bytes(buffer)
             writer.write(memoryview(buffer))
         assert writer.commit() == Digest.of_bytes(expected)
-
-
-def test_a_write_larger_than_all_that_may_wait_does_not_wait_for_ever(store: Store) -> None:
-    data = bytes(2 * PENDING_BYTES)
-    with store.blobs.writer() as writer:
-        writer.write(data)
-        writer.write(data)
-        assert writer.commit() == Digest.of_bytes(data + data)
 
 
 def test_a_view_of_wider_items_is_its_bytes(store: Store) -> None:

@@ -107,7 +107,7 @@ class PackagesLayerJob:
         """Nothing to do before."""
         return ()
 
-    def make(self, store: Store, progress: Progress) -> LayerBlob:
+    def make(self, store: Store, progress: Progress, *, beside: bool) -> LayerBlob:  # noqa: ARG002 - it is small
         """Find or make the layer."""
         return deb_layer(
             _on_disk(self.packages, store),
@@ -140,7 +140,7 @@ class TreeLayerJob:
         """Nothing to do before."""
         return ()
 
-    def make(self, store: Store, progress: Progress) -> LayerBlob:
+    def make(self, store: Store, progress: Progress, *, beside: bool) -> LayerBlob:  # noqa: ARG002 - it is small
         """Make the layer and remember it."""
         made = tree_layer(
             self.entries, store, compression=self.compression, mtime=self.mtime, progress=progress

@@ -6,6 +6,7 @@ only when there is enough to do, die with the program however it ends, and hand 
 
 from __future__ import annotations
 
+import gc
 import heapq
 import multiprocessing
 import os
@@ -45,16 +46,16 @@ class Job(Protocol):
         """What may be made before and beside each other, so that `make` finds it in the store."""
         ...
 
-    def make(self, store: Store, progress: Progress) -> LayerBlob:
-        """Find or make the layer."""
+    def make(self, store: Store, progress: Progress, *, beside: bool) -> LayerBlob:
+        """Find or make the layer; *beside*: a core is idle, for a thread beside this one."""
         ...
 
 
 class Part(Protocol):
     """A piece of a job's work that leaves its result in the store."""
 
-    def make(self, store: Store, progress: Progress) -> object:
-        """Find or make it."""
+    def make(self, store: Store, progress: Progress, *, beside: bool) -> object:
+        """Find or make it, as `Job.make`."""
         ...
 
 
@@ -85,10 +86,10 @@ def make_layers(
     cost_bytes = {id(job): job.cost_bytes(store) for job in jobs}
     if workers < 2 or sum(cost_bytes.values()) < WORTH_A_PROCESS_BYTES:  # noqa: PLR2004 - nothing beside us
         for job in sorted(jobs, key=lambda job: -cost_bytes[id(job)]):
-            yield job, job.make(store, progress)
+            yield job, job.make(store, progress, beside=False)
         return
     with _Workers(workers, store, progress) as crew:
-        schedule = _Schedule(jobs, store)  # while the workers start
+        schedule = _Schedule(jobs, store, workers)  # while the workers start
         while schedule or crew.busy:
             for worker in crew.idle:
                 if schedule:
@@ -101,7 +102,9 @@ def make_layers(
 class _Schedule(Generic[J]):
     """Who is next: the largest that waits for nothing."""
 
-    def __init__(self, jobs: Sequence[J], store: Store) -> None:
+    def __init__(self, jobs: Sequence[J], store: Store, workers: int) -> None:
+        self._workers = workers
+        self._left_bytes = 0
         self._work: list[Part] = []
         self._costs: list[int] = []
         self._whole: dict[int, J] = {}  # work that finishes a job
@@ -121,13 +124,17 @@ class _Schedule(Generic[J]):
     def __len__(self) -> int:
         return len(self._ready)
 
-    def pop(self) -> tuple[int, Part]:
-        """The next piece of work and its number."""
+    def pop(self) -> tuple[int, Part, bool]:
+        """The next piece of work, its number, and whether a core will be idle beside it.
+
+        One is, where the piece takes longer than the others do with all that is left.
+        """
         _, number = heapq.heappop(self._ready)
-        return number, self._work[number]
+        return number, self._work[number], self._costs[number] * self._workers > self._left_bytes
 
     def finish(self, number: int) -> J | None:
         """Note that work is done: the job it finished, if it was the whole of one."""
+        self._left_bytes -= self._costs[number]
         whole = self._then.get(number)
         if whole is None:
             return self._whole[number]
@@ -139,6 +146,7 @@ class _Schedule(Generic[J]):
     def _add(self, work: Part, cost_bytes: int, *, ready: bool) -> int:
         self._work.append(work)
         self._costs.append(cost_bytes)
+        self._left_bytes += cost_bytes
         number = len(self._work) - 1
         if ready:
             self._push(number)
@@ -200,11 +208,11 @@ class _Worker:
         self._tasks = ExitStack()
         self._task: Task | None = None
 
-    def start(self, number: int, work: Part) -> None:
+    def start(self, number: int, work: Part, beside: bool) -> None:  # noqa: FBT001 - as `_Schedule.pop` says
         """Give it work."""
         self.number = number
         try:
-            self.connection.send(work)
+            self.connection.send((work, beside))
         except OSError:
             raise self._died() from None
 
@@ -258,12 +266,14 @@ class _Worker:
 def _work(connection: Connection, store: Store) -> None:
     """The life of a worker: one piece of work after the other, until the program ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the program's to hear; it ends us
+    gc.disable()  # a worker lives for seconds, and layers leave no cycles behind
     threading.Thread(target=_end_with_parent, daemon=True).start()
     reporter = _Reporter(connection)
     with suppress(EOFError, OSError):
-        while (work := connection.recv()) is not None:
+        while (given := connection.recv()) is not None:
+            work, beside = given
             try:
-                result = work.make(store, reporter)
+                result = work.make(store, reporter, beside=beside)
             except Exception as error:  # noqa: BLE001 - raised again in the program
                 reporter.send("failed", error)
             else:

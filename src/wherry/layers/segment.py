@@ -58,7 +58,7 @@ def write_segment(
             and content.method == DEFLATED
             and content.compressed_bytes >= splice_from_bytes
         ):
-            pieces = _checked(wheel, file, content, task)
+            pieces = _checked(wheel, file, content, task, beside=writer.beside)
             writer.splice(file.path, content.size_bytes, content.crc, pieces, mode=file.mode)
         elif content.size_bytes <= SMALL_BYTES:
             data = wheel.archive.read(content)
@@ -70,7 +70,7 @@ def write_segment(
             task.advance(content.compressed_bytes)
             writer.file(file.path, data, mode=file.mode)
         else:
-            blocks = (block for _, block in _checked(wheel, file, content, task))
+            blocks = (block for _, block in _checked(wheel, file, content, task, beside=writer.beside))
             writer.stream(file.path, content.size_bytes, blocks, mode=file.mode)
     writer.cut()
 
@@ -84,10 +84,12 @@ def _bytecode(content: Compiled) -> Iterator[bytes]:
             yield block
 
 
-def _checked(wheel: OpenWheel, file: Placed, member: Member, task: Task) -> Iterator[tuple[bytes, bytes]]:
+def _checked(
+    wheel: OpenWheel, file: Placed, member: Member, task: Task, *, beside: bool
+) -> Iterator[tuple[bytes, bytes]]:
     pieces = wheel.archive.pieces(member)
     if file.hash is not None:
-        pieces = file.hash.checked(pieces, beside=member.size_bytes >= BESIDE_FROM_BYTES)
+        pieces = file.hash.checked(pieces, beside=beside and member.size_bytes >= BESIDE_FROM_BYTES)
     with wheel.refusing(member.name):
         for raw, block in pieces:
             task.advance(len(raw))

@@ -73,7 +73,7 @@ class WheelLayerJob:
             if find_segment(wheel, self.recipe, store, without) is None
         )
 
-    def make(self, store: Store, progress: Progress) -> LayerBlob:
+    def make(self, store: Store, progress: Progress, *, beside: bool) -> LayerBlob:
         """Find or make the layer."""
         recipe = self.recipe
         return wheel_layer(
@@ -83,6 +83,7 @@ class WheelLayerJob:
             compression=recipe.compression,
             bytecode=recipe.bytecode,
             progress=progress,
+            beside=beside,
         )
 
 
@@ -94,7 +95,7 @@ class SegmentPart:
     recipe: Recipe
     left_out: frozenset[str]
 
-    def make(self, store: Store, progress: Progress) -> Segment:
+    def make(self, store: Store, progress: Progress, *, beside: bool) -> Segment:  # noqa: ARG002 - it is small
         """Find or make the segment."""
         with progress.task(self.wheel.filename, self.wheel.path.stat().st_size) as task:
             return segment(self.wheel, self.recipe, store, task, self.left_out)

@@ -96,6 +96,7 @@ def wheel_layer(  # noqa: PLR0913 - the contract of the room
     compression: Compression = "gzip",
     bytecode: BytecodeCompiler | None = None,
     progress: Progress | None = None,
+    beside: bool = False,
 ) -> LayerBlob:
     """The layer in which *wheels* are installed, found or made; afterwards its blob is in the store.
 
@@ -106,6 +107,7 @@ def wheel_layer(  # noqa: PLR0913 - the contract of the room
         compression: Of the blob.
         bytecode: Compiles every module with this interpreter. None: no bytecode.
         progress: Told of the compressed bytes read.
+        beside: A core is idle: hash on another thread.
 
     Raises:
         InputError: A wheel is damaged, hostile, or at odds with another.
@@ -121,9 +123,9 @@ def wheel_layer(  # noqa: PLR0913 - the contract of the room
     total_bytes = sum(wheel.path.stat().st_size for wheel in wheels)
     with (progress or SilentProgress()).task(title, total_bytes) as task:
         made = (
-            _alone(wheels[0], recipe, store, task)
+            _alone(wheels[0], recipe, store, task, beside=beside)
             if len(wheels) == 1
-            else _joined(wheels, recipe, store, task)
+            else _joined(wheels, recipe, store, task, beside=beside)
         )
     keep_layer(store, key, made)
     return made
@@ -226,18 +228,20 @@ def shared_paths(wheels: Sequence[tuple[WheelInput, WheelFacts]], layout: Layout
     return left_out
 
 
-def _alone(wheel: WheelInput, recipe: Recipe, store: Store, task: Task) -> LayerBlob:
+def _alone(wheel: WheelInput, recipe: Recipe, store: Store, task: Task, *, beside: bool) -> LayerBlob:
     """The layer of one wheel: straight into its blob."""
     prefix = recipe.layout.prefix.strip("/")
     with _installed(wheel, recipe, store) as (opened, files), store.blobs.writer() as blob:
-        writer = LayerWriter(blob, recipe.compression, mtime=recipe.layout.mtime)
+        writer = LayerWriter(blob, recipe.compression, mtime=recipe.layout.mtime, beside=beside)
         _write_directories(writer, directories_of((file.path for file in files), prefix))
         write_segment(opened, files, writer, task, locked=wheel.locked)
         writer.end()
         return writer.layer(blob.commit())
 
 
-def _joined(wheels: Sequence[WheelInput], recipe: Recipe, store: Store, task: Task) -> LayerBlob:
+def _joined(
+    wheels: Sequence[WheelInput], recipe: Recipe, store: Store, task: Task, *, beside: bool
+) -> LayerBlob:
     """The layer of several wheels, from their segments."""
     known = ordered_facts(wheels, store)
     left_out = shared_paths(known, recipe.layout)
@@ -246,7 +250,7 @@ def _joined(wheels: Sequence[WheelInput], recipe: Recipe, store: Store, task: Ta
         for (wheel, _), without in zip(known, left_out, strict=True)
     ]
     with store.blobs.writer() as blob:
-        writer = LayerWriter(blob, recipe.compression, mtime=recipe.layout.mtime)
+        writer = LayerWriter(blob, recipe.compression, mtime=recipe.layout.mtime, beside=beside)
         _write_directories(writer, {directory for made in segments for directory in made.directories})
         for made in segments:
             _join(writer, made, store, recipe.compression)

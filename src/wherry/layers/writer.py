@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Pieces = Iterable[tuple[bytes, bytes]]
 
 BESIDE_FROM_BYTES: Final = 16 << 20
-"""A file this large is hashed on another thread."""
+"""A file this large is hashed on another thread, where a core is idle."""
 
 
 class Sink(Protocol):
@@ -42,8 +42,16 @@ class Sink(Protocol):
 class LayerWriter:
     """One run of tar members. Reuse of a path is the caller's mistake to avoid: OCI forbids it."""
 
-    def __init__(self, sink: Sink, compression: Compression, *, mtime: int = MTIME) -> None:
-        """Write to *sink*; every member gets *mtime*, in seconds since 1970.
+    def __init__(
+        self, sink: Sink, compression: Compression, *, mtime: int = MTIME, beside: bool = False
+    ) -> None:
+        """Write to *sink*; the tar is hashed as it goes.
+
+        Args:
+            sink: Takes the blob's bytes.
+            compression: Of the blob.
+            mtime: Of every member, in seconds since 1970.
+            beside: Hash large files on another thread: faster where a core is idle, slower where none is.
 
         Raises:
             InputError: There is no such compression.
@@ -53,6 +61,7 @@ class LayerWriter:
         self._compression: Compression = compression
         self._codec = make_codec(compression, sink.write)
         self._mtime = mtime
+        self.beside = beside
         self._tar = Hashing()
         self._waiting = bytearray()
         self.unpacked_bytes = 0
@@ -127,7 +136,7 @@ class LayerWriter:
         self.write(tar.file_header(path, size_bytes, mode=mode, mtime=self._mtime))
         self._pack_rest()
         self._codec.begin_splice()
-        if size_bytes >= BESIDE_FROM_BYTES:
+        if self.beside and size_bytes >= BESIDE_FROM_BYTES:
             self._tar.start()
         try:
             for deflated, block in pieces:
@@ -152,7 +161,7 @@ class LayerWriter:
         self.cut()
         for piece in compressed:
             self._sink.write(piece)
-        if unpacked_bytes >= PACK_BYTES:
+        if self.beside and unpacked_bytes >= BESIDE_FROM_BYTES:
             self._tar.start()
         try:
             for block in blocks:

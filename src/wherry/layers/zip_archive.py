@@ -354,7 +354,7 @@ class ZipArchive:
 
 
 def _stored(read: Callable[[int], bytes], member: Member) -> Iterator[tuple[bytes, bytes]]:
-    from isal.isal_zlib import crc32  # noqa: PLC0415 - only making layers needs it
+    from deflate import crc32  # noqa: PLC0415 - only making layers needs it
 
     checksum, left_bytes = 0, member.size_bytes
     while left_bytes:

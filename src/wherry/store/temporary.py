@@ -106,7 +106,7 @@ def replace_file(root: Path, target: Path, data: bytes) -> None:
         os.close(descriptor)
 
 
-def write_all(descriptor: int, data: bytes | memoryview) -> None:
+def write_all(descriptor: int, data: bytes | bytearray | memoryview) -> None:
     """Write every byte: one `write` may take only a part."""
     rest = memoryview(data)
     while rest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from packaging.version import Version
 from wherry.digest import Digest
 from wherry.errors import InputError, WherryError, WorldError
 from wherry.fetch.indexes import IndexConfiguration
+from wherry.fetch.local import BORROW_FROM_BYTES
 from wherry.project.locks import offers
 from wherry.project.locks.addresses import address
 from wherry.project.locks.pins import Lookup, Pin, PinnedFile
@@ -189,6 +191,16 @@ def test_files_in_find_links_are_known_by_their_hash_alone(lookup: Lookup, root:
     assert names(package) == ["Click-8.1.tar.gz"]
     with pytest.raises(InputError, match="cannot be read"):
         address([wanted], replace(lookup, find_links=(root / "missing",)))
+
+
+def test_a_large_file_in_find_links_is_hashed_once_and_borrowed(lookup: Lookup, root: Path) -> None:
+    large = root / "large-1.0-py3-none-any.whl"
+    large.write_bytes(b"x" * BORROW_FROM_BYTES)
+    while large.stat().st_ctime > time.time() - 1.1:  # a file is lent once it has settled
+        time.sleep(0.1)
+    digest = Digest.of_file(large)
+    address([pin("large", "1.0", digest)], replace(lookup, find_links=(root,), offline=True))
+    assert lookup.store.blobs.path(digest) == large
 
 
 def test_find_links_suffice_where_the_index_cannot_be_reached(
