@@ -477,7 +477,7 @@ def test_a_lock_of_an_unknown_version(bench: Bench) -> None:
 
 def test_a_uv_lock_of_an_unknown_version(bench: Bench) -> None:
     (bench.project / "uv.lock").write_text('version = 99\nrequires-python = ">=3.11"\n')
-    bench.refused(BAD_INPUT, r"uv\.lock")
+    bench.refused(BAD_INPUT, r"uv\.lock is of version 99, and version 1 is known")
 
 
 def lock_directories(bench: Bench, *names: str) -> None:

@@ -228,7 +228,11 @@ def read_image(source: ImageSource, root: Descriptor, platform: Platform | None)
         if media_types.layer_coding(layer.media_type) is None:
             raise InputError(f"layer type {layer.media_type!r} is not one wherry can read", where=where)
     if platform and not fits(platform, config.os, config.architecture, config.variant):
-        raise InputError(f"the image is for {config.os}/{config.architecture}, not {platform}", where=where)
+        raise InputError(
+            f"the image is for {config.os}/{config.architecture}, not {platform}",
+            where=where,
+            mend=f"give --platform {config.os}/{config.architecture}, or an image for {platform}",
+        )
     return Image(descriptor, manifest, config)
 
 

@@ -165,10 +165,11 @@ def _late_layers(inputs: Inputs) -> list[PlannedLayer]:
         for group in group_wheels(project, own_layer_bytes=1 << 62, max_groups=1)
     ]
     if inputs.source is not None:
+        files = inputs.source.files
         layers.append(
             PlannedLayer(
                 LayerKind.SOURCE,
-                f"{inputs.source.files} source files in {inputs.settings.workdir}",
+                f"{files} source file{'s' * (files != 1)} in {inputs.settings.workdir}",
                 "the project has no build system: its source tree",
                 download_bytes=0,
                 unpacked_bytes=inputs.source.size_bytes,

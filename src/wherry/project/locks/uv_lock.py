@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _LOCK_AGAIN: Final = "run: uv lock"
 _REGISTRY: Final = re.compile(rb'\bregistry = "([^"\n]{1,2000})"')
 _WANTED_TO_RESOLVE: Final = ("needs to be updated", "No solution found", "network was disabled")
+_VERSION: Final = b"1"
+_VERSION_LINE: Final = re.compile(rb"^version = ([0-9]{1,9})\s*$", re.MULTILINE)
 _MOST_REGISTRIES: Final = 20
 _LOCAL_SOURCE: Final = re.compile(rb'\bsource = \{ (?:editable|virtual|directory) = "([^"\n]{1,1000})"')
 _MOST_MANIFESTS: Final = 1000
@@ -43,6 +45,7 @@ def read_uv_lock(document: Document, choice: Choice) -> Lock:
         WorldError: uv is missing or failed.
 
     """
+    _require_version(document)
     _require_fresh(document)
     exported = run_uv(
         [
@@ -65,6 +68,17 @@ def read_uv_lock(document: Document, choice: Choice) -> Lock:
     # uv has left out what was not chosen: its export knows neither groups nor extras
     lock = pylock_of(document, table, Choice(choice.root), kind="uv.lock")
     return replace(lock, inputs=tuple(_manifests(document, choice)))
+
+
+def _require_version(document: Document) -> None:
+    """See that the lock is of the version that uv writes; uv would say so in the middle of its own words."""
+    found = _VERSION_LINE.search(document.content)
+    if found is not None and found[1] != _VERSION:
+        raise InputError(
+            f"uv.lock is of version {found[1].decode()}, and version {_VERSION.decode()} is known",
+            where=str(document.path),
+            mend=f"{_LOCK_AGAIN}, with the uv that wherry uses",
+        )
 
 
 def _manifests(document: Document, choice: Choice) -> Iterator[Path]:
