@@ -37,11 +37,15 @@ fix: $(READY) ## format the code, mend what ruff can mend
 	@$(BIN)/ruff format --quiet .
 
 .PHONY: bench
-bench: bench-torch bench-size ## both benches below
+bench: bench-torch bench-registry bench-size ## the three benches below
 
 .PHONY: bench-torch
 bench-torch: $(RUNS) ## the GPU-sized image: time and memory against what hashing alone costs (fetches 2.9 GB once)
 	@$(BIN)/python -m bench.run
+
+.PHONY: bench-registry
+bench-registry: $(RUNS) ## push and pull of that image, and the team's layer index (needs docker-registry)
+	@$(BIN)/python -m bench.registry
 
 .PHONY: bench-size
 bench-size: $(RUNS) ## examples/digits by wherry and by the usual Dockerfile, side by side (needs root and docker)
