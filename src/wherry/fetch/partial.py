@@ -119,7 +119,7 @@ def partial_download(store: Store, digest: Digest, cancelled: threading.Event) -
         WorldError: The store cannot be written.
 
     """
-    path = store.root / PARTIAL / f"{digest.hex}.part"
+    path = _path(store, digest)
     while True:
         with explained(store.root, "write a download"):
             descriptor = _open(path)
@@ -136,6 +136,18 @@ def partial_download(store: Store, digest: Digest, cancelled: threading.Event) -
         if digest in store.blobs or cancelled.wait(_POLL_S):
             yield None
             return
+
+
+def begun_bytes(store: Store, digest: Digest) -> int:
+    """How much of *digest* earlier runs have left here."""
+    try:
+        return _path(store, digest).stat().st_size
+    except OSError:
+        return 0
+
+
+def _path(store: Store, digest: Digest) -> Path:
+    return store.root / PARTIAL / f"{digest.hex}.part"
 
 
 def _open(path: Path) -> int:
