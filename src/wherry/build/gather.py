@@ -36,6 +36,7 @@ class Gathered:
 
     plan: Plan
     sources: SourceTree | None  # None: the image needs no more than the project's wheel
+    facts: Sequence[tuple[WheelInput, WheelFacts]] = ()  # of its wheels
 
 
 def gather(found: FoundBase, workshop: Workshop, *, dry: bool) -> Gathered:
@@ -81,7 +82,7 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool) -> Gathered:
         facts=_facts(workshop, distributions, dry=dry),
         notes=(*selected.notes, *remark, *((floor,) if floor else ()), *_left_out(sources)),
     )
-    return Gathered(make_plan(inputs), sources)
+    return Gathered(make_plan(inputs), sources, inputs.facts)
 
 
 def _facts(

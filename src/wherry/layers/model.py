@@ -97,6 +97,7 @@ class WheelFacts(msgspec.Struct, frozen=True):
     requires_python: str
     files: tuple[OwnedFile, ...]  # sorted; without bytecode
     unpacked_bytes: int  # of the files
+    license: str = ""  # as METADATA tells it, on one short line: an SPDX expression or some words
 
 
 class LayerBlob(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from wherry.layers.license import license_of
 from wherry.layers.model import SCHEMES, OwnedFile, Scheme, WheelFacts
 from wherry.layers.paths import MAX_PATH_BYTES, directories_of, tar_order
 from wherry.layers.record import UNHASHED, FileHash, RecordError, Row, installed_record, read_rows
@@ -108,6 +109,7 @@ class OpenWheel:
             requires_python=self.metadata["Requires-Python"] or "",
             files=tuple(once[key] for key in sorted(once)),
             unpacked_bytes=sum(file.size_bytes for file in once.values()),
+            license=license_of(self.metadata),
         )
 
     def content(self, file: Placed, limit_bytes: int) -> bytes | bytearray:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 SEGMENTS: Final = "segments"
 WHEELS: Final = "wheels"
+FACTS_VERSION: Final = 2
+"""Raised when the same wheel would give other facts."""
 
 _READ_BYTES: Final = 1 << 20
 
@@ -139,7 +141,7 @@ def known_facts(wheel: WheelInput, store: Store) -> WheelFacts:
         WorldError: The file cannot be read.
 
     """
-    key = f"{LAYOUT_VERSION}|{wheel.filename}|{wheel.digest}"
+    key = f"{LAYOUT_VERSION}|{FACTS_VERSION}|{wheel.filename}|{wheel.digest}"
     facts = store.index.get(WHEELS, key, WheelFacts)
     if facts is None:
         facts = wheel_facts(wheel.path, wheel.filename)

@@ -11,6 +11,9 @@ LAYER_TAR: Final = "application/vnd.oci.image.layer.v1.tar"
 LAYER_GZIP: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 LAYER_ZSTD: Final = "application/vnd.oci.image.layer.v1.tar+zstd"
 
+EMPTY: Final = "application/vnd.oci.empty.v1+json"
+"""Of ``{}``, the config of what is no image (manifest.md, "Guidance for an Empty Descriptor")."""
+
 DOCKER_INDEX: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_CONFIG: Final = "application/vnd.docker.container.image.v1+json"

@@ -22,6 +22,9 @@ MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
 REF_NAME: Final = "org.opencontainers.image.ref.name"
 """The annotation that names an image inside a layout's index.json."""
 
+EMPTY_CONFIG: Final = b"{}"
+"""The config of what is no image."""
+
 
 # Unknown fields are no error (considerations.md, "Extensibility"); absent ones stay absent.
 class PlatformSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -168,6 +171,28 @@ def manifest_of(
         media_type=media_types.MANIFEST,
         config=config,
         layers=layers,
+        annotations=annotations or {},
+    )
+
+
+def subject_of(descriptor: Descriptor) -> Descriptor:
+    """*descriptor* as an artifact names what it is about: without where it was seen."""
+    return Descriptor(
+        media_type=descriptor.media_type, digest=descriptor.digest, size_bytes=descriptor.size_bytes
+    )
+
+
+def artifact_of(
+    artifact_type: str, payload: Descriptor, subject: Descriptor, annotations: dict[str, str] | None = None
+) -> Manifest:
+    """A manifest that attaches *payload* to *subject* (manifest.md, "Guidelines for Artifact Usage")."""
+    return Manifest(
+        schema_version=2,
+        media_type=media_types.MANIFEST,
+        artifact_type=artifact_type,
+        config=describe(EMPTY_CONFIG, media_types.EMPTY),
+        layers=(payload,),
+        subject=subject_of(subject),
         annotations=annotations or {},
     )
 
