@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.fetch.conftest import HASTE, Handler, World, cutting_off, in_turn, serving, status
 from wherry.digest import Digest
 from wherry.errors import WorldError
-from wherry.fetch import http as http_module
+from wherry.fetch import answers
 from wherry.fetch import transfer as transfer_module
 from wherry.fetch.credentials import Credentials
 from wherry.fetch.failures import CancelledError
@@ -340,7 +340,7 @@ def test_a_server_that_stays_in_trouble_is_an_error(store: Store, world: World) 
 def test_retry_after_is_heeded_within_reason(
     store: Store, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_module, "_LONGEST_WAIT_S", 0.3)
+    monkeypatch.setattr(answers, "_LONGEST_WAIT_S", 0.3)
     world.routes["/a.whl"] = in_turn(status(429, Retry_After="100000"), serving(DATA))
     before = time.monotonic()
     fetcher(store).fetch([wanted(world)])

@@ -1,0 +1,126 @@
+"""How a registry refuses, by what the user can do about it, with the registry's own words made harmless."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from wherry.errors import WorldError
+from wherry.fetch.answers import GONE, TRY_AGAIN, retry_after_s
+from wherry.fetch.failures import NotFoundError, TransientError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_BAD_REQUEST: Final = 400
+_FORBIDDEN: Final = 403
+_TOO_LARGE: Final = 413
+_TOO_MANY: Final = 429
+_NAME_UNKNOWN: Final = "NAME_UNKNOWN"
+_SHOWN: Final = 200
+_MESSAGES: Final = 3
+_UNPRINTABLE: Final = re.compile(r"[^ -~]+")
+
+
+class AccessError(WorldError):
+    """The registry does not let us: each kind below has its own mending."""
+
+
+class NoCredentialsError(AccessError):
+    """The registry wants a name and password, and none are known for it."""
+
+
+class WrongPasswordError(AccessError):
+    """The registry refuses the name and password."""
+
+
+class ExpiredTokenError(AccessError):
+    """The registry refuses a token that is invalid or too old."""
+
+
+class PermissionDeniedError(AccessError):
+    """The registry knows who asks, and says no."""
+
+
+class RepositoryNotFoundError(NotFoundError):
+    """The registry has no such repository."""
+
+
+class RateLimitedError(TransientError):
+    """The registry was asked too often: 429."""
+
+
+class TooLargeError(WorldError):
+    """What was sent is larger than the registry, or a proxy before it, takes: 413."""
+
+
+class _Problem(msgspec.Struct):
+    code: str = ""
+    message: str = ""
+
+
+class _Problems(msgspec.Struct):
+    errors: list[_Problem] = []
+
+
+class Complaint:
+    """What a registry says is wrong (distribution-spec, "Error Codes"), fit to be shown."""
+
+    def __init__(self, body: bytes) -> None:
+        """Read the *body* of an answer; one that is no list of errors says nothing."""
+        try:
+            problems = msgspec.json.decode(body, type=_Problems).errors[:_MESSAGES]
+        except (msgspec.DecodeError, RecursionError):
+            problems = []
+        self.codes: Final = frozenset(problem.code for problem in problems)
+        parts = [": ".join(filter(None, (problem.code, problem.message))) for problem in problems]
+        self.text: Final = _printable("; ".join(filter(None, parts)))
+
+
+def _printable(text: str) -> str:
+    text = _UNPRINTABLE.sub(" ", text).strip()
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def refusal(  # noqa: PLR0911 - one for each way to refuse
+    status: int, complaint: Complaint, headers: Mapping[str, str], *, where: str, host: str, repository: str
+) -> WorldError:
+    """What to tell of an answer that was not hoped for.
+
+    Args:
+        status: Of the answer; 401 is told by who knows which credentials were sent.
+        complaint: Its body.
+        headers: Its headers.
+        where: What was asked, fit to be shown.
+        host: The registry.
+        repository: What was asked for.
+
+    """
+    said = f": {complaint.text}" if complaint.text else ""
+    name = f"{host}/{repository}"
+    if status == _FORBIDDEN:
+        what = f"no permission for {name} (403){said}"
+        mend = f"ask its owner for access, or 'wherry login {host}' as someone who has it"
+        return PermissionDeniedError(what, where=where, mend=mend)
+    if status in GONE:
+        if _NAME_UNKNOWN in complaint.codes:
+            what = f"the registry has no repository {repository}{said}"
+            return RepositoryNotFoundError(what, where=where, mend="check the name for a mistyped part")
+        return NotFoundError(f"the registry has no such thing ({status}){said}", where=where)
+    if status == _TOO_LARGE:
+        what = f"the registry, or a proxy before it, takes nothing this large (413){said}"
+        return TooLargeError(what, where=where, mend="raise its limit for the size of a request")
+    if status in TRY_AGAIN:
+        error: TransientError
+        if status == _TOO_MANY:
+            mend = f"wait a while; some registries allow more after 'wherry login {host}'"
+            error = RateLimitedError(f"the registry was asked too often (429){said}", where=where, mend=mend)
+        else:
+            error = TransientError(
+                f"the registry answered {status}{said}", where=where, mend="try again later"
+            )
+        error.wait_s = retry_after_s(headers.get("Retry-After", ""))
+        return error
+    return WorldError(f"the registry answered {status}{said}", where=where)
