@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 LAYOUT_VERSION = 1
 """Part of every layer key: raised when the same input would give other tar bytes."""
 
+IDENTITY_BYTES: Final = 16
+"""Of a file's hash, what facts hold: they tell whether two wheels agree on a path, and vouch for no byte."""
+
 MTIME = 1_672_531_200
 """2023-01-01T00:00:00Z, the time of every member: some programs refuse 0, zip cannot say before 1980."""
 
@@ -68,12 +71,20 @@ class BytecodeCompiler:
 
 @dataclass(frozen=True, slots=True)
 class WheelInput:
-    """One wheel on disk whose bytes are known to have *digest*."""
+    """One wheel whose bytes are known to have *digest*: on disk, unless all that is made of it is there."""
 
     path: Path
     filename: str  # as the lock names it
     digest: Digest
     locked: bool = False  # the digest is the lock's: it vouches for every byte, RECORD's hashes for no more
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the file is; nothing where only its segment is here."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
 
 
 class OwnedFile(msgspec.Struct, frozen=True, array_like=True):
@@ -81,7 +92,7 @@ class OwnedFile(msgspec.Struct, frozen=True, array_like=True):
 
     scheme: Scheme
     path: str  # below the scheme's directory
-    identity: str  # equal for equal content: "sha256=..." from RECORD, or what a script is made from
+    identity: str  # equal for equal content: "sha256=..." from RECORD, cut; or what a script is made from
     size_bytes: int
     executable: bool = False
 

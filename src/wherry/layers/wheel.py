@@ -10,7 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.layers.license import license_of
-from wherry.layers.model import SCHEMES, OwnedFile, Scheme, WheelFacts
+from wherry.layers.model import IDENTITY_BYTES, SCHEMES, OwnedFile, Scheme, WheelFacts
 from wherry.layers.paths import MAX_PATH_BYTES, directories_of, tar_order
 from wherry.layers.record import UNHASHED, FileHash, RecordError, Row, installed_record, read_rows
 from wherry.layers.scripts import (
@@ -237,7 +237,7 @@ class OpenWheel:
     def _owned(self, target: _Target) -> OwnedFile:
         member = target.member
         known = self._hashes.get(member.name)
-        identity = f"{known.algorithm}={known.digest.hex()}" if known else ""
+        identity = f"{known.algorithm}={known.digest[:IDENTITY_BYTES].hex()}" if known else ""
         return OwnedFile(target.scheme, target.path, identity, member.size_bytes, member.executable)
 
     def _check_paths(self, placed: Collection[str]) -> None:

@@ -49,7 +49,7 @@ class WheelLayerJob:
         if len(self.wheels) == 1:
             return _cost_bytes(self.wheels[0], self.recipe, store)
         missing = sum(_cost_bytes(part.wheel, self.recipe, store) for part in self.parts(store))
-        return missing + sum(wheel.path.stat().st_size for wheel in self.wheels) // JOIN_DIVISOR
+        return missing + sum(wheel.size_bytes for wheel in self.wheels) // JOIN_DIVISOR
 
     @property
     def key(self) -> str:
@@ -97,12 +97,12 @@ class SegmentPart:
 
     def make(self, store: Store, progress: Progress, *, beside: bool) -> Segment:  # noqa: ARG002 - it is small
         """Find or make the segment."""
-        with progress.task(self.wheel.filename, self.wheel.path.stat().st_size) as task:
+        with progress.task(self.wheel.filename, self.wheel.size_bytes) as task:
             return segment(self.wheel, self.recipe, store, task, self.left_out)
 
 
 def _cost_bytes(wheel: WheelInput, recipe: Recipe, store: Store) -> int:
-    read_bytes = wheel.path.stat().st_size
+    read_bytes = wheel.size_bytes
     if recipe.bytecode is None:
         return read_bytes
     files = known_facts(wheel, store).files

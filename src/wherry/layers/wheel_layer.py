@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 SEGMENTS: Final = "segments"
 WHEELS: Final = "wheels"
-FACTS_VERSION: Final = 2
+TOLD_WHEELS: Final = "told-wheels"
+FACTS_VERSION: Final = 3
 """Raised when the same wheel would give other facts."""
 
 _READ_BYTES: Final = 1 << 20
@@ -122,7 +123,7 @@ def wheel_layer(  # noqa: PLR0913 - the contract of the room
     if found is not None:
         return found
     title = wheels[0].filename if len(wheels) == 1 else f"{len(wheels)} wheels"
-    total_bytes = sum(wheel.path.stat().st_size for wheel in wheels)
+    total_bytes = sum(wheel.size_bytes for wheel in wheels)
     with (progress or SilentProgress()).task(title, total_bytes) as task:
         made = (
             _alone(wheels[0], recipe, store, task, beside=beside)
@@ -136,17 +137,26 @@ def wheel_layer(  # noqa: PLR0913 - the contract of the room
 def known_facts(wheel: WheelInput, store: Store) -> WheelFacts:
     """The facts of a wheel, from the store's index if they were read before.
 
+    What others told of a wheel counts as long as the wheel is not here.
+
     Raises:
         InputError: It is not a wheel that we can install.
         WorldError: The file cannot be read.
 
     """
-    key = f"{LAYOUT_VERSION}|{FACTS_VERSION}|{wheel.filename}|{wheel.digest}"
+    key = facts_key(wheel.filename, wheel.digest)
     facts = store.index.get(WHEELS, key, WheelFacts)
+    if facts is None and not wheel.path.exists():
+        facts = store.index.get(TOLD_WHEELS, key, WheelFacts)
     if facts is None:
         facts = wheel_facts(wheel.path, wheel.filename)
         store.index.put(WHEELS, key, facts)
     return facts
+
+
+def facts_key(filename: str, digest: Digest) -> str:
+    """What the index knows the facts of a wheel by: equal keys, equal facts, on every machine."""
+    return f"{LAYOUT_VERSION}|{FACTS_VERSION}|{filename}|{digest}"
 
 
 def ordered_facts(wheels: Iterable[WheelInput], store: Store) -> list[tuple[WheelInput, WheelFacts]]:
@@ -164,7 +174,7 @@ def find_segment(
     wheel: WheelInput, recipe: Recipe, store: Store, left_out: frozenset[str] = frozenset()
 ) -> Segment | None:
     """The segment of *wheel*, if the store has it and its blob. Arguments as for `segment`."""
-    known = store.index.get(SEGMENTS, _segment_key(wheel, recipe, left_out), Segment)
+    known = store.index.get(SEGMENTS, segment_key(wheel.digest, recipe, left_out), Segment)
     return known if known is not None and Digest(known.digest) in store.blobs else None
 
 
@@ -187,7 +197,7 @@ def segment(
     """
     known = find_segment(wheel, recipe, store, left_out)
     if known is not None:
-        task.advance(wheel.path.stat().st_size)
+        task.advance(wheel.size_bytes)
         return known
     with _installed(wheel, recipe, store) as (opened, files), store.blobs.writer() as blob:
         mine = [file for file in files if _owner(file) not in left_out]
@@ -195,8 +205,13 @@ def segment(
         write_segment(opened, mine, writer, task, locked=wheel.locked)
         directories = directories_of((file.path for file in mine), recipe.layout.prefix.strip("/"))
         made = Segment(str(blob.commit()), writer.unpacked_bytes, tuple(sorted(directories)))
-    store.index.put(SEGMENTS, _segment_key(wheel, recipe, left_out), made)
+    store.index.put(SEGMENTS, segment_key(wheel.digest, recipe, left_out), made)
     return made
+
+
+def segment_key(digest: Digest, recipe: Recipe, left_out: frozenset[str]) -> str:
+    """What the index knows a wheel's segment by: equal keys, equal segments, on every machine."""
+    return recipe.key(digest, *(f"without={path}" for path in sorted(left_out)))
 
 
 def shared_paths(wheels: Sequence[tuple[WheelInput, WheelFacts]], layout: Layout) -> list[frozenset[str]]:
@@ -258,10 +273,6 @@ def _joined(
             _join(writer, made, store, recipe.compression)
         writer.end()
         return writer.layer(blob.commit())
-
-
-def _segment_key(wheel: WheelInput, recipe: Recipe, left_out: frozenset[str]) -> str:
-    return recipe.key(wheel.digest, *(f"without={path}" for path in sorted(left_out)))
 
 
 def _write_directories(writer: LayerWriter, directories: Iterable[str]) -> None:
