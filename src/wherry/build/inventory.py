@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wherry.digest import Digest
+from wherry.oci.image import is_artifact
 from wherry.oci.model import Manifest, decode_config, decode_manifest_or_index
 from wherry.oci.reference import parse_tag
 from wherry.oci.sources import no_such_image
@@ -64,4 +65,5 @@ def _manifests(store: Store, digest: Digest) -> list[Manifest]:
     document = decode_manifest_or_index(store.blobs.path(digest).read_bytes(), digest)
     if isinstance(document, Manifest):
         return [document]
-    return [found for entry in document.manifests for found in _manifests(store, entry.digest)]
+    images = (entry for entry in document.manifests if not is_artifact(entry))
+    return [found for entry in images for found in _manifests(store, entry.digest)]

@@ -238,13 +238,13 @@ def read_image(source: ImageSource, root: Descriptor, platform: Platform | None)
 
 def read_images(source: ImageSource, root: Descriptor) -> tuple[Image, ...]:
     """Every image under *root*, in the index's order; attestations and other artifacts are left out."""
-    return tuple(read_image(source, d, None) for d in _manifests(source, root, 0) if not _is_artifact(d))
+    return tuple(read_image(source, d, None) for d in _manifests(source, root, 0, set()) if not is_artifact(d))
 
 
 def blobs_under(source: ImageSource, root: Descriptor) -> tuple[Descriptor, ...]:
     """Every blob that *root* needs, each once, the named before what names them: the order of a push."""
     found: dict[Digest, Descriptor] = {}
-    for descriptor in _walk(source, root, 0):
+    for descriptor in _walk(source, root, 0, set()):
         found.setdefault(descriptor.digest, descriptor)
     return tuple(found.values())
 
@@ -279,6 +279,11 @@ def fits(platform: Platform, os: str, architecture: str, variant: str) -> bool:
     return (platform.os, platform.architecture, platform.variant) == (os, architecture, variant)
 
 
+def is_artifact(entry: Descriptor) -> bool:
+    """BuildKit's attestations stand in an index under the platform unknown/unknown: they are no images."""
+    return entry.platform is not None and entry.platform.os == "unknown"
+
+
 def _manifest_of(source: ImageSource, root: Descriptor, platform: Platform | None, depth: int) -> Descriptor:
     """The first manifest that fits, depth first (image-index.md, ``manifests``)."""
     if root.media_type in media_types.MANIFESTS:
@@ -286,7 +291,7 @@ def _manifest_of(source: ImageSource, root: Descriptor, platform: Platform | Non
     offered: list[str] = []
     for entry in _entries(source, root, depth):
         spec = entry.platform
-        if _is_artifact(entry):
+        if is_artifact(entry):
             continue
         offered.append(f"{spec.os}/{spec.architecture}" if spec else "?")
         if platform and spec and not fits(platform, spec.os, spec.architecture, spec.variant):
@@ -306,25 +311,27 @@ def _entries(source: ImageSource, root: Descriptor, depth: int) -> tuple[Descrip
     return index.manifests
 
 
-def _is_artifact(entry: Descriptor) -> bool:
-    """BuildKit's attestations stand in an index under the platform unknown/unknown."""
-    return entry.platform is not None and entry.platform.os == "unknown"
-
-
-def _manifests(source: ImageSource, root: Descriptor, depth: int) -> Iterator[Descriptor]:
+def _manifests(source: ImageSource, root: Descriptor, depth: int, seen: set[Digest]) -> Iterator[Descriptor]:
+    """Each manifest once. Three indexes of the same entry over and over would else never end."""
+    if root.digest in seen:
+        return
+    seen.add(root.digest)
     if root.media_type in media_types.MANIFESTS:
         yield root
         return
     for entry in _entries(source, root, depth):
-        yield from _manifests(source, entry, depth + 1)
+        yield from _manifests(source, entry, depth + 1, seen)
 
 
-def _walk(source: ImageSource, root: Descriptor, depth: int) -> Iterator[Descriptor]:
+def _walk(source: ImageSource, root: Descriptor, depth: int, seen: set[Digest]) -> Iterator[Descriptor]:
+    if root.digest in seen:  # as in `_manifests`
+        return
+    seen.add(root.digest)
     if root.media_type in media_types.MANIFESTS:
         manifest = decode_manifest(read_document(source, root), f"{source.name}: {root.digest}")
         yield from manifest.layers
         yield manifest.config
     else:
         for entry in _entries(source, root, depth):
-            yield from _walk(source, entry, depth + 1)
+            yield from _walk(source, entry, depth + 1, seen)
     yield root
