@@ -59,6 +59,7 @@ dev-groups = []
 bytecode = false
 compression = "zstd"
 debian-mirror = "https://mirror.example/debian/"
+cache = "registry.example:5000/team/cache"
 env = { MODE = "production", TOKENIZERS_PARALLELISM = "false" }
 [tool.wherry.labels]
 "org.example.team" = "ml"
@@ -89,6 +90,7 @@ max-layers = 30
         budgets=Budgets(max_image=2_000_000_000, max_layer=1_610_612_736, max_layers=30),
         debian_mirror="https://mirror.example/debian",
         labels={"org.example.team": "ml"},
+        cache="registry.example:5000/team/cache",
     )
     assert [str(port) for port in found.ports] == ["8000/tcp", "9000/udp"]
 
@@ -127,6 +129,11 @@ def test_an_unknown_budget_is_answered_in_its_own_table(tmp_path: Path) -> None:
     [
         ('name = "App"', "not an image name"),
         ('name = "app:v1"', "not an image name"),
+        ('cache = "team/cache"', "not a repository in a registry"),
+        ('cache = "registry.example/team/cache:v1"', "not a repository in a registry"),
+        ('cache = "https://registry.example/team"', "cannot name an image"),
+        ('cache = "user:word@registry.example/team"', "not a repository in a registry"),
+        ("cache = true", "cache must be a string"),
         ('name = "a..b"', "not an image name"),
         ("name = 3", "name must be a string, not a number"),
         ("name = '" + "a" * 129 + "'", "not an image name"),

@@ -23,3 +23,8 @@ class BuildOptions:
     find_links: tuple[Path, ...] = field(default=())
     offline: bool = False
     source_date_epoch: int | None = None
+    sbom: bool = False  # attach a bill of materials
+    provenance: bool = False  # attach what the image was made from, and by what
+    plain_http: bool = False  # registries elsewhere without TLS
+    cache_from: str | None = None  # the layer index to ask, "host/repository"; "none": not even the project's
+    cache_to: str | None = None  # the one to tell

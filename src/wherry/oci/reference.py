@@ -159,6 +159,22 @@ def parse_tag(text: str) -> StoreTag:
     return StoreTag(name, tag or DEFAULT_TAG)
 
 
+def parse_repository(text: str) -> RegistryReference:
+    """Read the name of a repository in a registry, ``registry.example/team/cache``, all its tags meant.
+
+    Raises:
+        InputError: It is no such name, or has a tag or a digest.
+
+    """
+    mend = "write REGISTRY/REPOSITORY, without a tag"
+    if "@" in text:  # a digest, or credentials that are not to be repeated
+        raise InputError("what has an @ is not a repository in a registry", mend=mend)
+    found = parse_reference(text) if _has_host(text.removeprefix("docker://")) else None
+    if isinstance(found, RegistryReference) and not found.tag:
+        return found
+    raise InputError(f"{text[:300]!r} is not a repository in a registry", mend=mend)
+
+
 def _in_transport(transport: str, rest: str, text: str) -> Reference:
     if transport == "docker-daemon":
         return DaemonReference(str(parse_tag(rest)))

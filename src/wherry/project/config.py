@@ -56,6 +56,7 @@ class WherryConfig(msgspec.Struct, frozen=True, rename="kebab"):
     budgets: Budgets = Budgets()
     debian_mirror: str | None = None
     labels: dict[str, str] = {}
+    cache: str | None = None  # the team's layer index: "registry.example/team/cache"
 
 
 def read_config(table: Node | None) -> WherryConfig:
@@ -127,6 +128,7 @@ _KEYS: Final[dict[str, Callable[[Node], Any]]] = {
     "budgets": _budgets,
     "debian-mirror": values.mirror,
     "labels": values.labels,
+    "cache": values.repository,
 }
 
 _BUDGET_KEYS: Final[dict[str, Callable[[Node], Any]]] = {

@@ -13,6 +13,7 @@ import msgspec
 
 from wherry.errors import InputError
 from wherry.oci.platform import Platform
+from wherry.oci.reference import parse_repository
 from wherry.project.secrets import credential_kind
 
 if TYPE_CHECKING:
@@ -116,6 +117,16 @@ def base(node: Node) -> str:
         raise node.fail(f"{text[:80]!r} is not a base", 'write for example base = "debian:trixie"')
     _refuse_credentials(node, [text])
     return text
+
+
+def repository(node: Node) -> str:
+    """A repository in a registry, without a tag: ``registry.example/team/cache``."""
+    text = node.text()
+    try:
+        found = parse_repository(text)
+    except InputError as error:
+        raise node.fail(error.what, error.mend) from None
+    return f"{found.host}/{found.repository}"
 
 
 def platforms(node: Node) -> tuple[Platform, ...]:
