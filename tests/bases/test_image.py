@@ -9,7 +9,8 @@ import pytest
 
 from tests.handmade import Entry, directory, name_image, put_image, symlink
 from wherry.bases import image_scan
-from wherry.bases.image import base_from_layout, debian_image, image_facts, installed_packages
+from wherry.bases.image import base_from_layout, debian_image, image_facts
+from wherry.bases.image_base import installed_packages
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.oci.image import StoreSource, read_image
@@ -98,7 +99,7 @@ def test_packages_links_and_directories_are_known(store: Store) -> None:
     assert facts.links["lib"] == "usr/lib"
     assert "usr/bin" in facts.directories
     assert facts.ld_cache == b"cache"
-    (libc6,) = installed_packages(facts)
+    (libc6,) = installed_packages(facts.packages)
     assert (libc6.name, libc6.version) == ("libc6", "2.36-9")
     assert [str(relation) for relation in libc6.provides] == ["libc6-2.36", "libc (= 2.36)"]
 

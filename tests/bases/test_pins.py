@@ -69,7 +69,7 @@ def test_an_image_is_pinned_by_its_digest() -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        ("version = 1", "version = 2"),
+        ("version = 1", "version = 3"),
         ("version = 1", "version = true"),
         ("version = 1", ""),
         ("base =", "bass ="),

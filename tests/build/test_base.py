@@ -11,7 +11,8 @@ from tests.handmade import Entry, put_image, put_index
 from wherry.bases.image import base_from_layout
 from wherry.bases.model import DebianPin
 from wherry.bases.pins import Pins, PlatformPins, read_pins, write_pins
-from wherry.build.base import default_base, find_base, resolve_pins
+from wherry.build.base import default_base, find_base
+from wherry.build.base_pins import resolve_pins
 from wherry.build.lock import lock_project
 from wherry.build.options import BuildOptions
 from wherry.build.workshop import open_workshop
@@ -262,9 +263,9 @@ def test_another_image_is_pinned_anew(tmp_path: Path, shared: Store) -> None:
 @pytest.mark.debian
 def test_what_is_missing_of_other_platforms_does_not_matter(tmp_path: Path, shared: Store) -> None:
     root = image(tmp_path, architectures=("amd64", "arm64"))
-    pins = resolve_pins("oci:../base", workshop(root, shared), AMD64)
+    pins = resolve_pins("oci:../base", workshop(root, shared), [AMD64])
     (tmp_path / "base/blobs/sha256" / pins.platforms["linux/arm64"].digest.removeprefix("sha256:")).unlink()
-    assert resolve_pins("oci:../base", workshop(root, shared), AMD64).platforms.keys() == {"linux/amd64"}
+    assert resolve_pins("oci:../base", workshop(root, shared), [AMD64]).platforms.keys() == {"linux/amd64"}
 
 
 def test_an_image_without_system_packages_has_nothing_to_pin(tmp_path: Path, store: Store) -> None:

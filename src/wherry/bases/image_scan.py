@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from wherry.bases.deb822 import fields, paragraphs
+from wherry.bases.model import FoundPackage, FoundPython
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.oci.coding import decompressed
@@ -41,22 +42,6 @@ _GLIBC: Final = re.compile(rb"GNU C Library [^\0]{0,80}?release version ([0-9]{1
 _OVERLAP_BYTES: Final = 256
 _WHITEOUT: Final = ".wh."
 _OPAQUE: Final = ".wh..wh..opq"
-
-
-class FoundPython(msgspec.Struct, frozen=True):
-    """An interpreter: a program, not a link to one."""
-
-    path: str  # absolute
-    minor: int
-    version: str  # "3.12.7"; "" where the program and its library do not tell
-
-
-class FoundPackage(msgspec.Struct, frozen=True):
-    """A Debian package that dpkg's records say is installed."""
-
-    name: str
-    version: str
-    provides: str = ""
 
 
 class ImageFacts(msgspec.Struct, frozen=True):
@@ -158,7 +143,7 @@ class _Scan:
     def _file(self, path: str, member: Member, reader: TarReader, where: str) -> None:
         if match := _PYTHON.fullmatch(path):
             minor = int(match[1])
-            self._pythons[path] = FoundPython(f"/{path}", minor, _python_version(reader.payload(), minor))
+            self._pythons[path] = FoundPython(f"/{path}", _python_version(reader.payload(), minor))
         elif match := _LIBPYTHON.fullmatch(path):
             version = _python_version(reader.payload(), int(match[1]))
             self._libraries[f"{path.rpartition('/')[0]} {match[1]}"] = version

@@ -26,6 +26,26 @@ class DebianPin(msgspec.Struct, frozen=True, rename="kebab"):
     archive: str = "main"  # "main" (suite and -updates) or "security": which mirror root the path is under
 
 
+class FoundPython(msgspec.Struct, frozen=True):
+    """An interpreter that an image has: a program, not a link to one."""
+
+    path: str  # absolute: "/usr/local/bin/python3.12"
+    version: str  # "3.12.7"; "" where the program and its library do not tell
+
+    @property
+    def minor(self) -> int:
+        """The second number of its version, which its name tells in any case."""
+        return int(self.path.rpartition(".")[2])
+
+
+class FoundPackage(msgspec.Struct, frozen=True):
+    """A Debian package that dpkg's records say an image has."""
+
+    name: str
+    version: str
+    provides: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageLayer:
     """A layer a base brings along, as it is: copied, never recompressed."""
@@ -34,14 +54,14 @@ class ImageLayer:
     diff_id: Digest
     size_bytes: int
     media_type: str
-    path: Path | None  # where its compressed bytes lie now; None: already in the store
+    path: Path | None  # where its compressed bytes lie now; None: in the store, or at its origin
 
 
 @dataclass(frozen=True, slots=True)
 class Base:
     """What lies underneath, as far as planning needs it. Either *packages* or *layers* is empty."""
 
-    name: str  # "debian:bookworm", "oci:DIR"
+    name: str  # "debian:bookworm", "oci:DIR", "python:3.12-slim"
     platform: Platform
     python: tuple[int, int]
     python_full_version: str  # "3.11.2"
@@ -54,3 +74,4 @@ class Base:
     env: tuple[str, ...] = ()
     user: str = ""
     digest: Digest | None = None  # manifest digest of an OCI base; digest over the pins of a Debian one
+    registry_name: str = ""  # in full, "docker.io/library/python:3.12-slim"; "" for what is in no registry

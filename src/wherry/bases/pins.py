@@ -1,12 +1,12 @@
-"""``wherry.lock``: the base a project builds on, pinned by version and SHA-256, never by host.
+"""``wherry.lock``: the base a project builds on, pinned by version and SHA-256.
 
-The text is made for people and version control: one package a line, sorted, nothing that differs between
-machines. What is read is hostile until checked, like every file of a project.
+Debian packages are never pinned with a host; an image in a registry by its digest, with all that a plan needs
+of it. The text is made for people and version control: one package a line, sorted, nothing that differs
+between machines. What is read is hostile until checked, like every file of a project.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from typing import TYPE_CHECKING, Final
@@ -15,6 +15,7 @@ import msgspec
 
 from wherry.bases.debian import pins_digest
 from wherry.bases.debian_version import is_version
+from wherry.bases.image_pins import PinnedImage, image_fault, image_lines, quoted
 from wherry.bases.model import DebianPin
 from wherry.bases.packages import is_package_name, is_pool_path
 from wherry.errors import InputError, WorldError
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILENAME: Final = "wherry.lock"
-VERSION: Final = 1
+VERSION: Final = 2
+"""Of files that pin an image in a registry; all others are still of version 1, which any wherry reads."""
+
 LIMIT_BYTES: Final = 8 << 20
 
 _HEAD: Final = """\
@@ -45,16 +48,17 @@ class PlatformPins(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_f
     digest: str  # of a Debian base: over its packages; of an image: its manifest's
     packages: tuple[DebianPin, ...] = ()
     system_packages: tuple[DebianPin, ...] = ()
+    image: PinnedImage | None = None  # what a plan needs of an image that is in a registry
 
 
 class Pins(msgspec.Struct, frozen=True, rename="kebab", forbid_unknown_fields=True):
     """Everything ``wherry.lock`` says."""
 
-    base: str  # as the user names it: "debian:bookworm", "oci:DIR"
+    base: str  # as the user names it: "debian:bookworm", "oci:DIR", "python:3.12-slim"
     platforms: dict[str, PlatformPins]
     released: str = ""  # date of the suite's Release: for people
     system_packages: tuple[str, ...] = ()  # what the project asked for when this was made
-    version: int = VERSION
+    digest: str = ""  # of what an image's name meant in its registry: an index or a manifest
 
 
 def read_pins(path: Path) -> Pins | None:
@@ -83,10 +87,10 @@ def parse_pins(data: bytes, where: str) -> Pins:
         table = tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _damaged(f"not TOML: {error}", where) from error
-    version = table.get("version")
-    if version != VERSION or isinstance(version, bool):
+    version = table.pop("version", None)
+    if type(version) is not int or not 1 <= version <= VERSION:
         raise InputError(
-            f"this lock is of version {version!r:.20}, and this wherry knows version {VERSION}",
+            f"this lock is of version {version!r:.20}, and this wherry knows versions up to {VERSION}",
             where=where,
             mend=f"install another version of wherry, or make the lock again: {_RENEW}",
         )
@@ -114,17 +118,22 @@ def write_pins(path: Path, pins: Pins) -> None:
 
 def format_pins(pins: Pins) -> str:
     """The text of a lock: the same for the same pins."""
-    lines = [_HEAD, f"version = {pins.version}", f"base = {_quoted(pins.base)}"]
+    version = VERSION if any(platform.image for platform in pins.platforms.values()) else 1
+    lines = [_HEAD, f"version = {version}", f"base = {quoted(pins.base)}"]
+    if pins.digest:
+        lines.append(f"digest = {quoted(pins.digest)}")
     if pins.released:
-        lines.append(f"released = {_quoted(pins.released)}")
+        lines.append(f"released = {quoted(pins.released)}")
     if pins.system_packages:
         lines.append(
-            f"system-packages = [{', '.join(_quoted(name) for name in sorted(pins.system_packages))}]"
+            f"system-packages = [{', '.join(quoted(name) for name in sorted(pins.system_packages))}]"
         )
     for name, platform in sorted(pins.platforms.items()):
-        lines += ["", f"[platforms.{_quoted(name)}]", f"digest = {_quoted(platform.digest)}"]
+        lines += ["", f"[platforms.{quoted(name)}]", f"digest = {quoted(platform.digest)}"]
         lines += _package_lines("packages", platform.packages)
         lines += _package_lines("system-packages", platform.system_packages)
+        if platform.image:
+            lines += ["", f"[platforms.{quoted(name)}.image]", *image_lines(platform.image)]
     return "\n".join(lines) + "\n"
 
 
@@ -142,21 +151,18 @@ def _inline(pin: DebianPin) -> str:
         "filename": pin.filename,
         "sha256": pin.sha256,
     }
-    parts = [f"{key} = {_quoted(value)}" for key, value in values.items()]
+    parts = [f"{key} = {quoted(value)}" for key, value in values.items()]
     parts.append(f"size-bytes = {pin.size_bytes}")
     if pin.archive != "main":
-        parts.append(f"archive = {_quoted(pin.archive)}")
+        parts.append(f"archive = {quoted(pin.archive)}")
     return f"{{ {', '.join(parts)} }}"
-
-
-def _quoted(text: str) -> str:
-    """A TOML basic string: JSON's, save that TOML wants DEL escaped too."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _check(pins: Pins, where: str) -> None:
     if not pins.platforms:
         raise _damaged("no platform", where)
+    if pins.digest and not _DIGEST.fullmatch(pins.digest):
+        raise _damaged("no digest", where)
     for name, platform in pins.platforms.items():
         place = f"{where}: platforms.{name}"
         if name not in SUPPORTED:
@@ -168,6 +174,8 @@ def _check(pins: Pins, where: str) -> None:
             raise _damaged("no digest", place)
         if platform.packages and pins_digest(platform.packages) != platform.digest:
             raise _damaged("the packages are not those the digest was made of", place)
+        if platform.image and (fault := image_fault(platform.image)):
+            raise _damaged(fault, place)
 
 
 def _check_pin(pin: DebianPin, platform: str, where: str) -> None:

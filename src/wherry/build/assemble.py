@@ -117,8 +117,9 @@ def _annotations(plan: Plan) -> dict[str, str]:
     found = {
         name: value for name, value in plan.settings.labels if name.startswith("org.opencontainers.image.")
     }
-    if plan.base.packages:  # the path of an image on this disk means nothing elsewhere
-        found["org.opencontainers.image.base.name"] = plan.base.name
+    # The path of an image on this disk means nothing elsewhere.
+    if name := plan.base.registry_name or (plan.base.name if plan.base.packages else ""):
+        found["org.opencontainers.image.base.name"] = name
     if plan.base.digest is not None:
         found["org.opencontainers.image.base.digest"] = plan.base.digest
     return dict(sorted(found.items()))

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from wherry.build.base import image_place
+from wherry.build.base_pins import image_place, open_registries
 from wherry.build.tree_entries import environment_entries, source_entries
 from wherry.digest import Digest
-from wherry.errors import InputError
+from wherry.errors import InputError, WorldError
 from wherry.layers.deb_layer import below_debs, below_image, deb_layer
 from wherry.layers.model import WheelInput
 from wherry.layers.stored import keep_layer
@@ -21,7 +21,7 @@ from wherry.plan.planner import root_user
 from wherry.project.secrets import refuse_secrets
 
 if TYPE_CHECKING:
-    from wherry.bases.model import DebianPin
+    from wherry.bases.model import Base, DebianPin
     from wherry.build.gather import Gathered
     from wherry.build.workshop import Workshop
     from wherry.layers.deb_root import RootUser
@@ -56,7 +56,7 @@ class DebianUnderneath:
 
 @dataclass(frozen=True, slots=True)
 class ImageUnderneath:
-    """A base that is an image on this disk."""
+    """A base that is an image: on this disk, or in a registry whose layers the store knows by now."""
 
     digest: Digest  # of its manifest
     place: str  # its name, as from where this process stands
@@ -73,8 +73,11 @@ class ImageUnderneath:
             InputError: It is another image by now.
 
         """
-        from wherry.bases.image import read_facts  # noqa: PLC0415 - most bases are Debian's
+        from wherry.bases.image import known_facts, read_facts  # noqa: PLC0415 - most bases are Debian's
 
+        known = known_facts(self.digest, store)
+        if known is not None:
+            return below_image(known)
         digest, facts = read_facts(self.place, self.platform, store)
         if digest != self.digest:
             raise InputError("the base changed while it was built on", where=self.place, mend="build again")
@@ -193,7 +196,31 @@ def _underneath(plan: Plan, workshop: Workshop) -> Underneath:
         raise RuntimeError(msg)
     if base.packages:
         return DebianUnderneath(base.digest, base.packages, root_user(plan.settings.user))
+    if base.registry_name:
+        _look_at(base, base.digest, workshop)
     return ImageUnderneath(base.digest, image_place(base.name, workshop), base.platform)
+
+
+def _look_at(base: Base, digest: Digest, workshop: Workshop) -> None:
+    """Have the store know what a base in a registry holds: its links, directories and loader's cache.
+
+    Raises:
+        WorldError: It has to be asked of the registry, and that fails or is not to be.
+
+    """
+    from wherry.bases.image import known_facts  # noqa: PLC0415 - most bases are Debian's
+    from wherry.bases.registry_image import look_at_pinned  # noqa: PLC0415 - the same
+
+    if known_facts(digest, workshop.store) is not None:
+        return
+    if workshop.options.offline:
+        raise WorldError(
+            "system packages go over a base that this machine has not seen, and there is to be no network",
+            where=base.registry_name,
+            mend="build once with network",
+        )
+    with open_registries(workshop) as registries:
+        look_at_pinned(base, digest, workshop.store, registries, workshop.progress)
 
 
 def _wheel(distribution: Distribution, store: Store) -> WheelInput:

@@ -5,66 +5,76 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wherry.bases.debian import SUITES
-from wherry.bases.pins import FILENAME, Pins, read_pins, write_pins
-from wherry.build.base import default_base, resolve_pins
+from wherry.bases.pins import FILENAME, read_pins, write_pins
+from wherry.build.base import base_name
+from wherry.build.base_pins import DEBIAN, is_pinned, registry_reference, resolve_pins
 from wherry.build.workshop import open_workshop
 from wherry.project.locks.write import write_lock
 
 if TYPE_CHECKING:
-    from wherry.bases.pins import PlatformPins
+    from wherry.bases.pins import Pins
     from wherry.build.options import BuildOptions
     from wherry.build.workshop import Workshop
     from wherry.progress import Progress
     from wherry.store.store import Store
 
+_OLDEST_PYTHON = (3, 11)
+
 
 def lock_project(options: BuildOptions, store: Store, progress: Progress, *, upgrade_base: bool) -> list[str]:
-    """Lock what is not locked yet; with *upgrade_base*, pin the base's newest packages.
+    """Lock what is not locked yet; with *upgrade_base*, pin the base's newest packages or image.
 
     Returns:
         What was done, a line each.
 
     Raises:
         InputError: There is nothing to lock, or it cannot be resolved.
-        WorldError: The index, the mirror, uv or the disk failed.
+        WorldError: The index, the mirror, the registry, uv or the disk failed.
 
     """
     with store.using():
         workshop = open_workshop(options, store, progress)
         project = workshop.project
-        name = options.base or project.config.base or default_base(project)
-        from_debian = name.startswith("debian:") or project.config.system_packages
-        lines = _pin_base(name, workshop, upgrade=upgrade_base) if from_debian else []
+        name = base_name(workshop)
+        to_pin = (
+            name.startswith(DEBIAN) or project.config.system_packages or registry_reference(name, workshop)
+        )
+        lines = _pin_base(name, workshop, upgrade=upgrade_base) if to_pin else []
         if upgrade_base:
             return lines or [f"{name} is an image on this disk: there is nothing to pin"]
-        suite = SUITES.get(name.removeprefix("debian:"))
-        path = write_lock(project, python=suite.python if suite else (3, 11), offline=options.offline)
+        path = write_lock(project, python=_python(name, workshop), offline=options.offline)
         return [f"locked in {path.name}", *lines]
 
 
 def _pin_base(name: str, workshop: Workshop, *, upgrade: bool) -> list[str]:
     path = workshop.project.root / FILENAME
     before = read_pins(path)
-    wanted = tuple(sorted(workshop.project.config.system_packages))
-    if before and before.base == name and tuple(sorted(before.system_packages)) == wanted and not upgrade:
+    if before and is_pinned(name, workshop, before) and not upgrade:
         return [f"{name} is pinned in {FILENAME}: 'wherry lock --upgrade base' renews it"]
     after = resolve_pins(name, workshop)
     write_pins(path, after)
-    return [f"pinned {name} in {FILENAME}, as released {after.released}", *_changes(before, after)]
+    released = f", as released {after.released}" if after.released else ""
+    return [f"pinned {name} in {FILENAME}{released}", *_changes(before, after, workshop)]
 
 
-def _changes(before: Pins | None, after: Pins) -> list[str]:
-    """What an upgrade changed, for the first platform: versions rarely differ between platforms."""
+def _changes(before: Pins | None, after: Pins, workshop: Workshop) -> list[str]:
+    """What an upgrade changed; another base has nothing in common that is worth comparing."""
+    from wherry.bases.changes import base_changes  # noqa: PLC0415 - only where something was pinned
+
     if before is None or before.base != after.base:
         return []
-    platform = next(iter(sorted(after.platforms)))
-    old, new = _versions(before.platforms.get(platform)), _versions(after.platforms[platform])
-    return [
-        f"  {name} {old.get(name, '(new)')} -> {new.get(name, '(gone)')}"
-        for name in sorted(old.keys() | new.keys())
-        if old.get(name) != new.get(name)
-    ] or ["  nothing changed"]
+    return [f"  {line}" for line in base_changes(before, after, workshop.project.config.python)]
 
 
-def _versions(pins: PlatformPins | None) -> dict[str, str]:
-    return {p.name: p.version for p in (*pins.packages, *pins.system_packages)} if pins else {}
+def _python(name: str, workshop: Workshop) -> tuple[int, int]:
+    """The Python that plain requirements are locked for: the base's, where that is known without a look."""
+    suite = SUITES.get(name.removeprefix(DEBIAN))
+    if suite:
+        return suite.python
+    from wherry.bases.image_base import choose_python  # noqa: PLC0415 - most bases are Debian's
+
+    pins = read_pins(workshop.project.root / FILENAME)
+    images = [p.image for p in pins.platforms.values() if p.image] if pins else []
+    if not images or not registry_reference(name, workshop):
+        return _OLDEST_PYTHON
+    return 3, choose_python(images[0], workshop.project.config.python, name).minor

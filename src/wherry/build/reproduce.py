@@ -115,7 +115,9 @@ def _base_name(image: BuiltImage, options: BuildOptions, root: Path) -> str:
     """The base by a name that means the same from another directory."""
     transport, colon, path = image.plan.base.name.partition(":")
     start = Path.cwd() if options.base else root
-    return image.plan.base.name if image.plan.base.packages else f"{transport}{colon}{start / path}"
+    if image.plan.base.packages or image.plan.base.registry_name:
+        return image.plan.base.name
+    return f"{transport}{colon}{start / path}"
 
 
 def _difference(store: Store, image: BuiltImage, second: Store, digest: Digest) -> InputError:
