@@ -1,4 +1,4 @@
-"""Hand an image of the store over: to a layout, an archive, docker or podman."""
+"""Hand an image over, of the store or from elsewhere: to a layout, an archive, docker or podman."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 from wherry.build.run.engine import Engine, EngineName, working_engine
+from wherry.build.whole_image import make_whole
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.oci.archive import image_for_docker, write_docker_archive, write_oci_archive
+from wherry.oci.image import blobs_under
 from wherry.oci.layout import write_layout
 from wherry.oci.reference import (
     DaemonReference,
@@ -22,12 +24,15 @@ from wherry.oci.reference import (
     parse_tag,
 )
 from wherry.oci.sources import open_reference
+from wherry.progress import SilentProgress
 from wherry.store.whole import whole_file, world_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from wherry.oci.image import ImageSource
+    from wherry.oci.model import Descriptor
     from wherry.progress import Progress
     from wherry.store.store import Store
 
@@ -88,34 +93,62 @@ def deliver(
     name = StoreDigest(Digest(image)) if image.startswith("sha256:") else parse_tag(image)
     with store.using():
         source, root = open_reference(name, store)
+        make_whole(store, blobs_under(source, root), progress or SilentProgress())
         full_name = str(name) if isinstance(name, StoreTag) else ""
         ref_name = name.tag if isinstance(name, StoreTag) else ""
-        match destination:
-            case LayoutReference(path, tag):
-                ref_name = tag or ref_name
-                size = write_layout(path, source, root, ref_name=ref_name, progress=progress)
-                return Delivered(str(LayoutReference(path, ref_name)), root.digest, size)
-            case OciArchiveReference(path, tag):
-                names = _names("", full_name)
-                with _output(path) as sink:
-                    size = write_oci_archive(
-                        sink, source, root, ref_name=tag or ref_name, repo_tags=names, progress=progress
-                    )
-            case DockerArchiveReference(path, wanted):
-                chosen = image_for_docker(source, root)
-                names = _names(wanted, full_name)
-                with _output(path) as sink:
-                    size = write_docker_archive(sink, source, chosen, repo_tags=names, progress=progress)
-            case DaemonReference(wanted):
-                Engine("docker").require()
-                chosen = image_for_docker(source, root)
-                size = Engine("docker").load(source, chosen, _names(wanted, full_name), progress)
-            case LocalEngine(preferred):
-                engine = working_engine(preferred)
-                chosen = image_for_docker(source, root)
-                size = engine.load(source, chosen, _names("", full_name), progress)
-                return Delivered(engine.name, root.digest, size)
-        return Delivered(str(destination), root.digest, size)
+        return hand_over(source, root, destination, ref_name=ref_name, full_name=full_name, progress=progress)
+
+
+def hand_over(  # noqa: PLR0913 - an image, where to, and what to call it there
+    source: ImageSource,
+    root: Descriptor,
+    destination: Destination,
+    *,
+    ref_name: str = "",
+    full_name: str = "",
+    progress: Progress | None = None,
+) -> Delivered:
+    """Put an image, wherever it lies, where the user wants it.
+
+    Args:
+        source: Where its blobs come from.
+        root: Its manifest or index.
+        destination: Where it goes.
+        ref_name: Its tag in a layout or archive of OCI, where the destination names none.
+        full_name: Its name for docker, where the destination names none.
+        progress: Where to announce the writing.
+
+    Raises:
+        InputError: The destination cannot hold it, or the source has other bytes than its digests say.
+        WorldError: The destination cannot be written, or the engine does not take it.
+
+    """
+    match destination:
+        case LayoutReference(path, tag):
+            ref_name = tag or ref_name
+            size = write_layout(path, source, root, ref_name=ref_name, progress=progress)
+            return Delivered(str(LayoutReference(path, ref_name)), root.digest, size)
+        case OciArchiveReference(path, tag):
+            names = _names("", full_name)
+            with _output(path) as sink:
+                size = write_oci_archive(
+                    sink, source, root, ref_name=tag or ref_name, repo_tags=names, progress=progress
+                )
+        case DockerArchiveReference(path, wanted):
+            chosen = image_for_docker(source, root)
+            names = _names(wanted, full_name)
+            with _output(path) as sink:
+                size = write_docker_archive(sink, source, chosen, repo_tags=names, progress=progress)
+        case DaemonReference(wanted):
+            Engine("docker").require()
+            chosen = image_for_docker(source, root)
+            size = Engine("docker").load(source, chosen, _names(wanted, full_name), progress)
+        case LocalEngine(preferred):
+            engine = working_engine(preferred)
+            chosen = image_for_docker(source, root)
+            size = engine.load(source, chosen, _names("", full_name), progress)
+            return Delivered(engine.name, root.digest, size)
+    return Delivered(str(destination), root.digest, size)
 
 
 def _names(wanted: str, full_name: str) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ _COMMANDS: Final = {
     "images": "List the images in the store.",
     "rm": "Remove images from the store.",
     "save": "Write an image of the store to a directory, a file or a daemon.",
+    "pull": "Bring an image of a registry into the store.",
+    "copy": "Copy an image from anywhere to anywhere.",
     "cache": "Show, verify and prune the local store.",
 }
 

@@ -25,6 +25,9 @@ find_links = click.option(
     multiple=True,
     help="A directory with wheels. Repeatable.",
 )
+plain_http = click.option(
+    "--plain-http", is_flag=True, help="Talk to registries without TLS, wherever they are."
+)
 base = click.option(
     "--base", help="debian:bookworm, debian:trixie, oci:DIR, oci-archive:FILE or docker-archive:FILE."
 )

@@ -238,7 +238,9 @@ def read_image(source: ImageSource, root: Descriptor, platform: Platform | None)
 
 def read_images(source: ImageSource, root: Descriptor) -> tuple[Image, ...]:
     """Every image under *root*, in the index's order; attestations and other artifacts are left out."""
-    return tuple(read_image(source, d, None) for d in _manifests(source, root, 0, set()) if not is_artifact(d))
+    return tuple(
+        read_image(source, d, None) for d in _manifests(source, root, 0, set()) if not is_artifact(d)
+    )
 
 
 def blobs_under(source: ImageSource, root: Descriptor) -> tuple[Descriptor, ...]:

@@ -51,4 +51,4 @@ class Origins:
         known = self.of(digest)
         if known[:1] != (origin,):
             kept = (origin, *(other for other in known if other != origin))[:_KEPT]
-            self._store.index.put(_KIND, digest, _Seen(kept))
+            self._store.index.put(_KIND, str(digest), _Seen(kept))

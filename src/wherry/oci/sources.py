@@ -1,4 +1,4 @@
-"""Open whatever an image name points at on this machine."""
+"""Open whatever an image name points at, on this machine or in a registry."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from wherry.oci.reference import (
 if TYPE_CHECKING:
     from wherry.oci.image import ImageSource
     from wherry.oci.reference import Reference
+    from wherry.oci.registry.client import Registries
+    from wherry.progress import Progress
     from wherry.store.store import Store
 
 
@@ -39,15 +41,35 @@ def open_image(name: str, store: Store) -> tuple[ImageSource, Descriptor]:
     return open_reference(parse_reference(name), store)
 
 
-def open_reference(reference: Reference, store: Store) -> tuple[ImageSource, Descriptor]:
-    """As `open_image`, for a name that was read already."""
+def open_reference(
+    reference: Reference,
+    store: Store,
+    registries: Registries | None = None,
+    progress: Progress | None = None,
+) -> tuple[ImageSource, Descriptor]:
+    """As `open_image`, for a name that was read already.
+
+    Args:
+        reference: The name.
+        store: Our own store.
+        registries: Where a registry's name is looked up; without them it means what was pulled from there.
+        progress: Told of what a registry warns of.
+
+    Raises:
+        InputError: There is no such image on this machine, or what a registry has is none.
+        WorldError: The registry failed, or has no such image.
+
+    """
     match reference:
         case StoreTag() | StoreDigest():
             return _stored(store, reference)
         case RegistryReference(host, repository, tag, digest):
-            # As docker does: what has this full name here is meant first.
+            if registries is not None:
+                from wherry.oci.registry.pull import open_registry  # noqa: PLC0415 - urllib3, only when needed
+
+                return open_registry(reference, registries, progress=progress)
             stored = StoreDigest(digest) if digest else StoreTag(f"{host}/{repository}", tag or DEFAULT_TAG)
-            return _stored(store, stored)
+            return _pulled(store, stored, reference)
         case LayoutReference(path, tag):
             source: ImageSource = LayoutSource(path)
         case OciArchiveReference(path, tag):
@@ -89,6 +111,15 @@ def _stored(store: Store, name: StoreTag | StoreDigest) -> tuple[ImageSource, De
     if root is None or root.digest not in store.blobs:
         raise no_such_image(store, name)
     return StoreSource(store, root), root
+
+
+def _pulled(
+    store: Store, name: StoreTag | StoreDigest, reference: RegistryReference
+) -> tuple[ImageSource, Descriptor]:
+    try:
+        return _stored(store, name)
+    except InputError as error:
+        raise InputError(error.what, where=error.where, mend=f"run: wherry pull {reference}") from None
 
 
 def _by_digest(store: Store, digest: Digest) -> Descriptor | None:
