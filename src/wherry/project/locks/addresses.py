@@ -48,13 +48,25 @@ def address(pins: Sequence[Pin], lookup: Lookup) -> tuple[LockedPackage, ...]:
     local = local_files(pins, lookup)
     known = {pin: found for pin in pins if (found := _remembered(pin, lookup)) is not None}
     unknown = [pin for pin in pins if pin not in known and not _is_complete(pin)]
+    told = _told(unknown, lookup)
+    unknown = [pin for pin in unknown if pin not in told]
     if unknown and not lookup.offline:
         try:
             known |= _ask(unknown, lookup)
         except UvWorldError:
             if not all(_has_local(pin, local) for pin in unknown):
                 raise
-    return tuple(_package(pin, known, local, lookup) for pin in pins)
+    if lookup.names:
+        for pin, files in known.items():
+            lookup.names.saw(pin, lookup.python, files)
+    answers = {**told, **known}
+    return tuple(_package(pin, answers, local, lookup) for pin in pins)
+
+
+def _told(pins: Sequence[Pin], lookup: Lookup) -> Mapping[Pin, tuple[KnownFile, ...]]:
+    """What others know of *pins*, where the names of files are enough."""
+    enough = [pin for pin in pins if not any(file.digest in lookup.addressed for file in pin.files)]
+    return lookup.names.find(enough, lookup.python) if enough and lookup.names else {}
 
 
 def _is_complete(pin: Pin) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from wherry.fetch.addresses import without_userinfo
 from wherry.fetch.indexes import IndexConfiguration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from packaging.markers import Marker
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from packaging.version import Version
 
     from wherry.digest import Digest
+    from wherry.project.locks.offers import KnownFile
     from wherry.store.store import Store
 
 
@@ -50,6 +51,17 @@ class Pin:
         return f"{self.name} {self.version}"
 
 
+class Names(Protocol):
+    """What others found out about pins: what files are called and how large they are, not where they lie."""
+
+    def find(self, pins: Sequence[Pin], python: tuple[int, int]) -> Mapping[Pin, tuple[KnownFile, ...]]:
+        """What is known of those *pins* that are, for a Python of this minor version."""
+        ...
+
+    def saw(self, pin: Pin, python: tuple[int, int], files: Sequence[KnownFile]) -> None:
+        """Hear what an index answered, or answered before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """Where addresses may be asked for."""
@@ -61,6 +73,8 @@ class Lookup:
     offline: bool = False
     indexes: IndexConfiguration = IndexConfiguration()  # noqa: RUF009 - frozen
     options: tuple[str, ...] = ()  # index options of the lock itself, as lines of a requirements file
+    names: Names | None = None  # asked before any index
+    addressed: frozenset[Digest] = frozenset()  # files whose names are not enough: their pins are looked up
 
 
 def with_places(lookup: Lookup, options: Iterable[str], find_links: Iterable[Path]) -> Lookup:

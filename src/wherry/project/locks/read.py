@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from wherry.project.locks.pins import Names
     from wherry.project.project import Project
     from wherry.store.store import Store
 
@@ -40,6 +41,8 @@ def read_lock(  # noqa: PLR0913 - one keyword for each thing a user decides
     offline: bool = False,
     find_links: Sequence[Path] = (),
     indexes: IndexConfiguration | None = None,
+    names: Names | None = None,
+    addressed: frozenset[Digest] = frozenset(),
 ) -> Lock:
     """What the project's lock pins, the project itself left out.
 
@@ -53,6 +56,8 @@ def read_lock(  # noqa: PLR0913 - one keyword for each thing a user decides
         find_links: Directories with distributions, looked in by hash.
         indexes: Where distributions come from when the lock does not say; None: what this machine's pip and
             uv are configured with.
+        names: Who may know what files are called, so that no index need be asked.
+        addressed: Files that are to be fetched: an index is asked where they lie.
 
     Raises:
         InputError: There is no lock, it is stale, broken, of an unknown version, without hashes, or has no
@@ -72,6 +77,8 @@ def read_lock(  # noqa: PLR0913 - one keyword for each thing a user decides
         find_links=tuple(find_links),
         offline=offline,
         indexes=IndexConfiguration.read(project.root) if indexes is None else indexes,
+        names=names,
+        addressed=addressed,
     )
     lock = _remembered(found, document, choice, lookup)
     return replace(lock, notes=(*found.notes, *lock.notes))
@@ -117,9 +124,10 @@ def _read(kind: str, document: Document, choice: Choice, lookup: Lookup) -> Lock
 
 def _remembered(found: Found, document: Document, choice: Choice, lookup: Lookup) -> Lock:
     """The lock as it was read before, if nothing it was made from has changed since."""
-    # A requirements file includes others, and directories of --find-links change: those are read every time,
-    # and what they ask the index is remembered pin by pin.
-    if found.kind == "requirements.txt" or (lookup.find_links and found.kind not in _SELF_CONTAINED):
+    # A requirements file includes others, directories of --find-links change, and whoever knows the names of
+    # files knows no addresses: those are read every time, and what they ask the index is remembered pin by pin.
+    is_open = lookup.find_links or lookup.names
+    if found.kind == "requirements.txt" or (is_open and found.kind not in _SELF_CONTAINED):
         return _fresh(found, document, choice, lookup)
     key = "\n".join(_key(found, document, choice, lookup))
     record = lookup.store.index.get("locks", key, LockRecord)
