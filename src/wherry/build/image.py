@@ -102,7 +102,12 @@ def _build(gathered: Gathered, workshop: Workshop) -> BuiltImage:
 
     layers = make_plan_layers(gathered, workshop)
     descriptor = assemble_image(gathered.plan, [layer.blob for layer in layers], workshop.store)
-    return BuiltImage(gathered.plan, descriptor, layers)
+    image = BuiltImage(gathered.plan, descriptor, layers)
+    if workshop.options.sbom or workshop.options.provenance:
+        from wherry.build.attachments import attach_documents  # noqa: PLC0415 - only where asked for
+
+        image = attach_documents(image, gathered, workshop)
+    return image
 
 
 def _name(name: str, manifests: Sequence[Descriptor], store: Store) -> Descriptor:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from wherry.build.attachments import Attachment
     from wherry.layers.model import LayerBlob
     from wherry.oci.model import Descriptor
     from wherry.plan.model import Plan, PlannedLayer
@@ -27,6 +28,7 @@ class BuiltImage:
     plan: Plan
     descriptor: Descriptor  # of the manifest
     layers: tuple[MadeLayer, ...]
+    attached: tuple[Attachment, ...] = ()  # documents about it
 
     @property
     def size_bytes(self) -> int:

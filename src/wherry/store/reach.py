@@ -1,4 +1,4 @@
-"""Which blobs the tags hold: a manifest holds its config and layers, an index its manifests."""
+"""Which blobs the tags hold: a manifest has its config, layers and attachments, an index its manifests."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 
 from wherry.digest import Digest
 from wherry.errors import WorldError
+from wherry.store.attached import Attached
 
 if TYPE_CHECKING:
     from wherry.store.store import Store
@@ -32,6 +33,7 @@ class _Node(msgspec.Struct):
 def reachable(store: Store) -> set[Digest]:
     """Every blob that some tag needs, there or not."""
     found: set[Digest] = set()
+    attached = Attached(store)
     ways = [Digest(tag.digest) for _, tag in store.tags.items()]
     while ways:
         digest = ways.pop()
@@ -40,7 +42,7 @@ def reachable(store: Store) -> set[Digest]:
         found.add(digest)
         node = _node(store, digest)
         found.update(_digests([*node.layers, *([node.config] if node.config else [])]))
-        ways += _digests(node.manifests)
+        ways += [*_digests(node.manifests), *attached.of(digest).values()]
     return found
 
 
