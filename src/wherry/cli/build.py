@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
 @click.option(
     "--metadata-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result as JSON."
 )
+@click.option("--sbom", is_flag=True, help="Attach a bill of materials (CycloneDX) and the provenance.")
+@click.option(
+    "--sbom-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Attach them, and write the bill of materials there: of several platforms, each to its own.",
+)
+@click.option("--provenance", is_flag=True, help="Attach the provenance (SLSA) alone.")
 @click.option(
     "--check-reproducible",
     is_flag=True,
@@ -47,6 +55,9 @@ def command(
     outputs: tuple[str, ...],
     load: bool,
     metadata_file: Path | None,
+    sbom: bool,
+    sbom_file: Path | None,
+    provenance: bool,
     check_reproducible: bool,
     quiet: bool,
     as_json: bool,
@@ -58,6 +69,8 @@ def command(
     from wherry.store.store import Store
 
     asked = options.asked(path, platforms, base, target, offline=offline, find_links=find_links, name=name)
+    with_sbom = sbom or sbom_file is not None
+    asked = replace(asked, sbom=with_sbom, provenance=provenance or with_sbom)
     destinations = _destinations(outputs, load=load) if outputs or load else []
     store = Store.open()
     with show_progress(quiet=quiet or as_json) as progress:
@@ -66,6 +79,10 @@ def command(
             from wherry.build.reproduce import check_reproducible as check  # rarely asked
 
             check(asked, result, store, progress)
+    if sbom_file is not None:
+        from wherry.build.attachments import write_sboms  # only where asked for
+
+        write_sboms(sbom_file, result, store)
     document = json.dumps(build_json(result), indent=2)
     if metadata_file is not None:
         _write_whole(metadata_file, document + "\n")

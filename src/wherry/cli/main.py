@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "save": "Write an image of the store to a directory, a file or a daemon.",
     "pull": "Bring an image of a registry into the store.",
     "copy": "Copy an image from anywhere to anywhere.",
+    "referrers": "List what refers to an image in a registry: SBOMs, provenance, signatures.",
     "cache": "Show, verify and prune the local store.",
 }
 

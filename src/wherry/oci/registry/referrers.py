@@ -32,8 +32,10 @@ from wherry.oci.model import (
     encode,
     index_of,
 )
+from wherry.oci.registry.content import Content
 from wherry.oci.registry.pull import open_registry
-from wherry.oci.registry.upload import ACTIONS, Content, Upload, check_digest, has_blob
+from wherry.oci.registry.session import ACTIONS, check_digest, has_blob
+from wherry.oci.registry.upload import Upload
 from wherry.progress import SilentProgress
 
 if TYPE_CHECKING:
