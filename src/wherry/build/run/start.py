@@ -11,8 +11,9 @@ from wherry.build.run.podman import Podman
 from wherry.build.run.process import input_is_given, terminal_is_ours
 from wherry.build.run.request import RunRequest, read_environment
 from wherry.build.run.runtime import Unusable
+from wherry.build.whole_image import WholeImage
 from wherry.errors import InputError, WorldError
-from wherry.oci.image import read_image
+from wherry.oci.image import StoreSource, read_image
 from wherry.oci.platform import Platform
 from wherry.oci.sources import open_image
 from wherry.progress import SilentProgress
@@ -75,10 +76,12 @@ def run_image(  # noqa: PLR0913 - one argument for each option of the command
     if not candidates:
         raise InputError(f"{runtime!r} is not a runtime", mend=f"use one of {', '.join(RUNTIMES)}")
     source, root = open_image(image, store)
+    progress = progress or SilentProgress()
+    found = read_image(source, root, Platform.of_host())
     with_terminal = (bool(command) and terminal_is_ours()) if tty is None else tty
     request = RunRequest(
-        source=source,
-        image=read_image(source, root, Platform.of_host()),
+        source=WholeImage(store, found, progress) if isinstance(source, StoreSource) else source,
+        image=found,
         argv=tuple(command) or None,
         publish=tuple(publish),
         mounts=tuple(mounts),
@@ -88,7 +91,7 @@ def run_image(  # noqa: PLR0913 - one argument for each option of the command
         interactive=with_terminal or input_is_given(),
     )
     _ = request.command  # complain before anything is loaded or unpacked
-    return _first_that_works(store, request, candidates, progress or SilentProgress())
+    return _first_that_works(store, request, candidates, progress)
 
 
 def _first_that_works(
