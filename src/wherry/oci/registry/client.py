@@ -1,24 +1,30 @@
 """One registry, asked over HTTP: who asks is settled here, and so is where a request may go.
 
-A request is one attempt; callers say what is to be tried again. Credentials go to the registry's own origin and
-to the token server it names, never along with a redirect or to an upload's Location elsewhere.
+A request is one attempt; callers say what is to be tried again. Credentials go to the registry's own origin
+and to the token server it names, never along with a redirect or to an upload's Location elsewhere.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from types import NoneType
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, Self, TypeVar
 from urllib.parse import urljoin
 
 import urllib3
 
 import wherry
-from wherry.errors import InputError, WorldError
-from wherry.fetch.addresses import address, shown
-from wherry.fetch.answers import CHUNK_BYTES, REDIRECT, Answer, Patience, explained, retrying
+from wherry.errors import WorldError
+from wherry.fetch.addresses import shown
+from wherry.fetch.answers import REDIRECT, Answer, Patience, explained, retrying
 from wherry.fetch.connections import Connections
 from wherry.fetch.failures import CancelledError
+from wherry.oci.registry.access import Access
+from wherry.oci.registry.challenge import parse_challenges
+from wherry.oci.registry.credentials import Keychain
 from wherry.oci.registry.endpoint import Endpoint
 from wherry.oci.registry.errors import Complaint, refusal
 
@@ -29,10 +35,11 @@ if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse
 
     from wherry.fetch.addresses import Address
-    from wherry.oci.registry.credentials import Keychain
 
 R = TypeVar("R")
 
+_UNAUTHORIZED: Final = 401
+_FOLLOWED: Final = frozenset({"GET", "HEAD"})
 _REDIRECTS: Final = 10
 _COMPLAINT_BYTES: Final = 16 << 10
 _SENT_BYTES: Final = 256 << 10
@@ -110,7 +117,7 @@ class Registry:
 
         Args:
             host: As users write it: "docker.io", "localhost:5000".
-            keychain: Who we are there; nobody if None.
+            keychain: Who we are there; as this host's files and environment say if None.
             plain_http: Do without TLS.
             patience: How long to wait; as the environment says if None.
             cancelled: Once set, nothing more is tried; one of its own if None.
@@ -119,9 +126,13 @@ class Registry:
         self.host: Final = host
         self.patience: Final = patience or Patience.of_environment()
         self.cancelled: Final = cancelled or threading.Event()
-        self._keychain = keychain
         self._endpoint = Endpoint(host, plain_http=plain_http)
         self._connections = Connections(self.patience.connect_s, self.patience.silence_s)
+        self._access = Access(
+            self._endpoint,
+            Keychain.of_environment() if keychain is None else keychain,
+            self._ask_token_server,
+        )
         self._reading: set[Reply] = set()
         self._lock = threading.Lock()
 
@@ -138,14 +149,14 @@ class Registry:
         self._connections.close()
 
     @contextmanager
-    def request(
+    def request(  # noqa: PLR0913 - what a request is, and whom it concerns
         self,
         method: str,
         place: str,
         *,
         repository: str,
-        actions: str = "pull",  # noqa: ARG002 - soon
-        also_pull: str = "",  # noqa: ARG002 - soon
+        actions: str = "pull",
+        also_pull: str = "",
         headers: Mapping[str, str] | None = None,
         body: bytes | Body | None = None,
         expect: Collection[int] = (200,),
@@ -153,9 +164,9 @@ class Registry:
         """Ask once, and read the reply in the block.
 
         Args:
-            method: GET, HEAD, POST, PUT, PATCH or DELETE.
+            method: GET, HEAD, POST, PUT, PATCH or DELETE; redirects of the first two are followed.
             place: A path below /v2/ ("team/app/manifests/latest"), or a `Reply.location`.
-            repository: What is asked about; its name is in the scope of the token.
+            repository: What is asked about; its name is in the scope of the token. Empty for none.
             actions: What is to be done with it: "pull", "pull,push".
             also_pull: Another repository that blobs are mounted from.
             headers: To be sent to whichever server answers.
@@ -166,23 +177,22 @@ class Registry:
             TransientError: Worth another attempt.
             NotFoundError: The registry has no such thing.
             AccessError: The registry does not let us.
+            InputError: A file of credentials cannot be understood.
             WorldError: The registry refuses otherwise, or cannot be trusted.
 
         """
-        there = self._address(place)
-        reply = self._final_reply(method, there, dict(headers or {}), body)
-        with self._lock:
-            self._reading.add(reply)
-        try:
-            if self.cancelled.is_set():
-                raise CancelledError("given up", where=reply.url)
+        base = self._endpoint.base_url
+        absolute = "://" in place or place.startswith("/")
+        there = self._endpoint.checked(urljoin(base, place) if absolute else f"{base}/v2/{place}")
+        # Some registries look at the first scope only: that of what is asked about.
+        scopes: tuple[str, ...] = (f"repository:{repository}:{actions}",) if repository else ()
+        scopes += (f"repository:{also_pull}:pull",) if also_pull else ()
+        asked = _Asked(method, dict(headers or {}), body, repository, scopes)
+        reply = self._final_reply(asked, there)
+        with self._being_read(reply):
             if reply.status not in expect:
                 raise self._refusal(reply, repository)
             yield reply
-        finally:
-            with self._lock:
-                self._reading.discard(reply)
-            reply.close()
 
     def retrying(self, attempt: Callable[[], R], progress_bytes: Callable[[], int] = lambda: 0) -> R:
         """Call *attempt* until it succeeds, waiting longer each time it fails in a way that may pass.
@@ -197,49 +207,86 @@ class Registry:
         """
         return retrying(self.patience, self.cancelled, attempt, progress_bytes)
 
-    def _address(self, place: str) -> Address:
-        base = self._endpoint.base_url()
-        if "://" in place:
-            return address(place)
-        return address(urljoin(base, place) if place.startswith("/") else f"{base}/v2/{place}")
-
-    def _final_reply(
-        self, method: str, place: Address, headers: dict[str, str], body: bytes | Body | None
-    ) -> Reply:
+    def _final_reply(self, asked: _Asked, place: Address) -> Reply:
+        """Follow redirects, and say who we are to the registry itself."""
+        trusted = True
         for _ in range(_REDIRECTS + 1):
-            reply = self._send(method, place, headers, body)
-            if method not in {"GET", "HEAD"} or reply.status not in REDIRECT:
+            trusted = trusted and self._endpoint.is_own(place)  # coming back does not restore trust
+            reply = self._send_as_ourselves(asked, place) if trusted else self._send(asked, place)
+            if asked.method not in _FOLLOWED or reply.status not in REDIRECT:
                 return reply
             reply.skip()
-            try:
-                place = address(reply.location)
-            except InputError as error:
-                raise WorldError("the registry redirects to no web address", where=reply.url) from error
+            place = self._endpoint.checked(reply.location)
         raise WorldError("the registry redirects in a circle", where=shown(place.url))
 
-    def _send(
-        self, method: str, place: Address, headers: Mapping[str, str], body: bytes | Body | None
-    ) -> Reply:
-        sent = {
+    def _send_as_ourselves(self, asked: _Asked, place: Address) -> Reply:
+        """Send the request, and again with what the registry wants to know first."""
+        sent = self._access.header(asked.repository, asked.scopes)
+        settled = False
+        while True:
+            reply = self._send(asked, place, sent)
+            if reply.status != _UNAUTHORIZED:
+                return reply
+            challenges = parse_challenges(reply.headers.getlist("WWW-Authenticate"))
+            complaint = self._complaint(reply)
+            reply.close()
+            if not settled:
+                refused = sent
+                sent, settled = self._access.after_refusal(
+                    challenges, asked.repository, asked.scopes, refused
+                )
+                if sent != refused:
+                    continue
+            raise self._access.refusal(
+                challenges, complaint, sent, where=reply.url, repository=asked.repository
+            )
+
+    @contextmanager
+    def _ask_token_server(
+        self, method: str, place: Address, headers: Mapping[str, str], body: bytes | None
+    ) -> Iterator[Reply]:
+        with self._being_read(self._send(_Asked(method, headers, body), place)) as reply:
+            yield reply
+
+    @contextmanager
+    def _being_read(self, reply: Reply) -> Iterator[Reply]:
+        """Let `cancel` reach the reply as long as the block lasts."""
+        with self._lock:
+            self._reading.add(reply)
+        try:
+            if self.cancelled.is_set():
+                raise CancelledError("given up", where=reply.url)
+            yield reply
+        finally:
+            with self._lock:
+                self._reading.discard(reply)
+            reply.close()
+
+    def _send(self, asked: _Asked, place: Address, authorization: str | None = None) -> Reply:
+        """Send the request as it is, to that address alone."""
+        headers = {
             "User-Agent": f"wherry/{wherry.__version__}",
             "Accept": "*/*",
             "Accept-Encoding": "identity",  # digests are over what lies in the registry
-            **headers,
+            **asked.headers,
         }
-        silence_s = self.patience.silence_s * (1 if method in {"GET", "HEAD"} else _COMMITTING)
-        sending = None
-        if isinstance(body, bytes) or body is None:
-            sending = body
+        if authorization is not None:
+            headers["Authorization"] = authorization
+        sending: bytes | Generator[bytes] | None
+        if asked.body is None or isinstance(asked.body, bytes):
+            sending = asked.body
         else:
-            sent["Content-Length"] = str(body.size_bytes)
-        chunks = None if sending is not None or body is None else self._chunks(body, shown(place.url))
+            headers["Content-Length"] = str(asked.body.size_bytes)
+            sending = _chunks(asked.body, self.cancelled, shown(place.url))
+        commits = asked.method in {"PUT", "PATCH"} or not isinstance(sending, (bytes, NoneType))
+        silence_s = self.patience.silence_s * (_COMMITTING if commits else 1)
         try:
             with explained(place.url, self.patience, _UNREACHABLE):
                 response = self._connections.pool(place).request(
-                    method,
+                    asked.method,
                     place.url,
-                    body=sending if chunks is None else chunks,
-                    headers=sent,
+                    body=sending,
+                    headers=headers,
                     retries=False,
                     redirect=False,
                     preload_content=False,
@@ -249,26 +296,37 @@ class Registry:
         except _BodyError as error:
             raise error.cause from None
         finally:
-            if chunks is not None:
-                chunks.close()
+            if isinstance(sending, Generator):
+                sending.close()
         return Reply(response, place, self.patience)
 
-    def _chunks(self, body: Body, where: str) -> _Chunks:
-        return _chunks(body, self.cancelled, where)
-
     def _refusal(self, reply: Reply, repository: str) -> WorldError:
-        try:
-            said = reply.read(_COMPLAINT_BYTES)
-        except WorldError:
-            said = b""
+        complaint = self._complaint(reply)
+        if reply.status == _UNAUTHORIZED:
+            what = (
+                "the server that the registry sends us to wants credentials, and has no right to ours (401)"
+            )
+            return WorldError(what, where=reply.url)
         return refusal(
-            reply.status,
-            Complaint(said),
-            reply.headers,
-            where=reply.url,
-            host=self.host,
-            repository=repository,
+            reply.status, complaint, reply.headers, where=reply.url, host=self.host, repository=repository
         )
+
+    def _complaint(self, reply: Reply) -> Complaint:
+        try:
+            return Complaint(reply.read(_COMPLAINT_BYTES), self._access.redact)
+        except WorldError:
+            return Complaint()
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request, wherever it is sent."""
+
+    method: str
+    headers: Mapping[str, str]
+    body: bytes | Body | None = None
+    repository: str = ""
+    scopes: tuple[str, ...] = ()
 
 
 class _BodyError(Exception):
@@ -279,29 +337,25 @@ class _BodyError(Exception):
         self.cause = cause
 
 
-def _chunks(body: Body, cancelled: threading.Event, where: str) -> _Chunks:
-    """The bytes of *body*, exactly as many as it says."""
+def _chunks(body: Body, cancelled: threading.Event, where: str) -> Generator[bytes]:
     try:
-        left = body.size_bytes
-        with body.open() as stream:
-            while left:
-                if cancelled.is_set():
-                    raise CancelledError("given up", where=where)
-                chunk = stream.read(min(_SENT_BYTES, left))
-                if not chunk:
-                    raise WorldError("what is being sent ended too early", where=where)
-                left -= len(chunk)
-                yield chunk
+        yield from _pieces(body, cancelled, where)
     except Exception as error:
         raise _BodyError(error) from error
 
 
-if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    _Chunks = Generator[bytes, None, None]
-
-_ = CHUNK_BYTES
+def _pieces(body: Body, cancelled: threading.Event, where: str) -> Generator[bytes]:
+    """The bytes of *body*, exactly as many as it says."""
+    left = body.size_bytes
+    with body.open() as stream:
+        while left:
+            if cancelled.is_set():
+                raise CancelledError("given up", where=where)
+            piece = stream.read(min(_SENT_BYTES, left))
+            if not piece:
+                raise WorldError("what is being sent ended too early", where=where)
+            left -= len(piece)
+            yield piece
 
 
 class Registries:
@@ -314,8 +368,15 @@ class Registries:
         plain_http: Collection[str] | bool = False,
         patience: Patience | None = None,
     ) -> None:
-        """Talk to registries as *keychain* says; without TLS to those of *plain_http*, or to all if True."""
-        self._keychain = keychain
+        """Talk to registries.
+
+        Args:
+            keychain: Who we are there; as this host's files and environment say if None.
+            plain_http: The hosts to talk to without TLS; all if True.
+            patience: How long to wait; as the environment says if None.
+
+        """
+        self._keychain = Keychain.of_environment() if keychain is None else keychain
         self._plain_http = plain_http
         self._patience = patience
         self._known: dict[str, Registry] = {}
@@ -341,6 +402,12 @@ class Registries:
                     patience=self._patience,
                 )
             return self._known[host]
+
+    def cancel(self) -> None:
+        """Make every transfer of every thread end soon."""
+        with self._lock:
+            for registry in self._known.values():
+                registry.cancel()
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -12,9 +12,8 @@ from wherry.fetch.answers import GONE, TRY_AGAIN, retry_after_s
 from wherry.fetch.failures import NotFoundError, TransientError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-_BAD_REQUEST: Final = 400
 _FORBIDDEN: Final = 403
 _TOO_LARGE: Final = 413
 _TOO_MANY: Final = 429
@@ -57,26 +56,44 @@ class TooLargeError(WorldError):
 
 
 class _Problem(msgspec.Struct):
-    code: str = ""
-    message: str = ""
+    code: object = ""
+    message: object = ""
 
 
 class _Problems(msgspec.Struct):
-    errors: list[_Problem] = []
+    """distribution-spec, "Error Codes"; token servers also answer as OAuth 2.0 does, or with details."""
+
+    errors: list[_Problem] | None = None
+    error: object = ""
+    error_description: object = ""
+    details: object = ""
 
 
 class Complaint:
-    """What a registry says is wrong (distribution-spec, "Error Codes"), fit to be shown."""
+    """What a registry or a token server says is wrong, fit to be shown."""
 
-    def __init__(self, body: bytes) -> None:
-        """Read the *body* of an answer; one that is no list of errors says nothing."""
+    def __init__(self, body: bytes = b"", redact: Callable[[str], str] = str) -> None:
+        """Read the *body* of an answer; one that is not understood says nothing.
+
+        Args:
+            body: At most some kilobytes of it.
+            redact: Takes out of a text what must not be shown.
+
+        """
         try:
-            problems = msgspec.json.decode(body, type=_Problems).errors[:_MESSAGES]
-        except (msgspec.DecodeError, RecursionError):
-            problems = []
-        self.codes: Final = frozenset(problem.code for problem in problems)
-        parts = [": ".join(filter(None, (problem.code, problem.message))) for problem in problems]
-        self.text: Final = _printable("; ".join(filter(None, parts)))
+            told = msgspec.json.decode(body, type=_Problems)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            told = _Problems()
+        problems = (told.errors or [])[:_MESSAGES]
+        self.codes: Final = frozenset(_text(problem.code) for problem in problems)
+        pairs = [(problem.code, problem.message) for problem in problems]
+        pairs = pairs or [(told.error, told.error_description or told.details)]
+        parts = [": ".join(filter(None, map(_text, pair))) for pair in pairs]
+        self.text: Final = _printable(redact("; ".join(filter(None, parts))))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _printable(text: str) -> str:
@@ -84,7 +101,7 @@ def _printable(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def refusal(  # noqa: PLR0911 - one for each way to refuse
+def refusal(  # noqa: PLR0913 - an answer, and whom it concerns
     status: int, complaint: Complaint, headers: Mapping[str, str], *, where: str, host: str, repository: str
 ) -> WorldError:
     """What to tell of an answer that was not hoped for.
@@ -99,7 +116,7 @@ def refusal(  # noqa: PLR0911 - one for each way to refuse
 
     """
     said = f": {complaint.text}" if complaint.text else ""
-    name = f"{host}/{repository}"
+    name = f"{host}/{repository}" if repository else host
     if status == _FORBIDDEN:
         what = f"no permission for {name} (403){said}"
         mend = f"ask its owner for access, or 'wherry login {host}' as someone who has it"
