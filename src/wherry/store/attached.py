@@ -52,4 +52,4 @@ class Attached:
         known = self.of(image)
         if known | dict(artifacts) != known:
             kept = {kind: str(digest) for kind, digest in (known | dict(artifacts)).items()}
-            self._store.index.put(_KIND, image, _Attached(image, kept))
+            self._store.index.put(_KIND, str(image), _Attached(image, kept))
