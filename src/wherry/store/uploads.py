@@ -1,0 +1,131 @@
+"""Uploads to registries that have begun: enough for the next process to go on where a killed one stopped.
+
+A session's address may carry a token in its query, so each record is readable by its owner alone and lives a
+day at most; registries forget sessions sooner or later anyway. No name and no password is ever in one.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from wherry.digest import Digest
+from wherry.errors import WorldError
+from wherry.store.disk import explained
+from wherry.store.locks import held
+from wherry.store.store import LOCKS
+from wherry.store.temporary import temporary_file, write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from wherry.store.store import Store
+
+DIRECTORY: Final = "uploads"
+LIFETIME_S: Final = 86_400
+_LIMIT_BYTES: Final = 64 << 10
+
+
+class _Record(msgspec.Struct, frozen=True):
+    registry: str
+    repository: str
+    digest: str
+    location: str
+    offset_bytes: int  # that the registry has confirmed
+    began_s: int
+
+
+class RememberedUpload:
+    """One blob's way into one repository, as far as this disk knows it. Only one process at a time has it."""
+
+    def __init__(self, store: Store, registry: str, repository: str, digest: Digest) -> None:
+        """Look at what an earlier process left; nothing, when that is too old or not to be read."""
+        self._root = store.root
+        self._names = (registry, repository, str(digest))
+        self._path = store.root / DIRECTORY / f"{_key(registry, repository, digest)}.json"
+        found = self._read()
+        self._began_s = found.began_s if found else int(time.time())
+        self.location = found.location if found else ""
+        self.offset_bytes = found.offset_bytes if found else 0
+
+    def __repr__(self) -> str:
+        """Show nothing secret."""
+        return f"RememberedUpload({'/'.join(self._names[:2])}@{self._names[2]})"
+
+    def remember(self, location: str, offset_bytes: int) -> None:
+        """Note how far the registry has come. A disk that cannot take the note does not hinder the upload."""
+        if not self.location:
+            self._began_s = int(time.time())
+        self.location, self.offset_bytes = location, offset_bytes
+        record = _Record(*self._names, location, offset_bytes, self._began_s)
+        with suppress(WorldError), explained(self._root, "remember an upload"):
+            self._path.parent.mkdir(mode=0o700, exist_ok=True)
+            descriptor, path = temporary_file(self._root)  # which only its owner can read
+            try:
+                write_all(descriptor, msgspec.json.encode(record))
+                path.replace(self._path)
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
+            finally:
+                os.close(descriptor)
+
+    def forget(self) -> None:
+        """There is nothing to go on with."""
+        self.location, self.offset_bytes = "", 0
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _read(self) -> _Record | None:
+        try:
+            with self._path.open("rb") as stream:
+                record = msgspec.json.decode(stream.read(_LIMIT_BYTES), type=_Record)
+        except (OSError, ValueError):  # msgspec's errors are ValueErrors
+            return None
+        is_ours = (record.registry, record.repository, record.digest) == self._names
+        return record if is_ours and record.offset_bytes >= 0 and not _is_old(record.began_s) else None
+
+
+@contextmanager
+def remembered_upload(
+    store: Store, registry: str, repository: str, digest: Digest
+) -> Iterator[RememberedUpload | None]:
+    """Hold what is known of the upload for the block; None while another process is at it.
+
+    A store that cannot be written remembers nothing, and is no hindrance.
+    """
+    path = store.root / LOCKS / Digest.of_bytes(_key(registry, repository, digest).encode()).hex
+    with ExitStack() as stack:
+        try:
+            is_ours = stack.enter_context(held(path, wait=False))
+        except WorldError:
+            is_ours = False
+        yield RememberedUpload(store, registry, repository, digest) if is_ours else None
+
+
+def sweep(store: Store) -> None:
+    """Remove the records that are too old to be of use."""
+    for path in _listed(store.root / DIRECTORY):
+        with suppress(OSError):
+            if _is_old(path.stat().st_mtime):
+                path.unlink()
+
+
+def _is_old(then_s: float) -> bool:
+    return not 0 <= time.time() - then_s + 1 < LIFETIME_S
+
+
+def _key(registry: str, repository: str, digest: Digest) -> str:
+    return Digest.of_bytes(f"upload {registry}/{repository}@{digest}".encode()).hex
+
+
+def _listed(directory: Path) -> list[Path]:
+    try:
+        return list(directory.iterdir())
+    except OSError:
+        return []
