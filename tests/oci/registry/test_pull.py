@@ -14,80 +14,32 @@ from tests.fetch.conftest import (
     World,
     cutting_off,
     in_turn,
-    serving,
     start_world,  # noqa: F401 - a fixture
     status,
 )
 from tests.handmade import Entry, put_image, put_index
+from tests.oci.registry.hub import Hub, Notes
 from wherry.digest import Digest
 from wherry.errors import InputError, WherryError, WorldError
 from wherry.fetch.failures import NotFoundError
 from wherry.oci import media_types
-from wherry.oci.image import StoreSource, blobs_under, read_document, read_image, read_images
+from wherry.oci.image import blobs_under, read_document, read_image, read_images
 from wherry.oci.model import describe, encode, index_of
 from wherry.oci.origins import Origin
 from wherry.oci.platform import Platform
-from wherry.oci.reference import RegistryReference, parse_reference
+from wherry.oci.reference import RegistryReference
 from wherry.oci.registry.client import Registries
 from wherry.oci.registry.pull import open_registry, repository_of
-from wherry.progress import SilentProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.fetch.conftest import Handler
     from wherry.oci.media_types import LayerCoding
     from wherry.oci.model import Descriptor
     from wherry.oci.registry.pull import RegistrySource
     from wherry.store.store import Store
 
 AMD64 = Platform.parse("linux/amd64")
-
-
-class Hub:
-    """A registry with the one repository team/app, that serves whatever it is told to."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-        self.host = world.url.removeprefix("http://")
-
-    def reference(self, name: str = "v1") -> RegistryReference:
-        found = parse_reference(f"docker://{self.host}/team/app{'@' if ':' in name else ':'}{name}")
-        assert isinstance(found, RegistryReference)
-        return found
-
-    def manifest(
-        self, name: str, data: bytes, media_type: str = media_types.MANIFEST, **headers: str
-    ) -> None:
-        def route(handler: Handler) -> None:
-            handler.answer(200, data, **({"Content_Type": media_type} if media_type else {}), **headers)
-
-        self.world.routes[f"/v2/team/app/manifests/{name}"] = route
-
-    def blob(self, data: bytes) -> None:
-        self.world.routes[f"/v2/team/app/blobs/{Digest.of_bytes(data)}"] = serving(data)
-
-    def image(self, store: Store, root: Descriptor, name: str = "v1") -> None:
-        """Serve an image of a store."""
-        for blob in blobs_under(StoreSource(store, root), root):
-            data = store.blobs.path(blob.digest).read_bytes()
-            if blob.media_type in media_types.MANIFESTS | media_types.INDEXES:
-                self.manifest(str(blob.digest), data, blob.media_type)
-            else:
-                self.blob(data)
-        self.manifest(name, store.blobs.path(root.digest).read_bytes(), root.media_type)
-
-    def asked(self) -> list[str]:
-        """The last part of each path that was asked for."""
-        return [request.path.rpartition("/")[2] for request in self.world.requests]
-
-
-class Notes(SilentProgress):
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def note(self, line: str) -> None:
-        self.lines.append(line)
 
 
 @pytest.fixture

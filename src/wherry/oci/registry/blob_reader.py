@@ -113,7 +113,6 @@ class BlobReader(io.RawIOBase):
         except BaseException:
             self._hang_up()
             raise
-        self._count(len(chunk))
         if not chunk and self._size_bytes is not None and self._position < self._size_bytes:
             self._hang_up()
             raise self._broken(
@@ -149,10 +148,9 @@ class BlobReader(io.RawIOBase):
             self._size_bytes = size_bytes
         ahead = self._position - begin
         for chunk in reply.chunks():
+            self._count(len(chunk))
             if len(chunk) > ahead:
                 yield chunk[ahead:]
-            else:
-                self._count(len(chunk))
             ahead = max(ahead - len(chunk), 0)
 
     def _broken(self, error: TransientError) -> WorldError:
