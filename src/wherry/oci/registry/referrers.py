@@ -7,7 +7,6 @@ that does not, clients keep the list themselves, as an index under a tag made of
 
 from __future__ import annotations
 
-import io
 import json
 import random
 import re
@@ -32,11 +31,9 @@ from wherry.oci.model import (
     encode,
     index_of,
 )
-from wherry.oci.registry.content import Content
 from wherry.oci.registry.pull import open_registry
-from wherry.oci.registry.session import ACTIONS, check_digest, has_blob
-from wherry.oci.registry.upload import Upload
-from wherry.progress import SilentProgress
+from wherry.oci.registry.push import push_bytes, push_manifest
+from wherry.oci.registry.session import ACCEPTED, ACTIONS, CREATED, OK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,8 +41,6 @@ if TYPE_CHECKING:
     from wherry.oci.reference import RegistryReference
     from wherry.oci.registry.client import Registries, Registry, Reply
 
-_OK: Final = 200
-_CREATED: Final = (201, 200, 202)  # the first is the specification's
 _NOT_FOUND: Final = 404
 _PRECONDITION_FAILED: Final = 412
 _NO_SUCH_API: Final = (400, _NOT_FOUND, 405, 406)
@@ -105,14 +100,12 @@ def attach(  # noqa: PLR0913, PLR0917 - what an artifact is made of
     document = describe(payload, media_type)
     artifact = artifact_of(artifact_type, document, subject, dict(annotations or {}))
     manifest = encode(artifact)
-    for descriptor, data in ((document, payload), (artifact.config, EMPTY_CONFIG)):
-        _send_blob(registry, repository, descriptor, data)
+    push_bytes(registry, repository, payload, media_type)
+    push_bytes(registry, repository, EMPTY_CONFIG, media_types.EMPTY)
     entry = describe(
         manifest, artifact.media_type, artifact_type=artifact_type, annotations=artifact.annotations
     )
-    headers = registry.retrying(
-        partial(_send_manifest, registry, repository, entry.digest, manifest, entry.media_type)
-    )
+    headers = push_manifest(registry, repository, entry.digest, manifest, entry.media_type)
     # "If the registry ... does not set OCI-Subject, the client MUST" keep the list itself.
     if headers.get("OCI-Subject", "") != subject.digest:
         _enlist(registry, repository, subject.digest, entry)
@@ -205,9 +198,9 @@ def _page(registry: Registry, repository: str, place: str) -> tuple[tuple[Descri
         place,
         repository=repository,
         headers={"Accept": media_types.INDEX},
-        expect=(_OK, *_NO_SUCH_API),
+        expect=(OK, *_NO_SUCH_API),
     ) as reply:
-        if reply.status != _OK or _media_type(reply) != media_types.INDEX:
+        if reply.status != OK or _media_type(reply) != media_types.INDEX:
             return None
         data = reply.read(MAX_DOCUMENT_BYTES)
         return decode_index(data, reply.url).manifests, _next_page(reply)
@@ -246,7 +239,7 @@ def _enlist(registry: Registry, repository: str, subject: Digest, entry: Descrip
             what = f"the list of what refers to {subject} is full ({len(data)} bytes with this one)"
             raise WorldError(what, where=where)
         etag = known.etag if known else ""
-        registry.retrying(partial(_send_manifest, registry, repository, tag, data, media_types.INDEX, etag))
+        registry.retrying(partial(_write_list, registry, repository, tag, data, etag))
         registry.cancelled.wait(random.uniform(0, _STEP_S * attempt))  # noqa: S311 - so that writers step apart
     what = f"others keep changing the list of what refers to {subject}"
     raise WorldError(what, where=where, mend="push again when they are done")
@@ -260,7 +253,7 @@ def _read_list(registry: Registry, repository: str, subject: Digest) -> _List | 
         f"{repository}/manifests/{tag}",
         repository=repository,
         headers={"Accept": media_types.INDEX},
-        expect=(_OK, _NOT_FOUND),
+        expect=(OK, _NOT_FOUND),
     ) as reply:
         if reply.status == _NOT_FOUND:
             return None
@@ -281,29 +274,18 @@ def _with_entry(data: bytes, entry: Descriptor) -> bytes:
     return msgspec.json.encode(document, order="sorted")
 
 
-def _send_blob(registry: Registry, repository: str, blob: Descriptor, data: bytes) -> None:
-    if not has_blob(registry, repository, blob):
-        content = Content(lambda: io.BytesIO(data), blob, "memory")
-        with SilentProgress().task(blob.media_type) as task:
-            Upload(registry, repository, blob, content, task=task).run()
-
-
-def _send_manifest(  # noqa: PLR0913, PLR0917 - a request
-    registry: Registry, repository: str, reference: str, data: bytes, media_type: str, etag: str = ""
-) -> Mapping[str, str]:
-    """Put a manifest or index; with *etag* only in place of the one it is of, else nothing happens."""
-    expect = (*_CREATED, _PRECONDITION_FAILED) if etag else _CREATED
+def _write_list(registry: Registry, repository: str, tag: str, data: bytes, etag: str) -> None:
+    """Put the list under its tag; with *etag* only in place of the one it is of, else nothing happens."""
     with registry.request(
         "PUT",
-        f"{repository}/manifests/{reference}",
+        f"{repository}/manifests/{tag}",
         repository=repository,
         actions=ACTIONS,
-        headers={"Content-Type": media_type} | ({"If-Match": etag} if etag else {}),
+        headers={"Content-Type": media_types.INDEX} | ({"If-Match": etag} if etag else {}),
         body=data,
-        expect=expect,
+        expect=(CREATED, OK, ACCEPTED, _PRECONDITION_FAILED),
     ) as reply:
-        check_digest(reply, Digest.of_bytes(data))
-        return reply.headers
+        reply.skip()
 
 
 def _media_type(reply: Reply) -> str:
