@@ -11,6 +11,7 @@ from tests.handmade import Entry, directory, name_image, put_image, symlink
 from wherry.bases import image_scan
 from wherry.bases.image import base_from_layout, debian_image, image_facts
 from wherry.bases.image_base import installed_packages
+from wherry.bases.model import WantedPython
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.oci.image import StoreSource, read_image
@@ -151,14 +152,20 @@ def test_the_python_that_path_finds_first_is_taken(store: Store) -> None:
     ]
     _named(store, [layer], Config(env=("PATH=/usr/local/bin:/usr/bin",)))
     assert base_from_layout("base", AMD64, store).python_full_version == "3.12.7"
-    assert base_from_layout("base", AMD64, store, python=(3, 11)).interpreter == "/usr/bin/python3.11"
-    assert base_from_layout("base", AMD64, store, python=(3, 13)).interpreter == "/opt/x/bin/python3.13"
+    assert (
+        base_from_layout("base", AMD64, store, python=WantedPython((3, 11))).interpreter
+        == "/usr/bin/python3.11"
+    )
+    assert (
+        base_from_layout("base", AMD64, store, python=WantedPython((3, 13))).interpreter
+        == "/opt/x/bin/python3.13"
+    )
 
 
 def test_a_base_without_the_wanted_python_says_which_it_has(store: Store) -> None:
     _named(store, [DEBIAN])
     with pytest.raises(InputError, match=r"no Python 3\.13; it has 3\.11\.2 \(/usr/bin/python3\.11\)"):
-        base_from_layout("base", AMD64, store, python=(3, 13))
+        base_from_layout("base", AMD64, store, python=WantedPython((3, 13)))
     _named(store, [[directory("usr")]])
     with pytest.raises(InputError, match="no Python; it has none at all"):
         base_from_layout("base", AMD64, store)

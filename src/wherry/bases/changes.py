@@ -10,6 +10,7 @@ from wherry.errors import InputError
 from wherry.oci.platform import Platform
 
 if TYPE_CHECKING:
+    from wherry.bases.model import WantedPython
     from wherry.bases.pins import Pins, PlatformPins
 
 LINES: Final = 40
@@ -18,13 +19,13 @@ LINES: Final = 40
 _SHOWN_DIGITS: Final = 12
 
 
-def base_changes(before: Pins, after: Pins, python: tuple[int, int] | None = None) -> list[str]:
+def base_changes(before: Pins, after: Pins, python: WantedPython) -> list[str]:
     """What differs between two pins of one base: its digest, its Python, its packages.
 
     Args:
         before: What was pinned.
         after: What is pinned now.
-        python: The minor version the project wants; None for the base's first.
+        python: Which Pythons the project takes: the first that fits is compared.
 
     Returns:
         A line each; one that is not true of every platform says of which it is.
@@ -61,13 +62,13 @@ def _python(
     old: tuple[str, PlatformPins],
     new: tuple[str, PlatformPins],
     platform: str,
-    wanted: tuple[int, int] | None,
+    wanted: WantedPython,
 ) -> str:
     was, now = (_python_of(base, pins, platform, wanted) for base, pins in (old, new))
     return "" if was == now else f"Python {was or '(none)'} -> {now or '(none)'}"
 
 
-def _python_of(base: str, pins: PlatformPins, platform: str, wanted: tuple[int, int] | None) -> str:
+def _python_of(base: str, pins: PlatformPins, platform: str, wanted: WantedPython) -> str:
     try:
         if pins.image:
             return choose_python(pins.image, wanted, base).version

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.bases.image_base import base_of_image, debian_image_of
 from wherry.bases.image_pins import pin_image
 from wherry.bases.image_scan import ImageFacts, scan_image
+from wherry.bases.model import WantedPython
 from wherry.oci.image import copy_into, read_image
 from wherry.oci.sources import open_image
 
@@ -31,7 +32,7 @@ def base_from_layout(
     platform: Platform,
     store: Store,
     *,
-    python: tuple[int, int] | None = None,
+    python: WantedPython | None = None,
     progress: Progress | None = None,
 ) -> Base:
     """The image called *name* as a base; its layers are in the store afterwards.
@@ -40,7 +41,7 @@ def base_from_layout(
         name: ``oci:DIR``, ``oci-archive:FILE``, ``docker-archive:FILE`` or a tag in the store.
         platform: What the image must be for.
         store: Where the layers go, and where what was found is remembered by the manifest's digest.
-        python: The minor version wanted; None takes the first that PATH finds.
+        python: Which Pythons will do; None takes the first that PATH finds.
         progress: Told of the bytes copied.
 
     Raises:
@@ -53,7 +54,7 @@ def base_from_layout(
     image = read_image(source, root, platform)
     copy_into(source, store, (layer for layer, _ in image.layers()), progress)
     pinned = pin_image(image, image_facts(source, image, store))
-    return base_of_image(name, platform, image.descriptor.digest, pinned, python=python)
+    return base_of_image(name, platform, image.descriptor.digest, pinned, python=python or WantedPython())
 
 
 def debian_image(name: str, platform: Platform, store: Store) -> DebianImage:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from wherry.bases.image_pins import PinnedImage
-    from wherry.bases.model import DebianPin, FoundPackage, FoundPython
+    from wherry.bases.model import DebianPin, FoundPackage, FoundPython, WantedPython
     from wherry.oci.platform import Platform
 
 _DEFAULT_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -28,7 +28,7 @@ def base_of_image(  # noqa: PLR0913 - what is known, and by name what is wanted 
     digest: Digest,
     image: PinnedImage,
     *,
-    python: tuple[int, int] | None = None,
+    python: WantedPython,
     system_packages: tuple[DebianPin, ...] = (),
     registry_name: str = "",
 ) -> Base:
@@ -39,7 +39,7 @@ def base_of_image(  # noqa: PLR0913 - what is known, and by name what is wanted 
         platform: What it is for.
         digest: Of its manifest.
         image: What is known.
-        python: The minor version wanted; None takes the first that PATH finds.
+        python: Which Pythons will do.
         system_packages: What is laid over it.
         registry_name: Its full name in a registry, where it is in one.
 
@@ -111,14 +111,14 @@ def _not_debian(why: str, name: str) -> InputError:
     )
 
 
-def choose_python(image: PinnedImage, wanted: tuple[int, int] | None, name: str) -> FoundPython:
+def choose_python(image: PinnedImage, wanted: WantedPython, name: str) -> FoundPython:
     """The interpreter that the project's environment uses: of those that fit, the first on the image's PATH.
 
     Of one directory the newest, and those that are not on PATH last.
 
     Args:
         image: What is known of the image.
-        wanted: The minor version; None for any.
+        wanted: Which will do.
         name: What to call the image in the error.
 
     Raises:
@@ -132,16 +132,14 @@ def choose_python(image: PinnedImage, wanted: tuple[int, int] | None, name: str)
         place = python.path.rpartition("/")[0]
         return (places.index(place) if place in places else len(places), -python.minor, python.path)
 
-    told = sorted((python for python in image.pythons if python.version), key=rank)
-    fitting = [python for python in told if wanted in {None, (3, python.minor)}]
+    fitting = sorted(filter(wanted.takes, image.pythons), key=rank)
     if fitting:
         return fitting[0]
-    asked = f"no Python {wanted[0]}.{wanted[1]}" if wanted else "no Python"
     has = ", ".join(f"{p.version or f'3.{p.minor} without its library'} ({p.path})" for p in image.pythons)
     raise InputError(
-        f"the base has {asked}; it has {has or 'none at all'}",
+        f"the base has no {wanted}; it has {has or 'none at all'}",
         where=name,
-        mend="choose a base with it, or change the project's python",
+        mend="choose a base with it, or change the project's python or requires-python",
     )
 
 

@@ -10,6 +10,8 @@ import msgspec
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from packaging.specifiers import SpecifierSet
+
     from wherry.digest import Digest
     from wherry.oci.platform import Platform
 
@@ -44,6 +46,26 @@ class FoundPackage(msgspec.Struct, frozen=True):
     name: str
     version: str
     provides: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedPython:
+    """Which Pythons a project takes."""
+
+    minor: tuple[int, int] | None = None  # the one it is to have; None for any that is allowed
+    allowed: SpecifierSet | None = None  # requires-python
+
+    def takes(self, python: FoundPython) -> bool:
+        """Whether *python* will do; one whose version is not known will not."""
+        if not python.version or self.minor not in {None, (3, python.minor)}:
+            return False
+        return self.allowed is None or self.allowed.contains(python.version, prereleases=True)
+
+    def __str__(self) -> str:
+        """As an error says it: ``Python 3.13``, ``Python >=3.12``, ``Python``."""
+        if self.minor:
+            return f"Python {self.minor[0]}.{self.minor[1]}"
+        return f"Python {self.allowed or ''}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.bases.debian import SUITES, debian_base
 from wherry.bases.pins import FILENAME
-from wherry.build.base_pins import DEBIAN, find_pins, image_place, registry_reference
+from wherry.build.base_pins import DEBIAN, find_pins, image_place, registry_reference, wanted_python
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.oci.platform import Platform
@@ -69,17 +69,15 @@ def registry_base(
     if pins.image is None:
         msg = f"{name} was pinned without its image"
         raise RuntimeError(msg)
-    base = base_of_image(
+    return base_of_image(
         name,
         platform,
         Digest(pins.digest),
         pins.image,
-        python=workshop.project.config.python,
+        python=wanted_python(workshop),
         system_packages=pins.system_packages,
         registry_name=full_name(reference),
     )
-    _require_python(workshop.project, base)
-    return base
 
 
 def default_base(project: Project) -> str:
@@ -165,10 +163,9 @@ def _image_base(name: str, platform: Platform, workshop: Workshop) -> Base:
         image_place(name, workshop),
         platform,
         workshop.store,
-        python=workshop.project.config.python,
+        python=wanted_python(workshop),
         progress=workshop.progress,
     )
-    _require_python(workshop.project, base)
     system_packages: tuple[DebianPin, ...] = ()
     if workshop.project.config.system_packages:
         system_packages = find_pins(name, workshop, base).platforms[str(platform)].system_packages

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from wherry.bases.debian import pins_digest
+from wherry.bases.model import WantedPython
 from wherry.bases.pins import FILENAME, Pins, PlatformPins, read_pins, write_pins
 from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
@@ -72,6 +73,11 @@ def image_place(name: str, workshop: Workshop) -> str:
 def asked_platforms(workshop: Workshop) -> tuple[Platform, ...]:
     """What to build for: as asked, as configured, else for this machine's processor."""
     return workshop.options.platforms or workshop.project.config.platforms or (Platform.of_host(),)
+
+
+def wanted_python(workshop: Workshop) -> WantedPython:
+    """Which Pythons the project takes."""
+    return WantedPython(workshop.project.config.python, workshop.project.requires_python)
 
 
 @contextmanager
@@ -178,7 +184,7 @@ def _ask_registry(
         )
     for platform in needed:  # complain of a base that cannot be used before it is pinned
         if image := platforms[str(platform)].image:
-            choose_python(image, workshop.project.config.python, name)
+            choose_python(image, wanted_python(workshop), name)
     return Pins(name, platforms, digest=digest)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from wherry.bases.debian import SUITES
 from wherry.bases.pins import FILENAME, read_pins, write_pins
 from wherry.build.base import base_name
-from wherry.build.base_pins import DEBIAN, is_pinned, registry_reference, resolve_pins
+from wherry.build.base_pins import DEBIAN, is_pinned, registry_reference, resolve_pins, wanted_python
 from wherry.build.workshop import open_workshop
 from wherry.project.locks.write import write_lock
 
@@ -63,7 +63,7 @@ def _changes(before: Pins | None, after: Pins, workshop: Workshop) -> list[str]:
 
     if before is None or before.base != after.base:
         return []
-    return [f"  {line}" for line in base_changes(before, after, workshop.project.config.python)]
+    return [f"  {line}" for line in base_changes(before, after, wanted_python(workshop))]
 
 
 def _python(name: str, workshop: Workshop) -> tuple[int, int]:
@@ -77,4 +77,4 @@ def _python(name: str, workshop: Workshop) -> tuple[int, int]:
     images = [p.image for p in pins.platforms.values() if p.image] if pins else []
     if not images or not registry_reference(name, workshop):
         return _OLDEST_PYTHON
-    return 3, choose_python(images[0], workshop.project.config.python, name).minor
+    return 3, choose_python(images[0], wanted_python(workshop), name).minor

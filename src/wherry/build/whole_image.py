@@ -36,13 +36,14 @@ class WholeImage(StoreSource):
         return super().open(digest)
 
 
-def make_whole(
+def make_whole(  # noqa: PLR0913 - what, and by name how it may be had
     store: Store,
     blobs: Iterable[Descriptor],
     progress: Progress,
     registries: Registries | None = None,
     *,
     offline: bool = False,
+    plain_http: bool = False,
 ) -> int:
     """Fetch what the store lacks of *blobs* from the registries they were seen in.
 
@@ -52,6 +53,7 @@ def make_whole(
         progress: Where a transfer is announced.
         registries: The command's; its own, as the user is logged in, if None.
         offline: Whether nothing may be asked.
+        plain_http: Whether registries of its own are asked without TLS.
 
     Returns:
         The bytes that came over the network.
@@ -72,7 +74,7 @@ def make_whole(
     from wherry.oci.registry.client import Registries  # noqa: PLC0415 - most images are whole
     from wherry.oci.registry.fetching import require_blobs  # noqa: PLC0415 - the same
 
-    with nullcontext(registries) if registries is not None else Registries() as them:
+    with nullcontext(registries) if registries is not None else Registries(plain_http=plain_http) as them:
         try:
             return require_blobs(store, missing, them, progress)
         except NotFoundError as error:

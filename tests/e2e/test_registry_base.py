@@ -1,0 +1,358 @@
+"""A base in a registry: pinned once, then neither its blobs nor its registry are needed to build on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.handmade import Entry, directory, put_image, put_index, symlink
+from tests.programs import require_program
+from wherry.oci.image import StoreSource
+from wherry.oci.layout import write_layout
+from wherry.oci.model import Config
+from wherry.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.e2e
+
+CONFIG = Config(user="1000:1000", env=("PATH=/usr/local/bin:/usr/bin:/bin", "GREETING=good day"))
+
+
+def debian_like(python: str = "3.12.3", *packages: str, libc: str = "2.36-9+deb12u7") -> list[list[Entry]]:
+    """A system and, over it, a Python: like ``python:3.12-slim``, but a few kilobytes."""
+    minor = python.rpartition(".")[0]
+    status = [f"Package: libc6\nStatus: install ok installed\nVersion: {libc}\nProvides: libc6-2.36\n"]
+    status += [f"Package: {name}\nStatus: install ok installed\nVersion: 1\n" for name in packages]
+    system = [
+        *map(directory, ("etc", "usr", "usr/bin", "usr/lib", "usr/lib/x86_64-linux-gnu", "var/lib/dpkg")),
+        symlink("bin", "usr/bin"),
+        symlink("lib", "usr/lib"),
+        Entry("etc/os-release", b"ID=debian\nVERSION_CODENAME=bookworm\n"),
+        Entry("usr/lib/x86_64-linux-gnu/libc.so.6", b"GNU C Library (Debian) stable release version 2.36."),
+        Entry("var/lib/dpkg/status", "\n".join(status).encode()),
+    ]
+    program = [Entry(f"usr/local/bin/python{minor}", b"\x7fELF\0" + python.encode() + b"\0", mode=0o755)]
+    return [system, program]
+
+
+@dataclass
+class Registry:
+    """Debian's registry on a port of the machine's own choice, and what it was asked for."""
+
+    directory: Path
+    process: subprocess.Popen[bytes]
+    host: str
+
+    def asked(self) -> list[str]:
+        """Method and path of every request so far."""
+        log = (self.directory / "log").read_text()
+        return [
+            f"{line['http.request.method']} {line['http.request.uri']}"
+            for line in map(json.loads, (text for text in log.splitlines() if text.startswith("{")))
+            if line.get("msg") == "response completed"
+        ]
+
+    def push(self, name: str, *images: list[list[Entry]], architectures: tuple[str, ...] = ("amd64",)) -> str:
+        """Have skopeo push an image for each architecture under *name*; returns its full name."""
+        skopeo = require_program("skopeo")
+        made = self.directory / "made"
+        shutil.rmtree(made, ignore_errors=True)
+        store = Store.open(made / "store")
+        manifests = [
+            put_image(store, layers, config=CONFIG, architecture=architecture)
+            for layers, architecture in zip(images, architectures, strict=True)
+        ]
+        root = put_index(store, manifests) if len(manifests) > 1 else manifests[0]
+        write_layout(made / "layout", StoreSource(store, root), root, ref_name="x")
+        target = f"docker://{self.host}/{name}"
+        subprocess.run(
+            [skopeo, "copy", "--all", "-q", "--dest-tls-verify=false", f"oci:{made}/layout:x", target],
+            check=True,
+            capture_output=True,
+        )
+        return f"{self.host}/{name}"
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[Registry]:
+    program = require_program("docker-registry")
+    home = tmp_path / "registry"
+    home.mkdir()
+    (home / "config.yml").write_text(
+        "version: 0.1\nlog: {level: info, accesslog: {disabled: true}, formatter: json}\n"
+        f"storage: {{filesystem: {{rootdirectory: {home}/data}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n"
+    )
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen([program, "serve", str(home / "config.yml")], stdout=log, stderr=log)
+    try:
+        for _ in range(200):
+            if found := re.search(r"listening on ([0-9.:]+)", (home / "log").read_text()):
+                break
+            time.sleep(0.05)
+        assert found
+        yield Registry(home, process, found[1])
+    finally:
+        process.kill()
+        process.wait()
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A project, and the command line in a process of its own with a store of its own."""
+
+    root: Path
+
+    def project(self, base: str, table: str = "", requires_python: str = ">=3.11") -> None:
+        root = self.root / "app"
+        root.mkdir(exist_ok=True)
+        (root / "pyproject.toml").write_text(
+            f'[project]\nname = "app"\nversion = "1"\nrequires-python = "{requires_python}"\n'
+            f'[tool.wherry]\ncommand = ["python", "-V"]\nbytecode = false\nbase = "{base}"\n{table}'
+        )
+        (root / "requirements.txt").write_text("")
+
+    def run(self, *arguments: str, store: str = "store", code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "wherry", *arguments],
+            env={**os.environ, "WHERRY_CACHE_DIR": str(self.root / store)},
+            cwd=self.root,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+        return done.stdout if code == 0 else done.stderr
+
+    def build(self, *arguments: str, store: str = "store") -> dict[str, Any]:
+        out = self.run("build", "app", "--platform", "linux/amd64", "--json", *arguments, store=store)
+        found: dict[str, Any] = json.loads(out)
+        return found
+
+    def lock(self) -> str:
+        return (self.root / "app/wherry.lock").read_text()
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def blobs(asked: list[str]) -> list[str]:
+    return [request for request in asked if "/blobs/" in request]
+
+
+def test_a_machine_with_an_empty_store_builds_on_a_pinned_base_and_asks_no_registry(
+    bench: Bench, registry: Registry
+) -> None:
+    bench.project(registry.push("team/python:3.12", debian_like()))
+    first = bench.build()
+    asked = len(registry.asked())
+    second = bench.build("--offline", store="empty")
+    assert second["containerimage.digest"] == first["containerimage.digest"]
+    bench.run("plan", "app", "--platform", "linux/amd64", store="emptier")
+    assert "app" in bench.run("images", store="empty")
+    assert registry.asked()[asked:] == []
+
+
+def test_the_first_build_looks_at_each_layer_once_and_pins_all_platforms(
+    bench: Bench, registry: Registry
+) -> None:
+    images = debian_like(), debian_like("3.12.4", "only-arm")
+    bench.project(registry.push("python:3.12", *images, architectures=("amd64", "arm64")))
+    assert "pinned" in bench.run("lock", "app", "--platform", "linux/amd64")
+    layers = [layer["digest"] for platform in pinned(bench).values() for layer in platform["image"]["layers"]]
+    assert pinned(bench).keys() == {"linux/amd64", "linux/arm64"}
+    gets = [request for request in blobs(registry.asked()) if request.startswith("GET")]
+    assert all(sum(digest in request for request in gets) == 1 for digest in set(layers))
+    asked = len(registry.asked())
+    bench.run("build", "app", "--platform", "linux/amd64,linux/arm64", "--offline", store="empty")
+    assert registry.asked()[asked:] == []
+
+
+def test_the_image_is_as_the_base_says_and_says_what_its_base_is(bench: Bench, registry: Registry) -> None:
+    name = registry.push("team/python:3.12", debian_like())
+    bench.project(f"docker://{name}")
+    bench.build("-o", "oci:out:v1", "-t", "app")
+    manifest, config = read_layout(bench.root / "out")
+    assert manifest["annotations"]["org.opencontainers.image.base.name"] == name
+    assert manifest["annotations"]["org.opencontainers.image.base.digest"] in bench.lock()
+    assert config["config"]["User"] == "1000:1000"
+    assert "GREETING=good day" in config["config"]["Env"]
+    assert [line["created_by"] for line in config["history"][:2]] == ["by hand 0", "by hand 1"]
+    layers = pinned(bench)["linux/amd64"]["image"]["layers"]
+    assert [layer["digest"] for layer in manifest["layers"][:2]] == [layer["digest"] for layer in layers]
+
+
+def test_the_bases_blobs_come_when_the_image_is_written_here(bench: Bench, registry: Registry) -> None:
+    bench.project(registry.push("python:3.12", debian_like()))
+    bench.build()
+    bench.build(store="empty")
+    asked = len(registry.asked())
+    bench.run("save", "app", "oci:out:v1", store="empty")
+    layers = pinned(bench)["linux/amd64"]["image"]["layers"]
+    assert sorted(registry.asked()[asked:])[-2:] == sorted(
+        f"GET /v2/python/blobs/{layer['digest']}" for layer in layers
+    )
+    skopeo = require_program("skopeo")
+    subprocess.run(
+        [skopeo, "copy", "-q", f"oci:{bench.root}/out:v1", f"dir:{bench.root}/checked"], check=True
+    )
+
+
+def test_what_is_pinned_wins_over_where_the_tag_has_moved_until_the_base_is_upgraded(
+    bench: Bench, registry: Registry
+) -> None:
+    old = debian_like("3.12.3", "gone", "kept")
+    bench.project(registry.push("python:3.12", old))
+    first = bench.build()
+    new = debian_like("3.12.4", "kept", "added", libc="2.36-9+deb12u9")
+    registry.push("python:3.12", new)
+    assert bench.build(store="elsewhere")["containerimage.digest"] == first["containerimage.digest"]
+    before = pinned(bench)["linux/amd64"]["digest"]
+    lines = bench.run("lock", "app", "--upgrade", "base", "--platform", "linux/amd64").splitlines()
+    after = pinned(bench)["linux/amd64"]["digest"]
+    assert lines[1:] == [
+        f"  {before[:19]} -> {after[:19]}",
+        "  Python 3.12.3 -> 3.12.4",
+        "  added 1 added",
+        "  gone 1 removed",
+        "  libc6 2.36-9+deb12u7 -> 2.36-9+deb12u9",
+    ]
+    assert bench.run("lock", "app", "--upgrade", "base", "--platform", "linux/amd64").splitlines()[1:] == [
+        "  nothing changed"
+    ]
+    assert bench.build()["containerimage.digest"] != first["containerimage.digest"]
+
+
+def test_a_base_that_its_registry_no_longer_has_says_how_to_take_another(
+    bench: Bench, registry: Registry
+) -> None:
+    bench.project(registry.push("python:3.12", debian_like()))
+    bench.build()
+    bench.build(store="empty")
+    shutil.rmtree(registry.directory / "data/docker/registry/v2/blobs")
+    said = bench.run("save", "app", "oci:out", store="empty", code=3)
+    assert "wherry lock --upgrade base" in said
+    assert len(said.splitlines()) == 3
+
+
+def test_without_network_a_pinned_base_is_enough_where_nothing_needs_its_bytes(
+    bench: Bench, registry: Registry
+) -> None:
+    bench.project(registry.push("python:3.12", debian_like()))
+    said = bench.run("build", "app", "--platform", "linux/amd64", "--offline", code=3)
+    assert "is not pinned, and without network it cannot be" in said
+    bench.build()
+    said = bench.run(
+        "build", "app", "--platform", "linux/amd64", "--offline", "-o", "oci:out", store="empty", code=3
+    )
+    assert "2 layers of the image are not on this machine" in said
+
+
+@pytest.mark.parametrize(
+    ("base", "table", "requires", "why"),
+    [
+        ("3.12.3", "", ">=3.13", "no Python >=3.13; it has 3.12.3 (/usr/local/bin/python3.12)"),
+        ("3.12.3", 'python = "3.13"', ">=3.11", "no Python 3.13; it has 3.12.3 (/usr/local/bin/python3.12)"),
+        ("", "", ">=3.11", "the base has no Python; it has none at all"),
+    ],
+    ids=["not allowed", "not wanted", "none"],
+)
+def test_a_base_without_a_fitting_python_says_which_it_has(  # noqa: PLR0913, PLR0917 - the cases and the machine
+    bench: Bench, registry: Registry, base: str, table: str, requires: str, why: str
+) -> None:
+    layers = debian_like(base) if base else debian_like()[:1]
+    bench.project(registry.push("python:x", layers), table, requires)
+    said = bench.run("build", "app", "--platform", "linux/amd64", code=2)
+    assert why in said
+    assert not (bench.root / "app/wherry.lock").exists()
+
+
+def test_a_platform_that_the_base_is_not_for_is_an_error_that_says_what_it_has(
+    bench: Bench, registry: Registry
+) -> None:
+    bench.project(registry.push("python:x", debian_like()))
+    said = bench.run("build", "app", "--platform", "linux/arm64", code=2)
+    assert "linux/amd64" in said
+    bench.build()
+    said = bench.run("build", "app", "--platform", "linux/arm64", code=2)
+    assert "wherry.lock does not pin" in said
+
+
+def test_the_same_bytes_come_out_elsewhere(bench: Bench, registry: Registry) -> None:
+    bench.project(registry.push("python:3.12", debian_like()))
+    out = bench.run("build", "app", "--platform", "linux/amd64", "--check-reproducible")
+    assert "reproducible: a second build under other conditions gave the same bytes" in out
+
+
+def test_a_base_by_its_digest_needs_no_tag(bench: Bench, registry: Registry) -> None:
+    bench.project(registry.push("python:3.12", debian_like()))
+    bench.build()
+    digest = pinned(bench)["linux/amd64"]["digest"]
+    bench.project(f"{registry.host}/python@{digest}")
+    bench.build()
+    assert pinned(bench)["linux/amd64"]["digest"] == digest
+
+
+@pytest.mark.debian
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="runs an image for this processor")
+def test_system_packages_go_over_what_is_pinned_and_the_image_runs_where_its_base_never_was(
+    bench: Bench, registry: Registry, cache_dir: Path
+) -> None:
+    require_program("bwrap")
+    shared = str(cache_dir)
+    bench.project("debian:bookworm")
+    bench.build("-t", "own-base", "-o", f"oci:{bench.root}/own:v1", store=shared)
+    subprocess.run(
+        [
+            *(require_program("skopeo"), "copy", "-q", "--dest-tls-verify=false"),
+            *(f"oci:{bench.root}/own:v1", f"docker://{registry.host}/own:v1"),
+        ],
+        check=True,
+    )
+    (bench.root / "app/wherry.lock").unlink()
+    bench.project(f"{registry.host}/own:v1", 'system-packages = ["libgomp1"]\n')
+    first = bench.build(store=shared)
+    text = bench.lock()
+    second = bench.build(store="empty")
+    assert second["containerimage.digest"] == first["containerimage.digest"]
+    assert bench.lock() == text
+    layers = [layer["kind"] for layer in first["images"][0]["layers"]]
+    assert layers.count("system-packages") == 1
+    probe = "import ctypes; print(ctypes.CDLL('libgomp.so.1').omp_get_max_threads() > 0)"
+    out = bench.run("run", "--runtime", "bubblewrap", "app", "--", "python", "-c", probe, store="empty")
+    assert out.strip() == "True"
+    bench.project(f"{registry.host}/own:v1")  # asks nobody: what the image is has not changed
+    bench.build("--offline", store="emptier")
+    assert "system-packages" not in bench.lock()
+
+
+def pinned(bench: Bench) -> dict[str, Any]:
+    platforms: dict[str, Any] = tomllib.loads(bench.lock())["platforms"]
+    return platforms
+
+
+def read_layout(layout: Path) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The manifest and the config of the only image in a layout."""
+
+    def document(digest: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((layout / "blobs" / digest.replace(":", "/")).read_text())
+        return found
+
+    (entry,) = json.loads((layout / "index.json").read_text())["manifests"]
+    manifest = document(entry["digest"])
+    return manifest, document(manifest["config"]["digest"])
