@@ -1,4 +1,4 @@
-"""Hand an image over, of the store or from elsewhere: to a layout, an archive, docker or podman."""
+"""Hand an image over, of the store or from elsewhere: to a layout, archive, registry, docker or podman."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from wherry.oci.reference import (
     DockerArchiveReference,
     LayoutReference,
     OciArchiveReference,
+    RegistryReference,
     StoreDigest,
     StoreTag,
     parse_reference,
@@ -44,9 +45,10 @@ class LocalEngine:
     name: EngineName | None = None
 
 
-Destination: TypeAlias = (
+LocalDestination: TypeAlias = (
     LayoutReference | OciArchiveReference | DockerArchiveReference | DaemonReference | LocalEngine
 )
+Destination: TypeAlias = LocalDestination | RegistryReference
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,12 @@ class Delivered:
     to: str  # "oci:DIR:v1", "docker"
     digest: Digest  # of the manifest or index
     size_bytes: int  # written there; blobs that were there already are not
+    amounts: str = ""  # how its bytes came into a registry, in words
+
+    @property
+    def words(self) -> str:
+        """The same for the end of a report."""
+        return f"pushed to {self.to}: {self.amounts}" if self.amounts else f"written to {self.to}"
 
 
 def parse_destination(text: str) -> Destination:
@@ -66,16 +74,22 @@ def parse_destination(text: str) -> Destination:
 
     """
     found = parse_reference(text)
-    if isinstance(found, LayoutReference | OciArchiveReference | DockerArchiveReference | DaemonReference):
+    if not isinstance(found, StoreTag | StoreDigest):
         return found
     raise InputError(
         f"cannot write an image to {text!r}",
-        mend="use oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME",
+        mend="use oci:DIR, oci-archive:FILE, docker-archive:FILE, docker-daemon:NAME or docker://HOST/NAME",
     )
 
 
-def deliver(
-    store: Store, image: str, destination: Destination, progress: Progress | None = None
+def deliver(  # noqa: PLR0913 - what, where to, and by name how missing layers are had
+    store: Store,
+    image: str,
+    destination: Destination,
+    progress: Progress | None = None,
+    *,
+    offline: bool = False,
+    plain_http: bool = False,
 ) -> Delivered:
     """Put an image of the store where the user wants it.
 
@@ -84,16 +98,27 @@ def deliver(
         image: Its tag, ``app`` or ``app:v2``, or the digest of its manifest or index.
         destination: Where it goes. Without a name of its own there it keeps the tag's.
         progress: Where to announce the writing.
+        offline: Whether layers that the store lacks may not be fetched.
+        plain_http: Whether registries are talked to without TLS.
 
     Raises:
         InputError: There is no such image, or none that the destination can hold.
-        WorldError: The destination cannot be written, or the engine does not take it.
+        WorldError: The destination cannot be written, the engine does not take it, or a layer that neither
+            the store nor the destination has cannot be fetched.
 
     """
+    progress = progress or SilentProgress()
+    if isinstance(destination, RegistryReference):
+        if offline:
+            raise InputError(
+                "a push needs the network, but --offline is set", mend="leave out one of the two"
+            )
+        return _push(store, image, destination, progress, plain_http=plain_http)
     name = StoreDigest(Digest(image)) if image.startswith("sha256:") else parse_tag(image)
     with store.using():
         source, root = open_reference(name, store)
-        make_whole(store, blobs_under(source, root), progress or SilentProgress())
+        needed = [blob for blob in blobs_under(source, root) if not _has(destination, blob)]
+        make_whole(store, needed, progress, offline=offline, plain_http=plain_http)
         full_name = str(name) if isinstance(name, StoreTag) else ""
         ref_name = name.tag if isinstance(name, StoreTag) else ""
         return hand_over(source, root, destination, ref_name=ref_name, full_name=full_name, progress=progress)
@@ -102,7 +127,7 @@ def deliver(
 def hand_over(  # noqa: PLR0913 - an image, where to, and what to call it there
     source: ImageSource,
     root: Descriptor,
-    destination: Destination,
+    destination: LocalDestination,
     *,
     ref_name: str = "",
     full_name: str = "",
@@ -149,6 +174,28 @@ def hand_over(  # noqa: PLR0913 - an image, where to, and what to call it there
             size = engine.load(source, chosen, _names("", full_name), progress)
             return Delivered(engine.name, root.digest, size)
     return Delivered(str(destination), root.digest, size)
+
+
+def _has(destination: LocalDestination, blob: Descriptor) -> bool:
+    """Whether a layout on this disk has the blob already; only there it need not be given again."""
+    if not isinstance(destination, LayoutReference):
+        return False
+    try:
+        return (destination.path / "blobs/sha256" / blob.digest.hex).stat().st_size == blob.size_bytes
+    except OSError:
+        return False
+
+
+def _push(
+    store: Store, image: str, target: RegistryReference, progress: Progress, *, plain_http: bool
+) -> Delivered:
+    from wherry.build.push import push_stored  # noqa: PLC0415 - most images stay on this machine
+    from wherry.oci.registry.client import Registries  # noqa: PLC0415 - the same
+
+    with Registries(plain_http=plain_http) as registries:
+        pushed = push_stored(store, image, target, registries, progress)
+    moved_bytes = pushed.image.sent_bytes + pushed.image.copied_bytes
+    return Delivered(pushed.image.reference, pushed.image.digest, moved_bytes, pushed.amounts)
 
 
 def _names(wanted: str, full_name: str) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def build_image(
         budgets = workshop.project.config.budgets
         broken = tuple(line for image in images for line in broken_budgets(image, budgets))
         # An image over its budget is kept to be looked at, and goes nowhere.
-        delivered = tuple(_deliver(store, name, to, progress) for to in destinations if not broken)
+        delivered = tuple(_deliver(name, to, workshop) for to in destinations if not broken)
     return BuildResult(
         name=name,
         descriptor=descriptor,
@@ -128,7 +128,16 @@ def _name(name: str, manifests: Sequence[Descriptor], store: Store) -> Descripto
     return descriptor
 
 
-def _deliver(store: Store, name: str, destination: Destination, progress: Progress) -> str:
+def _deliver(name: str, destination: Destination, workshop: Workshop) -> str:
     from wherry.build.deliver import deliver  # noqa: PLC0415 - most builds stay in the store
 
-    return f"written to {deliver(store, name, destination, progress).to}"
+    options = workshop.options
+    given = deliver(
+        workshop.store,
+        name,
+        destination,
+        workshop.progress,
+        offline=options.offline,
+        plain_http=options.plain_http,
+    )
+    return given.words

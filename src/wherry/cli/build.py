@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     "--output",
     "outputs",
     multiple=True,
-    help="Also write it to oci:DIR, oci-archive:FILE, docker-archive:FILE or docker-daemon:NAME. Repeatable.",
+    help="Also write it to oci:DIR, oci-archive:FILE, docker-archive:FILE, docker-daemon:NAME or"
+    " docker://HOST/NAME:TAG. Repeatable.",
 )
+@click.option("--push", is_flag=True, help="Also push it: --tag is then HOST/NAME or HOST/NAME:TAG.")
+@options.plain_http
 @click.option("--load", is_flag=True, help="Also load it into docker or podman.")
 @click.option(
     "--metadata-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result as JSON."
@@ -53,6 +56,8 @@ def command(
     find_links: tuple[Path, ...],
     name: str | None,
     outputs: tuple[str, ...],
+    push: bool,
+    plain_http: bool,
     load: bool,
     metadata_file: Path | None,
     sbom: bool,
@@ -70,7 +75,9 @@ def command(
 
     asked = options.asked(path, platforms, base, target, offline=offline, find_links=find_links, name=name)
     with_sbom = sbom or sbom_file is not None
-    asked = replace(asked, sbom=with_sbom, provenance=provenance or with_sbom)
+    asked = replace(asked, sbom=with_sbom, provenance=provenance or with_sbom, plain_http=plain_http)
+    if push:
+        outputs = (*outputs, _pushed(name))
     destinations = _destinations(outputs, load=load) if outputs or load else []
     store = Store.open()
     with show_progress(quiet=quiet or as_json) as progress:
@@ -98,6 +105,15 @@ def command(
     for line in result.broken_budgets:
         click.echo(f"over budget: {line}", err=True)
     return 1 if result.broken_budgets else 0
+
+
+def _pushed(name: str | None) -> str:
+    """Where ``--push`` pushes to: the image's own name, which is then a registry's."""
+    from wherry.build.push import registry_destination
+
+    if name is None:
+        raise click.UsageError("--push needs --tag HOST/NAME or HOST/NAME:TAG")
+    return str(registry_destination(name))
 
 
 def _destinations(outputs: tuple[str, ...], *, load: bool) -> list[Destination]:

@@ -25,10 +25,13 @@ _COMMANDS: Final = {
     "lock": "Write the lock of a project that has none, and pin its base.",
     "images": "List the images in the store.",
     "rm": "Remove images from the store.",
+    "push": "Bring an image of the store into a registry.",
     "save": "Write an image of the store to a directory, a file or a daemon.",
     "pull": "Bring an image of a registry into the store.",
     "copy": "Copy an image from anywhere to anywhere.",
     "referrers": "List what refers to an image in a registry: SBOMs, provenance, signatures.",
+    "login": "Keep a name and password for a registry.",
+    "logout": "Forget the name and password for a registry.",
     "cache": "Show, verify and prune the local store.",
 }
 
