@@ -52,6 +52,12 @@ class Access:
         """Show nothing secret."""
         return f"Access({self._host})"
 
+    @property
+    def was_asked(self) -> bool:
+        """Whether the registry ever wanted to know who asks."""
+        with self._lock:
+            return self._latest is not None
+
     def header(self, repository: str, scopes: tuple[str, ...]) -> str | None:
         """The value of ``Authorization`` for a request, as far as it is known what the registry wants.
 

@@ -21,7 +21,7 @@ from wherry.errors import WorldError
 from wherry.fetch.addresses import shown
 from wherry.fetch.answers import REDIRECT, Answer, Patience, explained, retrying
 from wherry.fetch.connections import Connections
-from wherry.fetch.failures import CancelledError
+from wherry.fetch.failures import CancelledError, NotFoundError, TransientError
 from wherry.oci.registry.access import Access
 from wherry.oci.registry.challenge import parse_challenges
 from wherry.oci.registry.credentials import Keychain
@@ -47,6 +47,11 @@ _MESSAGE_BYTES: Final = (
     4 << 20
 )  # "registries MUST accept manifests of 4 megabytes": nothing we read whole is larger
 _COMMITTING: Final = 10  # times the usual silence: a registry hashes what it was sent before it answers
+_PLAIN: Final = (
+    "WRONG_VERSION_NUMBER",
+    "HTTP_REQUEST",
+    "RECORD_LAYER_FAILURE",
+)  # OpenSSL, to an answer without TLS
 _UNREACHABLE: Final = "check the registry's name and the network"
 
 
@@ -194,6 +199,25 @@ class Registry:
                 raise self._refusal(reply, repository)
             yield reply
 
+    def greet(self) -> bool:
+        """Ask the registry for nothing but whether it lets us in.
+
+        Returns:
+            Whether it wanted to know who asks.
+
+        Raises:
+            TransientError: Worth another attempt.
+            AccessError: It does not let us in.
+            WorldError: It is no registry, or cannot be trusted.
+
+        """
+        try:
+            with self.request("GET", "", repository=""):
+                return self._access.was_asked
+        except NotFoundError as error:
+            what = "the server speaks no registry's language (404 for /v2/)"
+            raise WorldError(what, where=error.where, mend=f"check that {self.host} is a registry") from error
+
     def retrying(self, attempt: Callable[[], R], progress_bytes: Callable[[], int] = lambda: 0) -> R:
         """Call *attempt* until it succeeds, waiting longer each time it fails in a way that may pass.
 
@@ -295,6 +319,12 @@ class Registry:
                 )
         except _BodyError as error:
             raise error.cause from None
+        except TransientError as error:
+            if any(reason in str(error.__cause__) for reason in _PLAIN):
+                what = f"the registry {self.host} does not speak TLS"
+                mend = "use --plain-http if you trust the network between you and it"
+                raise WorldError(what, where=error.where, mend=mend) from error
+            raise
         finally:
             if isinstance(sending, Generator):
                 sending.close()

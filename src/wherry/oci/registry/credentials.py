@@ -92,8 +92,15 @@ class _File(msgspec.Struct, frozen=True):
 class Keychain:
     """What this host knows of names and passwords for registries."""
 
-    def __init__(self, files: Sequence[Path] = (), environ: Mapping[str, str] | None = None) -> None:
-        """Look into *files*, the first first, after the variables of *environ*."""
+    def __init__(
+        self,
+        files: Sequence[Path] = (),
+        environ: Mapping[str, str] | None = None,
+        *,
+        logins: Mapping[str, Login] | None = None,
+    ) -> None:
+        """Look into *logins* by host, the variables of *environ*, and *files*, the first first."""
+        self._logins = dict(logins or {})
         self._files = tuple(files)
         self._environ = {} if environ is None else environ
         self._known: dict[tuple[str, str], Login | None] = {}
@@ -119,17 +126,18 @@ class Keychain:
         host = registry_host(host)
         with self._lock:  # a helper may ask the user: once is enough
             if (host, repository) not in self._known:
-                found = (login for login in self._logins(host, repository) if login is not None)
+                found = (login for login in self._found(host, repository) if login is not None)
                 self._known[host, repository] = next(found, None)
             return self._known[host, repository]
 
-    def _logins(self, host: str, repository: str) -> Iterator[Login | None]:
+    def _found(self, host: str, repository: str) -> Iterator[Login | None]:
+        yield self._logins.get(host)
         yield self._of_variables(host)
         if text := self._environ.get(_DOCKER_TEXT):
-            file = _parse(text.encode(errors="surrogateescape"), f"${_DOCKER_TEXT}")
+            file = parse_file(text.encode(errors="surrogateescape"), f"${_DOCKER_TEXT}")
             yield from _of_file(file, f"${_DOCKER_TEXT}", host, repository)
         for path in self._files:
-            file = _parse(_read(path), str(path))
+            file = parse_file(read_file(path), str(path))
             yield from _of_file(file, str(path), host, repository)
 
     def _of_variables(self, host: str) -> Login | None:
@@ -164,7 +172,7 @@ def _home(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("HOME") or "/")
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
     """The content of a file of credentials; an empty object if there is none.
 
     Raises:
@@ -184,7 +192,7 @@ def _read(path: Path) -> bytes:
     return data if data.strip() else b"{}"
 
 
-def _parse(data: bytes, where: str) -> _File:
+def parse_file(data: bytes, where: str) -> _File:
     """Read a file of credentials.
 
     Raises:
@@ -203,7 +211,7 @@ def _parse(data: bytes, where: str) -> _File:
 
 def _of_file(file: _File, where: str, host: str, repository: str) -> Iterator[Login | None]:
     for key, helper in (file.helpers or {}).items():
-        if _names(key) == host:
+        if host_of_key(key) == host:
             yield _of_helper(helper, server_key(host))
     for key, entry in _fitting(file.auths or {}, host, repository):
         if entry is not None:
@@ -217,7 +225,7 @@ def server_key(host: str) -> str:
     return DOCKER_HUB_KEY if host == DOCKER_HUB else host
 
 
-def _names(key: str) -> str:
+def host_of_key(key: str) -> str:
     """The host that a key of a file stands for, with the path of a repository if it has one; else empty."""
     host, slash, path = key.removeprefix("https://").removeprefix("http://").rstrip("/").partition("/")
     try:
@@ -234,7 +242,7 @@ def _fitting(
     parts = [host, *filter(None, repository.split("/"))]
     for depth in range(len(parts), 0, -1):
         wanted = "/".join(parts[:depth])
-        keys = [key for key in auths if _names(key) == wanted]
+        keys = [key for key in auths if host_of_key(key) == wanted]
         for key in sorted(keys, key=lambda key: key != wanted):  # the plainest spelling first
             yield key, auths[key]
 
