@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from wherry.errors import InputError
@@ -12,9 +13,10 @@ from wherry.plan.select import additional, select
 from wherry.project.locks.read import read_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from wherry.build.workshop import Workshop
+    from wherry.digest import Digest
     from wherry.layers.model import BytecodeCompiler
     from wherry.plan.select import Chosen
     from wherry.project.locks.model import Lock, LockedFile
@@ -29,14 +31,20 @@ class Selected:
     development: tuple[Chosen, ...]
     notes: tuple[str, ...]  # what is worth saying of the lock
 
+    @property
+    def chosen(self) -> tuple[Chosen, ...]:
+        """All of it."""
+        return (*self.production, *self.development)
 
-def find_distributions(
+
+def find_distributions(  # noqa: PLR0913 - what is installed and for what, and by name what is done for it
     selected: Selected,
     workshop: Workshop,
     target: Target,
     interpreter: Callable[[], BytecodeCompiler | None],
     *,
     dry: bool,
+    spared: Mapping[Digest, int] = MappingProxyType({}),
 ) -> tuple[Distribution, ...]:
     """Every wheel of the image.
 
@@ -46,26 +54,52 @@ def find_distributions(
         target: What the wheels must fit.
         interpreter: Finds the base's own Python, to build with where this machine has none like it.
         dry: Fetch nothing and build nothing: what would have to be built has no file then.
+        spared: Wheels that are not needed here, and their sizes.
 
     Raises:
         InputError: A source is not valid, or does not build.
         WorldError: Network, disk or a program failed.
 
     """
-    chosen = [*selected.production, *selected.development]
     if not dry:
-        workshop.fetcher.fetch(
-            Download(f.filename, f.digest, url=f.url, path=f.path, size_bytes=f.size_bytes)
-            for f in (c.file for c in chosen)
-            if f is not None
-        )
+        sources = [c.package.sdist for c in selected.chosen if c.file is None and c.package.sdist is not None]
+        if placeless := _without_place(sources, workshop):
+            selected = select_distributions(workshop, target, addressed=placeless)
+        wheels = [c.file for c in selected.chosen if c.file is not None and c.file.digest not in spared]
+        fetch_wheels(wheels, workshop, target)
+    chosen = selected.chosen
     builder = _Builder(workshop, target, interpreter, dry=dry)
     built = builder.build([c for c in chosen if c.file is None])
     dev = {c.name for c in selected.development}
-    found = [_distribution(c, built, workshop, dev=c.name in dev) for c in chosen]
+    found = [_distribution(c, built, workshop, spared, dev=c.name in dev) for c in chosen]
     if workshop.project.has_build_system:
         found.append(builder.own_wheel())
     return tuple(found)
+
+
+def fetch_wheels(wheels: Iterable[LockedFile], workshop: Workshop, target: Target) -> None:
+    """Have *wheels* of the lock in the store.
+
+    Raises:
+        InputError: A file on this disk is not the locked one.
+        WorldError: Network or disk failed, or nobody has a wheel.
+
+    """
+    missing = [wheel for wheel in wheels if wheel.digest not in workshop.store.blobs]
+    if placeless := _without_place(missing, workshop):
+        selected = select_distributions(workshop, target, addressed=placeless)
+        found = {c.file.digest: c.file for c in selected.chosen if c.file is not None}
+        missing = [found.get(wheel.digest, wheel) for wheel in missing]
+    workshop.fetcher.fetch(
+        Download(w.filename, w.digest, url=w.url, path=w.path, size_bytes=w.size_bytes) for w in missing
+    )
+
+
+def _without_place(files: Iterable[LockedFile], workshop: Workshop) -> frozenset[Digest]:
+    """Those of *files* of which the layer index told the names alone."""
+    if workshop.layer_index is None:
+        return frozenset()
+    return frozenset(file.digest for file in files if file.url is None and file.path is None)
 
 
 def read_locks(workshop: Workshop, target: Target) -> tuple[Lock, ...]:
@@ -83,8 +117,15 @@ def read_locks(workshop: Workshop, target: Target) -> tuple[Lock, ...]:
     return production, _read_lock(workshop, target, (*groups, *workshop.project.dev_groups))
 
 
-def select_distributions(workshop: Workshop, target: Target) -> Selected:
+def select_distributions(
+    workshop: Workshop, target: Target, *, addressed: frozenset[Digest] = frozenset()
+) -> Selected:
     """What production installs, and what development adds to it.
+
+    Args:
+        workshop: The project and the tools.
+        target: What the wheels must fit.
+        addressed: Files that are to be fetched: where they lie has to be known.
 
     Raises:
         InputError: The lock is not valid, or nothing in it fits the target.
@@ -92,7 +133,7 @@ def select_distributions(workshop: Workshop, target: Target) -> Selected:
 
     """
     config = workshop.project.config
-    lock = _read_lock(workshop, target, config.groups)
+    lock = _read_lock(workshop, target, config.groups, addressed)
     production = select(lock, target)
     if not workshop.options.dev:
         return Selected(tuple(production.chosen), (), lock.notes)
@@ -103,12 +144,14 @@ def select_distributions(workshop: Workshop, target: Target) -> Selected:
             where=workshop.project.place("pyproject.toml"),
             mend='add [dependency-groups] dev = [...], or name yours in [tool.wherry] dev-groups = ["..."]',
         )
-    with_development = _read_lock(workshop, target, (*config.groups, *groups))
+    with_development = _read_lock(workshop, target, (*config.groups, *groups), addressed)
     added = additional(select(with_development, target), production)
     return Selected(tuple(production.chosen), tuple(added), lock.notes)
 
 
-def _read_lock(workshop: Workshop, target: Target, groups: Sequence[str]) -> Lock:
+def _read_lock(
+    workshop: Workshop, target: Target, groups: Sequence[str], addressed: frozenset[Digest] = frozenset()
+) -> Lock:
     return read_lock(
         workshop.project,
         store=workshop.store,
@@ -117,6 +160,8 @@ def _read_lock(workshop: Workshop, target: Target, groups: Sequence[str]) -> Loc
         python=target.python,
         offline=workshop.options.offline,
         find_links=workshop.options.find_links,
+        names=workshop.layer_index,
+        addressed=addressed,
     )
 
 
@@ -167,9 +212,14 @@ class _Builder:
 
 
 def _distribution(
-    chosen: Chosen, built: Mapping[str, LockedFile], workshop: Workshop, *, dev: bool
+    chosen: Chosen,
+    built: Mapping[str, LockedFile],
+    workshop: Workshop,
+    spared: Mapping[Digest, int],
+    *,
+    dev: bool,
 ) -> Distribution:
-    file = _sized(chosen.file or built.get(chosen.name), workshop)
+    file = _sized(chosen.file or built.get(chosen.name), workshop, spared)
     return Distribution(
         name=chosen.name,
         version=_version(chosen.package.version, file),
@@ -184,11 +234,11 @@ def _version(known: object, file: LockedFile | None) -> str:
     return str(known or (file.filename.split("-")[1] if file else ""))
 
 
-def _sized(file: LockedFile | None, workshop: Workshop) -> LockedFile | None:
-    """The file with its true size, where it is here: a lock may leave sizes out, or lie."""
+def _sized(file: LockedFile | None, workshop: Workshop, spared: Mapping[Digest, int]) -> LockedFile | None:
+    """The file with its true size, where that is known: a lock may leave sizes out, or lie."""
     if file is None:
         return None
-    size_bytes = workshop.store.blobs.size_bytes(file.digest)
+    size_bytes = workshop.store.blobs.size_bytes(file.digest) or spared.get(file.digest)
     if size_bytes is None and file.size_bytes is None and file.path is not None and file.path.is_file():
         size_bytes = file.path.stat().st_size
     return file if size_bytes is None else replace(file, size_bytes=size_bytes)

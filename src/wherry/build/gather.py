@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from wherry.build.distributions import find_distributions, select_distributions
 from wherry.build.interpreter import find_bytecode_compiler
-from wherry.layers.model import MTIME, Layout, WheelInput
+from wherry.layers.model import MTIME, BytecodeCompiler, Layout, WheelInput
+from wherry.layers.stored import find_layer
 from wherry.layers.wheel_layer import known_facts
 from wherry.plan.environment import driver_floor
-from wherry.plan.model import Policy
+from wherry.plan.model import LayerKind, Policy
 from wherry.plan.planner import Inputs, SourceFacts, make_plan
 from wherry.plan.settings import make_settings
 from wherry.project.command import find_command
@@ -19,15 +20,23 @@ from wherry.project.source import source_files, tree_digest
 from wherry.project.target import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from wherry.build.base import FoundBase
+    from wherry.build.distributions import Selected
+    from wherry.build.layer_index.index import LayerIndex
     from wherry.build.workshop import Workshop
-    from wherry.layers.model import BytecodeCompiler, WheelFacts
+    from wherry.digest import Digest
+    from wherry.layers.model import LayerBlob, WheelFacts
     from wherry.plan.model import Distribution, Plan
     from wherry.project.source import SourceTree
+    from wherry.store.store import Store
 
 PREFIX: Final = "/opt/venv"
+INDEXED: Final = frozenset(
+    {LayerKind.BASE, LayerKind.SYSTEM, LayerKind.WHEEL, LayerKind.WHEELS, LayerKind.DEV}
+)
+"""What a layer index is asked for and told. The other layers are the project's own, and made in no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +45,32 @@ class Gathered:
 
     plan: Plan
     sources: SourceTree | None  # None: the image needs no more than the project's wheel
-    facts: Sequence[tuple[WheelInput, WheelFacts]] = ()  # of its wheels
+    facts: Sequence[tuple[WheelInput, WheelFacts]] = ()  # of its wheels; none where they need not be known
+    elsewhere: Mapping[str, LayerBlob] = field(default_factory=dict)  # finished, but not here; by key
 
 
-def gather(found: FoundBase, workshop: Workshop, *, dry: bool) -> Gathered:
+@dataclass(frozen=True, slots=True)
+class _Compiler:
+    """What bytecode is compiled with."""
+
+    found: BytecodeCompiler | None
+    remarks: tuple[str, ...] = ()
+    is_guess: bool = (
+        False  # no interpreter was looked for yet: it will be the base's own, wherever one can be
+    )
+
+
+def gather(found: FoundBase, workshop: Workshop, *, dry: bool, whole: bool = True) -> Gathered:
     """Read everything that the image on a base depends on, and plan it.
+
+    With a layer index, neither the wheels nor the interpreter are fetched that only layers need which it
+    knows. What it knows is fetched instead, or stays where it is.
 
     Args:
         found: What lies underneath; its platform is the image's.
         workshop: The project and the tools.
         dry: Fetch no wheel and build none: the plan then says what is not known.
+        whole: Whether finished layers are needed here, not only where a registry has them.
 
     Raises:
         InputError: Something the user wrote, or a wheel, is not valid.
@@ -53,36 +78,114 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool) -> Gathered:
 
     """
     project, base = workshop.project, found.base
+    index = None if dry else workshop.layer_index
     target = Target(base.platform, base.python, base.python_full_version, base.glibc)
     interpreter = cache(lambda: _interpreter(found, workshop))
     tree = source_files(project)
     selected = select_distributions(workshop, target)
     # What the image runs is settled before anything is fetched: where that fails, it fails at once.
     command = find_command(project, {c.name for c in selected.production}, tree)
-    distributions = find_distributions(selected, workshop, target, lambda: interpreter()[0], dry=dry)
-    compiler, remark = interpreter() if project.config.bytecode is not False else (None, ())
     layout = Layout(
         prefix=PREFIX,
         python=base.python,
         interpreter=f"{PREFIX}/bin/python",
         mtime=MTIME if workshop.options.source_date_epoch is None else workshop.options.source_date_epoch,
     )
+    spared = _spared(selected, workshop, layout, index) if index else _Spared()
+    distributions = find_distributions(
+        selected, workshop, target, lambda: interpreter().found, dry=dry, spared=spared.sizes
+    )
     versions = {d.name: d.version for d in distributions if not d.dev}
-    names = versions.keys()
     floor = driver_floor(versions)
     sources = tree if command.needs_source or not project.has_build_system else None
-    inputs = Inputs(
-        name=workshop.options.name or project.image_name,
-        base=base,
-        target=target,
-        policy=Policy(layout=layout, compression=project.config.compression, bytecode=compiler),
-        settings=make_settings(project, base, layout, command, names),
-        distributions=distributions,
-        source=None if sources is None else _source_facts(sources),
-        facts=_facts(workshop, distributions, dry=dry),
-        notes=(*selected.notes, *remark, *((floor,) if floor else ()), *_left_out(sources)),
+    facts = [] if spared.are_agreed else _facts(workshop, distributions, dry=dry)
+
+    def plan(compiler: _Compiler) -> Plan:
+        return make_plan(
+            Inputs(
+                name=workshop.options.name or project.image_name,
+                base=base,
+                target=target,
+                policy=Policy(layout=layout, compression=project.config.compression, bytecode=compiler.found),
+                settings=make_settings(project, base, layout, command, versions.keys()),
+                distributions=distributions,
+                source=None if sources is None else _source_facts(sources),
+                facts=facts,
+                notes=(
+                    *selected.notes,
+                    *compiler.remarks,
+                    *((floor,) if floor else ()),
+                    *_left_out(sources),
+                ),
+            )
+        )
+
+    if index is None:
+        compiler = _Compiler(None) if project.config.bytecode is False else interpreter()
+        return Gathered(plan(compiler), sources, facts)
+    made, elsewhere = _settled(plan, interpreter, workshop, index, whole=whole)
+    return Gathered(made, sources, facts, elsewhere)
+
+
+def _settled(
+    plan: Callable[[_Compiler], Plan],
+    interpreter: Callable[[], _Compiler],
+    workshop: Workshop,
+    index: LayerIndex,
+    *,
+    whole: bool,
+) -> tuple[Plan, Mapping[str, LayerBlob]]:
+    """The plan whose layers the store has, or the index knows, or this machine can make; and those it knows.
+
+    What compiles a layer's bytecode is part of its key, and finding the interpreter costs a download. So keys
+    are first asked for as if the base's own compiled them all; it is found if something has to be made then.
+    """
+    store, compiler = workshop.store, _Compiler(None)
+    made = plan(compiler)
+    if workshop.project.config.bytecode is not False:
+        compiler = _Compiler(BytecodeCompiler((), made.base.python_full_version), is_guess=True)
+        made = plan(compiler)
+    while True:
+        keys = [layer.key for layer in made.layers if layer.key and layer.kind in INDEXED]
+        elsewhere = index.layers(key for key in keys if find_layer(store, key) is None)
+        if compiler.is_guess and _compiles(made, store, elsewhere):
+            compiler = interpreter()
+            made = plan(compiler)
+        elif not whole:
+            return made, elsewhere
+        elif index.bring(elsewhere):
+            return made, {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Spared:
+    """Wheels that a plan needs no bytes of."""
+
+    sizes: Mapping[Digest, int] = field(default_factory=dict)
+    are_agreed: bool = False  # they are all there are, and known to agree: nobody need look at what they hold
+
+
+def _spared(selected: Selected, workshop: Workshop, layout: Layout, index: LayerIndex) -> _Spared:
+    """What the index knows of the wheels that are not here."""
+    wheels = [c.file for c in selected.chosen if c.file is not None]
+    missing = [wheel for wheel in wheels if wheel.digest not in workshop.store.blobs]
+    if not missing:
+        return _Spared()
+    are_all = len(wheels) == len(selected.chosen) and not workshop.project.has_build_system
+    if are_all and not workshop.options.sbom:  # a bill of materials says what wheels say of themselves
+        sizes = index.agreed(wheels, layout)
+        if sizes is not None:
+            return _Spared(sizes, are_agreed=True)
+    return _Spared(index.wheels(missing))
+
+
+def _compiles(plan: Plan, store: Store, elsewhere: Mapping[str, LayerBlob]) -> bool:
+    """Whether a layer has to be made that has bytecode."""
+    return any(
+        layer.key not in elsewhere and find_layer(store, layer.key or "") is None
+        for layer in plan.layers
+        if layer.distributions or (layer.kind is LayerKind.BASE and layer.packages)
     )
-    return Gathered(make_plan(inputs), sources, inputs.facts)
 
 
 def _facts(
@@ -95,7 +198,7 @@ def _facts(
     return [(wheel, known_facts(wheel, workshop.store)) for wheel in inputs]
 
 
-def _interpreter(found: FoundBase, workshop: Workshop) -> tuple[BytecodeCompiler | None, tuple[str, ...]]:
+def _interpreter(found: FoundBase, workshop: Workshop) -> _Compiler:
     """The base's Python as it runs on this host: it compiles bytecode and builds wheels."""
     compiler, note = find_bytecode_compiler(
         found.base,
@@ -105,7 +208,7 @@ def _interpreter(found: FoundBase, workshop: Workshop) -> tuple[BytecodeCompiler
         host_packages=found.host_packages,
         required=workshop.project.config.bytecode is True,
     )
-    return compiler, (note,) if note else ()
+    return _Compiler(compiler, (note,) if note else ())
 
 
 def _source_facts(sources: SourceTree) -> SourceFacts:

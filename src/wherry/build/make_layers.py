@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from wherry.build.gather import Gathered
+    from wherry.build.layer_index.index import LayerIndex
     from wherry.build.workshop import Workshop
     from wherry.layers.model import LayerBlob
     from wherry.plan.model import Plan, PlannedLayer
@@ -26,7 +27,7 @@ def stored_layers(plan: Plan, store: Store) -> dict[str, LayerBlob]:
 
 
 def make_plan_layers(gathered: Gathered, workshop: Workshop) -> tuple[MadeLayer, ...]:
-    """Every layer of the plan, in its order; what the store lacked is in it afterwards.
+    """Every layer of the plan, in its order; what the store lacked is in it afterwards, or known elsewhere.
 
     Raises:
         InputError: A wheel, a package or a source file is not what it should be, or a secret was found.
@@ -34,7 +35,7 @@ def make_plan_layers(gathered: Gathered, workshop: Workshop) -> tuple[MadeLayer,
 
     """
     plan, store = gathered.plan, workshop.store
-    stored = stored_layers(plan, store)
+    stored = {**stored_layers(plan, store), **gathered.elsewhere}
     missing = [layer for layer in plan.layers if layer.key is not None and layer.key not in stored]
     made = _make(missing, gathered, workshop) if missing else {}
     return tuple(_made_layer(layer, stored, made) for layer in plan.layers)
@@ -45,15 +46,34 @@ def _make(missing: list[PlannedLayer], gathered: Gathered, workshop: Workshop) -
     from wherry.build.layer_jobs import job_of  # noqa: PLC0415 - the same
     from wherry.layers.pool import make_layers  # noqa: PLC0415 - the same
 
-    store = workshop.store
-    base = gathered.plan.base
+    store, plan = workshop.store, gathered.plan
+    base = plan.base
     packages = [pin for layer in missing for pin in layer.packages]
     packages += base.packages if any(layer.kind is LayerKind.SYSTEM for layer in missing) else ()
     if packages:
         fetch_debs(packages, fetcher=workshop.fetcher, store=store, mirror=workshop.mirror)
+    if workshop.layer_index:
+        _bring_wheels(missing, plan, workshop, workshop.layer_index)
     jobs = [job_of(layer, gathered, workshop) for layer in missing]
     store.require_space(_estimate(missing), f"{len(missing)} layers")
     return {job.key: blob for job, blob in make_layers(jobs, store, workshop.progress)}
+
+
+def _bring_wheels(missing: list[PlannedLayer], plan: Plan, workshop: Workshop, index: LayerIndex) -> None:
+    """Fetch what the layers that have to be made are made from: segments that the index has, else wheels."""
+    from wherry.build.distributions import fetch_wheels  # noqa: PLC0415 - only with a layer index
+    from wherry.layers.wheel_layer import Recipe  # noqa: PLC0415 - the same
+
+    recipe = Recipe(plan.policy.layout, plan.policy.compression, plan.policy.bytecode)
+    for layer in missing:
+        wheels = [d.file for d in layer.distributions if d.file is not None]
+        lacking = [wheel for wheel in wheels if wheel.digest not in workshop.store.blobs]
+        if lacking and len(wheels) > 1:
+            told = index.wheels(lacking)
+            fetch_wheels((w for w in lacking if w.digest not in told), workshop, plan.target)
+            spared = index.bring_segments(wheels, recipe)
+            lacking = [wheel for wheel in lacking if wheel.digest not in spared]
+        fetch_wheels(lacking, workshop, plan.target)
 
 
 def _estimate(missing: list[PlannedLayer]) -> int:

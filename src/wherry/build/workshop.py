@@ -11,6 +11,7 @@ from wherry.project.project import read_project
 
 if TYPE_CHECKING:
     from wherry.bases.mirror import MirrorSettings
+    from wherry.build.layer_index.index import LayerIndex
     from wherry.build.options import BuildOptions
     from wherry.progress import Progress
     from wherry.project.project import Project
@@ -27,6 +28,7 @@ class Workshop:
     fetcher: Fetcher
     mirror: MirrorSettings
     progress: Progress
+    layer_index: LayerIndex | None = None  # the team's, where one is to be asked
 
 
 def open_workshop(options: BuildOptions, store: Store, progress: Progress) -> Workshop:

@@ -1,7 +1,7 @@
 """The facts of a wheel, small enough to ask for instead of the wheel.
 
-Columns lie together because like compresses with like: all paths, all sizes, all hashes. Those of torch and the
-60 wheels it is served with take half a megabyte, for 3 GB of wheels.
+Columns lie together because like compresses with like: all paths, all sizes, all hashes. Those of torch and
+the 60 wheels it is served with take half a megabyte, for 3 GB of wheels.
 """
 
 from __future__ import annotations

@@ -125,7 +125,7 @@ def _read(kind: str, document: Document, choice: Choice, lookup: Lookup) -> Lock
 def _remembered(found: Found, document: Document, choice: Choice, lookup: Lookup) -> Lock:
     """The lock as it was read before, if nothing it was made from has changed since."""
     # A requirements file includes others, directories of --find-links change, and whoever knows the names of
-    # files knows no addresses: those are read every time, and what they ask the index is remembered pin by pin.
+    # files knows no addresses: those are read every time; what they ask the index is remembered pin by pin.
     is_open = lookup.find_links or lookup.names
     if found.kind == "requirements.txt" or (is_open and found.kind not in _SELF_CONTAINED):
         return _fresh(found, document, choice, lookup)

@@ -1,0 +1,124 @@
+"""What is told under which key: layers, segments, wheels, and sets of wheels that agree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from wherry.build.layer_index.facts import unpack_facts
+from wherry.digest import Digest
+from wherry.layers.model import LAYOUT_VERSION, LayerBlob
+from wherry.layers.paths import path_problem
+from wherry.layers.wheel_layer import FACTS_VERSION, Segment
+from wherry.oci import media_types
+from wherry.oci.model import Descriptor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wherry.build.layer_index.records import Record
+    from wherry.layers.model import Layout, WheelFacts
+
+INLINE_BYTES: Final = 24 << 10
+"""Facts of no more bytes stand in their entry: nine wheels of ten have fewer."""
+
+FACTS_LIMIT_BYTES: Final = 8 << 20
+"""What is read of packed facts; torch has a quarter of a megabyte."""
+
+_SET_VERSION: Final = 1
+_BLOB_LIMIT_BYTES: Final = 1 << 40
+_LAYER_TYPES: Final = frozenset({media_types.LAYER_GZIP, media_types.LAYER_ZSTD})
+_FACTS_TYPE: Final = "application/vnd.wherry.wheel.facts.v1+zstd"
+_SEGMENT_TYPE: Final = "application/vnd.wherry.segment.v1"
+
+
+class ToldWheel(msgspec.Struct, frozen=True):
+    """A wheel's size, and its facts where they are few; else they are the entry's blob."""
+
+    size_bytes: int
+    facts: bytes = b""
+
+
+class ToldSet(msgspec.Struct, frozen=True):
+    """Wheels of which no two want one path with different bytes: their sizes, in their digests' order."""
+
+    sizes: tuple[int, ...]
+
+
+def set_key(digests: Iterable[Digest], layout: Layout) -> str:
+    """What the team knows a set of wheels by: equal keys, equal paths in the image."""
+    head = (
+        f"set={_SET_VERSION}",
+        f"layout={LAYOUT_VERSION}",
+        f"facts={FACTS_VERSION}",
+        f"python={layout.python[0]}.{layout.python[1]}",
+        f"prefix={layout.prefix}",
+    )
+    return "|".join((*head, *sorted(set(digests))))
+
+
+def layer_of(key: str, record: Record[LayerBlob]) -> LayerBlob | None:
+    """The layer that an entry tells of; None where it cannot be that of *key*."""
+    layer, blob = record.value, record.blob
+    if blob is None or not (_is_digest(layer.diff_id) and 0 < layer.size_bytes < _BLOB_LIMIT_BYTES):
+        return None
+    same = (blob.digest, blob.size_bytes, blob.media_type)
+    is_right = (
+        same == (layer.digest, layer.size_bytes, layer.media_type)
+        and layer.media_type in _LAYER_TYPES
+        and f"codec={layer.codec}" in key.split("|")
+        and 0 < layer.unpacked_bytes < _BLOB_LIMIT_BYTES
+    )
+    return layer if is_right else None
+
+
+def descriptor_of(layer: LayerBlob) -> Descriptor:
+    """What a manifest says of a layer's blob."""
+    return Descriptor(media_type=layer.media_type, digest=Digest(layer.digest), size_bytes=layer.size_bytes)
+
+
+def segment_of(record: Record[Segment], layout: Layout) -> Segment | None:
+    """The segment that an entry tells of; None where it cannot be one."""
+    segment, blob = record.value, record.blob
+    prefix = layout.prefix.strip("/")
+    is_right = (
+        blob is not None
+        and blob.digest == segment.digest
+        and 0 <= segment.unpacked_bytes < _BLOB_LIMIT_BYTES
+        and all(
+            path_problem(path) is None and (path == prefix or path.startswith(f"{prefix}/"))
+            for path in segment.directories
+        )
+    )
+    return segment if is_right else None
+
+
+def segment_descriptor(segment: Segment, size_bytes: int) -> Descriptor:
+    """What an entry says of a segment's blob."""
+    return Descriptor(media_type=_SEGMENT_TYPE, digest=Digest(segment.digest), size_bytes=size_bytes)
+
+
+def facts_descriptor(packed: bytes) -> Descriptor:
+    """What an entry says of facts too many to stand in it."""
+    return Descriptor(media_type=_FACTS_TYPE, digest=Digest.of_bytes(packed), size_bytes=len(packed))
+
+
+def facts_of(packed: bytes, filename: str) -> WheelFacts | None:
+    """The facts of the wheel called *filename*; None where they are another's, or nobody's."""
+    from packaging.utils import parse_wheel_filename  # noqa: PLC0415 - only with an index
+
+    try:
+        facts = unpack_facts(packed)
+        name, version, _, _ = parse_wheel_filename(filename)
+    except ValueError:  # what packaging and msgspec raise are ValueErrors
+        return None
+    return facts if (facts.name, facts.version) == (name, str(version)) else None
+
+
+def _is_digest(text: str) -> bool:
+    try:
+        Digest(text)
+    except ValueError:
+        return False
+    return True
