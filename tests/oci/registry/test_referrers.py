@@ -1,0 +1,326 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.handmade import source_of
+from tests.programs import require_program
+from tests.registry_world.images import make_image, make_index
+from wherry.digest import Digest
+from wherry.errors import InputError, WorldError
+from wherry.fetch.answers import Patience
+from wherry.oci import media_types
+from wherry.oci.model import Descriptor, describe, encode, index_of
+from wherry.oci.reference import RegistryReference
+from wherry.oci.registry import referrers
+from wherry.oci.registry.client import Registries
+from wherry.oci.registry.errors import AccessError
+from wherry.oci.registry.push import push_image
+from wherry.oci.registry.referrers import attach, fallback_tag, image_referrers, list_referrers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.registries import DockerRegistry
+    from tests.registry_world.quirks import QuirkRegistry
+    from wherry.oci.registry.client import Registry
+    from wherry.store.store import Store
+
+SBOM = "application/vnd.cyclonedx+json"
+TOTO = "application/vnd.in-toto+json"
+REPOSITORY = "team/app"
+SUBJECT = describe(b"a manifest", media_types.MANIFEST)
+TAG = fallback_tag(SUBJECT.digest)
+LIST = f"/manifests/{TAG}"
+
+
+@pytest.fixture
+def registries() -> Iterator[Registries]:
+    with Registries(patience=Patience(backoff_s=0.01)) as found:
+        yield found
+
+
+@pytest.fixture
+def old(start_quirks: Callable[..., QuirkRegistry]) -> QuirkRegistry:
+    """A registry that knows nothing of referrers."""
+    return start_quirks(referrers=False)
+
+
+def attach_to(
+    registry: Registry, payload: bytes = b"{}\n", kind: str = SBOM, **annotations: str
+) -> Descriptor:
+    return attach(registry, REPOSITORY, SUBJECT, kind, payload, kind, annotations)
+
+
+def kept_list(registry: QuirkRegistry) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads(registry.manifests[REPOSITORY][TAG].data)["manifests"]
+    return found
+
+
+def put_list(registry: QuirkRegistry, data: bytes, media_type: str = media_types.INDEX) -> None:
+    registry.put_manifest(REPOSITORY, data, media_type, TAG)
+
+
+def put_page(registry: QuirkRegistry, link: str, times: int = 1) -> None:
+    """Answer with a page of a list that *link* leads on from."""
+    body = encode(index_of((SUBJECT,)))
+    registry.fails(
+        200, times=times, place="/referrers/", body=body, Content_Type=media_types.INDEX, Link=link
+    )
+
+
+# Debian's registry, which knows nothing of referrers
+
+
+def test_what_is_attached_in_a_real_registry_is_listed(
+    plain_registry: DockerRegistry, fresh_repository: str, registries: Registries, store: Store
+) -> None:
+    root = make_image(store)
+    target = RegistryReference(plain_registry.host, fresh_repository, "v1")
+    push_image(source_of(store, root), root, target, registries)
+    registry = registries.at(plain_registry.host)
+    assert image_referrers(target, registries) == []
+    sbom = attach(registry, fresh_repository, root, SBOM, b"[1]", SBOM)
+    toto = attach(registry, fresh_repository, root, TOTO, b"[2]", TOTO, {"about": "it"})
+    assert attach(registry, fresh_repository, root, SBOM, b"[1]", SBOM) == sbom
+    assert [found.artifact for found in image_referrers(target, registries)] == [sbom, toto]
+    assert list_referrers(registry, fresh_repository, root.digest, TOTO) == (toto,)
+    assert toto.annotations == {"about": "it"}
+    assert plain_registry.tags(fresh_repository) == [fallback_tag(root.digest), "v1"]
+
+
+def test_skopeo_finds_the_document_by_way_of_the_list(
+    plain_registry: DockerRegistry, fresh_repository: str, registries: Registries, store: Store
+) -> None:
+    root = make_image(store)
+    target = RegistryReference(plain_registry.host, fresh_repository, "v1")
+    push_image(source_of(store, root), root, target, registries)
+    attach(registries.at(target.host), fresh_repository, root, SBOM, b'{"bom":1}', SBOM)
+
+    def inspect(place: str) -> dict[str, object]:
+        command = [require_program("skopeo"), "inspect", "--raw", *plain_registry.skopeo[""]]
+        done = subprocess.run(
+            [*command, f"docker://{plain_registry.host}/{fresh_repository}{place}"],
+            check=True,
+            capture_output=True,
+        )
+        found: dict[str, object] = json.loads(done.stdout)
+        return found
+
+    entries = inspect(f":{fallback_tag(root.digest)}")["manifests"]
+    assert isinstance(entries, list)
+    artifact = inspect(f"@{entries[0]['digest']}")
+    assert artifact["artifactType"] == entries[0]["artifactType"] == SBOM
+    assert artifact["subject"] == {
+        "mediaType": root.media_type,
+        "digest": root.digest,
+        "size": root.size_bytes,
+    }
+    assert artifact["layers"] == [json.loads(encode(describe(b'{"bom":1}', SBOM)))]
+
+
+def test_of_an_index_the_referrers_of_its_images_are_listed_too(
+    plain_registry: DockerRegistry, fresh_repository: str, registries: Registries, store: Store
+) -> None:
+    root = make_index(store)
+    target = RegistryReference(plain_registry.host, fresh_repository, "v1")
+    push_image(source_of(store, root), root, target, registries)
+    images = json.loads(store.blobs.path(root.digest).read_bytes())["manifests"]
+    arm = next(entry for entry in images if entry["platform"]["architecture"] == "arm64")
+    subject = Descriptor(media_type=arm["mediaType"], digest=Digest(arm["digest"]), size_bytes=arm["size"])
+    registry = registries.at(plain_registry.host)
+    on_image = attach(registry, fresh_repository, subject, SBOM, b"[]", SBOM)
+    on_index = attach(registry, fresh_repository, root, SBOM, b"[]", SBOM)
+    found = image_referrers(target, registries)
+    assert [one.artifact for one in found] == [on_index, on_image]
+    assert found[1].subject.platform is not None
+    assert found[1].subject.platform.architecture == "arm64"
+
+
+# A registry that knows of subjects
+
+
+def test_a_registry_that_keeps_the_list_is_left_to_it(quirks: QuirkRegistry, registries: Registries) -> None:
+    registry = registries.at(quirks.host)
+    found = attach_to(registry, about="it")
+    assert TAG not in quirks.manifests[REPOSITORY]
+    assert list_referrers(registry, REPOSITORY, SUBJECT.digest) == (found,)
+
+
+@pytest.mark.parametrize("filters", [True, False])
+def test_only_the_type_asked_for_is_listed_whether_or_not_the_registry_filters(
+    start_quirks: Callable[..., QuirkRegistry], registries: Registries, *, filters: bool
+) -> None:
+    quirks = start_quirks(filters_referrers=filters)
+    registry = registries.at(quirks.host)
+    attach_to(registry, kind=TOTO)
+    found = attach_to(registry)
+    assert list_referrers(registry, REPOSITORY, SUBJECT.digest, SBOM) == (found,)
+    assert quirks.asked("GET", "/referrers/")[-1].query == {"artifactType": SBOM}
+
+
+def test_a_list_of_several_pages_is_read_to_its_end(
+    start_quirks: Callable[..., QuirkRegistry], registries: Registries
+) -> None:
+    quirks = start_quirks(referrers_page=2)
+    registry = registries.at(quirks.host)
+    attached = {attach_to(registry, str(number).encode()).digest for number in range(5)}
+    found = list_referrers(registry, REPOSITORY, SUBJECT.digest, SBOM)
+    assert {descriptor.digest for descriptor in found} == attached
+    assert len(quirks.asked("GET", "/referrers/")) == 3
+
+
+def test_a_list_without_an_end_is_given_up(
+    quirks: QuirkRegistry, registries: Registries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(referrers, "_MAX_PAGES", 5)
+    put_page(quirks, f'<{SUBJECT.digest}>; rel="next"', times=100)
+    with pytest.raises(WorldError, match="has no end"):
+        list_referrers(registries.at(quirks.host), REPOSITORY, SUBJECT.digest)
+
+
+def test_a_list_that_is_too_long_is_given_up(
+    quirks: QuirkRegistry, registries: Registries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(referrers, "_MAX_REFERRERS", 2)
+    registry = registries.at(quirks.host)
+    for number in range(3):
+        attach_to(registry, str(number).encode())
+    with pytest.raises(WorldError, match="has no end"):
+        list_referrers(registry, REPOSITORY, SUBJECT.digest)
+
+
+@pytest.mark.parametrize("link", ["http://127.0.0.1:9/v2/x", "//127.0.0.1:9/v2/x", "http://[::"])
+def test_a_list_is_not_followed_to_another_server(
+    link: str, quirks: QuirkRegistry, registries: Registries
+) -> None:
+    put_page(quirks, f'<{link}>; rel="next"')
+    with pytest.raises(WorldError, match="goes on at another server"):
+        list_referrers(registries.at(quirks.host), REPOSITORY, SUBJECT.digest)
+
+
+@pytest.mark.parametrize("status", [400, 404, 405, 406, 200])
+def test_whatever_a_registry_says_that_has_no_list_the_tag_is_read(
+    status: int, old: QuirkRegistry, registries: Registries
+) -> None:
+    registry = registries.at(old.host)
+    found = attach_to(registry)
+    old.fails(status, place="/referrers/", body=b"<html>Welcome</html>", Content_Type="text/html")
+    assert list_referrers(registry, REPOSITORY, SUBJECT.digest) == (found,)
+
+
+def test_a_registry_that_lets_nobody_in_is_not_taken_for_one_without_referrers(
+    old: QuirkRegistry, registries: Registries
+) -> None:
+    old.fails(403, place="/referrers/")
+    with pytest.raises(AccessError):
+        list_referrers(registries.at(old.host), REPOSITORY, SUBJECT.digest)
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"schemaVersion":2,"manifests":[{}]}', b"[" * 5000])
+def test_a_list_that_is_none_is_an_error(body: bytes, quirks: QuirkRegistry, registries: Registries) -> None:
+    quirks.fails(200, place="/referrers/", body=body, Content_Type=media_types.INDEX)
+    with pytest.raises(InputError, match=r"not a valid image document|nested too deeply"):
+        list_referrers(registries.at(quirks.host), REPOSITORY, SUBJECT.digest)
+
+
+# The list that clients keep
+
+
+def test_attaching_again_writes_nothing_anew(old: QuirkRegistry, registries: Registries) -> None:
+    registry = registries.at(old.host)
+    attach_to(registry)
+    old.forget_requests()
+    attach_to(registry)
+    assert not old.asked("PUT", LIST)
+    assert not old.asked("POST")
+    assert len(kept_list(old)) == 1
+
+
+def test_what_others_wrote_into_the_list_stays_as_it_is(old: QuirkRegistry, registries: Registries) -> None:
+    theirs = {**json.loads(encode(SUBJECT)), "data": "aGk=", "future": [1]}
+    document = {"schemaVersion": 2, "mediaType": media_types.INDEX, "manifests": [theirs], "future": {"a": 1}}
+    put_list(old, json.dumps(document).encode())
+    old.quirks.checks_manifests = False
+    attach_to(registries.at(old.host))
+    kept = json.loads(old.manifests[REPOSITORY][TAG].data)
+    assert kept["future"] == {"a": 1}
+    assert kept["manifests"][0] == theirs
+    assert kept["manifests"][1]["artifactType"] == SBOM
+
+
+def test_a_list_that_changed_meanwhile_is_read_again(
+    start_quirks: Callable[..., QuirkRegistry], registries: Registries
+) -> None:
+    old = start_quirks(referrers=False, etags=True)
+    registry = registries.at(old.host)
+    first = attach_to(registry, b"first")
+    old.fails(412, method="PUT", place=LIST)
+    second = attach_to(registry, b"second")
+    assert old.asked("PUT", LIST)[-1].headers["If-Match"]
+    assert list_referrers(registry, REPOSITORY, SUBJECT.digest) == (first, second)
+
+
+def test_an_entry_that_another_writer_wiped_out_is_written_again(
+    old: QuirkRegistry, registries: Registries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = referrers._write_list
+    wiped: list[list[dict[str, object]]] = []
+
+    def written_then_wiped(*arguments: object) -> None:
+        write(*arguments)  # type: ignore[arg-type]
+        if not wiped:
+            wiped.append(kept_list(old))
+            put_list(old, encode(index_of(())))
+
+    monkeypatch.setattr(referrers, "_write_list", written_then_wiped)
+    attach_to(registries.at(old.host))
+    assert kept_list(old) == wiped[0]
+
+
+def test_a_list_that_others_never_leave_alone_is_given_up(
+    old: QuirkRegistry, registries: Registries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(referrers, "_STEP_S", 0)
+    old.fails(412, times=100, method="PUT", place=LIST)
+    with pytest.raises(WorldError, match="others keep changing the list"):
+        attach_to(registries.at(old.host))
+    assert len(old.asked("PUT", LIST)) == 8
+
+
+def test_a_tag_that_is_an_image_is_not_written_over(old: QuirkRegistry, registries: Registries) -> None:
+    put_list(old, b"{}", media_types.MANIFEST)
+    with pytest.raises(InputError, match="is no list of referrers but"):
+        attach_to(registries.at(old.host))
+    assert not old.asked("PUT", LIST)
+
+
+def test_a_list_with_other_bytes_than_it_is_named_by_is_refused(
+    old: QuirkRegistry, registries: Registries
+) -> None:
+    registry = registries.at(old.host)
+    attach_to(registry)
+    old.quirks.corrupt.add(Digest.of_bytes(old.manifests[REPOSITORY][TAG].data))
+    with pytest.raises(WorldError, match="other bytes"):
+        list_referrers(registry, REPOSITORY, SUBJECT.digest)
+
+
+def test_a_list_that_is_full_is_said_to_be(
+    old: QuirkRegistry, registries: Registries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(referrers, "MAX_DOCUMENT_BYTES", 200)
+    with pytest.raises(WorldError, match="is full"):
+        attach_to(registries.at(old.host))
+
+
+def test_a_registry_that_fails_for_a_while_is_asked_again(old: QuirkRegistry, registries: Registries) -> None:
+    registry = registries.at(old.host)
+    old.fails(503, method="PUT", place="/manifests/")
+    old.fails(503, method="GET", place=LIST)
+    old.fails(503, method="PUT", place=LIST)
+    found = attach_to(registry)
+    old.fails(503, method="GET", place="/referrers/")
+    assert list_referrers(registry, REPOSITORY, SUBJECT.digest) == (found,)
