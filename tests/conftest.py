@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from wherry.store.store import Store
 
-pytest_plugins = ["tests.dockerd"]
+pytest_plugins = ["tests.dockerd", "tests.registries"]
 
 # A slow machine is no bug, so no deadline. In CI the examples are the same in every run:
 # what turns red is the change, not the luck of the draw.

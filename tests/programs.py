@@ -13,6 +13,7 @@ PACKAGES: Final = {
     "bwrap": "bubblewrap",
     "crun": "crun",
     "docker": "docker.io",
+    "docker-registry": "docker-registry",
     "dockerd": "docker.io",
     "dpkg": "dpkg",
     "faketime": "faketime",
