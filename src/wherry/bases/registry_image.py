@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _TRANSPORT: Final = "docker://"
 _HUB: Final = "docker.io"
-_HUB_NAMES: Final = frozenset({_HUB, "index.docker.io"})
+_HUB_NAMES: Final = frozenset({_HUB, "index.docker.io", "registry-1.docker.io"})
 _OFFICIAL: Final = "library"
 
 

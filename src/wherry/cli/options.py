@@ -29,7 +29,9 @@ plain_http = click.option(
     "--plain-http", is_flag=True, help="Talk to registries without TLS, wherever they are."
 )
 base = click.option(
-    "--base", help="debian:bookworm, debian:trixie, oci:DIR, oci-archive:FILE or docker-archive:FILE."
+    "--base",
+    help="debian:bookworm or debian:trixie; an image of a registry, python:3.12-slim, HOST/NAME:TAG,"
+    " NAME@sha256:...; or one on this disk, oci:DIR, oci-archive:FILE, docker-archive:FILE.",
 )
 platform = click.option(
     "--platform",
@@ -62,6 +64,7 @@ def asked(
     offline: bool,
     find_links: tuple[Path, ...],
     name: str | None = None,
+    plain_http: bool = False,
 ) -> BuildOptions:
     """What the options of ``build`` and ``plan`` ask for.
 
@@ -92,4 +95,5 @@ def asked(
         find_links=tuple(directory.absolute() for directory in find_links),
         offline=offline,
         source_date_epoch=int(epoch) if epoch else None,
+        plain_http=plain_http,
     )

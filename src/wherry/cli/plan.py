@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @options.build_options
+@options.plain_http
 @options.quiet
 @options.json_output
 def command(
@@ -25,6 +26,7 @@ def command(
     target: str,
     offline: bool,
     find_links: tuple[Path, ...],
+    plain_http: bool,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -34,7 +36,9 @@ def command(
     from wherry.report.plans import plan_json, plan_lines
     from wherry.store.store import Store
 
-    asked = options.asked(path, platforms, base, target, offline=offline, find_links=find_links)
+    asked = options.asked(
+        path, platforms, base, target, offline=offline, find_links=find_links, plain_http=plain_http
+    )
     with show_progress(quiet=quiet or as_json) as progress:
         plans = plan_images(asked, Store.open(), progress)
     if as_json:
