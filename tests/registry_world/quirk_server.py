@@ -232,7 +232,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         session = self.registry.begin_upload()
         if "digest" in query and self.quirks.whole_posts:
-            self._receive(session, None)
+            self._receive(session)
             self._close_upload(repository, session, query["digest"])
             return
         self._discard_body()
@@ -272,14 +272,14 @@ class _Handler(BaseHTTPRequestHandler):
             self._discard_body()
             self._refuse(405, "UNSUPPORTED", "no chunks here")
         elif self._known(session) and self._fits(session):
-            self._receive(session, self._content_range())
+            self._receive(session)
             if self.quirks.location_changes:
                 session = self.registry.rename_upload(session)
             self._answer_upload(202, repository, session)
 
     def _put_uploads(self, repository: str, session: str) -> None:
         if self._known(session) and self._fits(session):
-            self._receive(session, self._content_range())
+            self._receive(session)
             self._close_upload(repository, session, self.asked.query.get("digest", ""))
 
     def _get_uploads(self, repository: str, session: str) -> None:
@@ -324,7 +324,7 @@ class _Handler(BaseHTTPRequestHandler):
             return False
         return True
 
-    def _receive(self, session: str, _content_range: tuple[int, int] | None) -> None:
+    def _receive(self, session: str) -> None:
         """Take the body into the upload; what came before a cut is kept, unless quirks have it otherwise."""
         upload = self.registry.uploads[session]
         before = len(upload)
@@ -334,7 +334,9 @@ class _Handler(BaseHTTPRequestHandler):
                 if self.quirks.piece_pause_s:
                     time.sleep(self.quirks.piece_pause_s)
         except (_CutError, ConnectionError):
-            if not self.quirks.keeps_cut_chunks:
+            if self.quirks.cut_uploads_are_lost:
+                self.registry.uploads.pop(session, None)
+            elif not self.quirks.keeps_cut_chunks:
                 del upload[before:]
             raise
 

@@ -56,6 +56,8 @@ class Quirks:
     """Whether ``Content-Range`` must begin where the upload ends (416); docker-registry 2.8 just appends."""
     keeps_cut_chunks: bool = True
     """Whether what came of a chunk before the connection broke stays."""
+    cut_uploads_are_lost: bool = False
+    """An upload whose chunk was cut is unknown from then on, as docker-registry 2.8 has it."""
     upload_range_lie: int = 0
     """Added to what ``Range`` says has come of an upload."""
     upload_status: bool = True
