@@ -28,9 +28,10 @@ def installed_requirements(wheels: Mapping[str, WheelFacts], target: Target) -> 
         name = waiting.pop()
         for requirement in requirements[name]:
             other = canonicalize_name(requirement.name)
-            if other not in wheels or other == name or not _holds(requirement, target, extras[name]):
+            if other not in wheels or not _holds(requirement, target, extras[name]):
                 continue
-            needed[name].add(other)
+            if other != name:  # "app[all]" may be made of "app[fast]" and others
+                needed[name].add(other)
             asked = {canonicalize_name(extra) for extra in requirement.extras}
             if not asked <= extras[other]:
                 extras[other] |= asked
