@@ -1,5 +1,7 @@
 """How a layer's tar bytes become a blob: gzip members in a row, or zstd frames in a row.
 
+eStargz is gzip to a codec; where its members are cut, `wherry.layers.estargz` says.
+
 What a codec writes depends on the bytes and on the libraries' versions only, never on the machine or
 on how the bytes were cut into writes; `codec_id` names those versions. Gzip can also *splice*: take a
 stream that is deflated already, as it is. After `cut` the output stands for itself, so that runs of
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     import zstandard
 
     from wherry.layers.model import Compression
+    from wherry.oci.media_types import LayerCoding
 
 PACK_BYTES: Final = 1 << 20
 """Tar bytes are compressed in pieces of this size."""
@@ -30,6 +33,9 @@ GZIP_LEVEL: Final = 4
 ZSTD_LEVEL: Final = 3
 SPLICE_FROM_BYTES: Final = 4 << 10
 """A member with at least this many compressed bytes is spliced, a smaller one packed with its neighbours."""
+
+ESTARGZ_TOC: Final = 1
+"""Raised when an eStargz layer of the same files would have another table of contents."""
 
 # RFC 1952: magic, deflate, no flags, no time, no extra flags, unknown system.
 _GZIP_HEADER: Final = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -102,11 +108,11 @@ def make_codec(compression: Compression, sink: Callable[[bytes], object]) -> Gzi
         InputError: There is no such compression.
 
     """
-    if compression == "gzip":
+    if compression in {"gzip", "estargz"}:
         return GzipCodec(sink)
     if compression == "zstd":
         return ZstdCodec(sink)
-    raise InputError(f"{compression!r} is not a compression wherry knows", mend="use gzip or zstd")
+    raise InputError(f"{compression!r} is not a compression wherry knows", mend="use gzip, zstd or estargz")
 
 
 def codec_id(compression: Compression) -> str:
@@ -115,14 +121,21 @@ def codec_id(compression: Compression) -> str:
     Two blobs of one tar with the same codec id have the same digest on every machine.
 
     """
-    if compression == "gzip":
+    if compression != "zstd":
         import deflate  # noqa: PLC0415 - only making layers needs it
 
-        return f"gzip;deflate={deflate.__version__};level={GZIP_LEVEL};splice={SPLICE_FROM_BYTES}"
+        parts = (f"deflate={deflate.__version__}", f"level={GZIP_LEVEL}", f"splice={SPLICE_FROM_BYTES}")
+        chunks = (f"chunk={PACK_BYTES}", f"toc={ESTARGZ_TOC}") if compression == "estargz" else ()
+        return ";".join((compression, *parts, *chunks))
     import zstandard  # noqa: PLC0415 - the same
 
     version = ".".join(map(str, zstandard.ZSTD_VERSION))
     return f"zstd;libzstd={version};level={ZSTD_LEVEL}"
+
+
+def coding_of(compression: Compression) -> LayerCoding:
+    """What readers of the blob must know to unpack it: eStargz is gzip to those that know no more."""
+    return "zstd" if compression == "zstd" else "gzip"
 
 
 def _gzip_trailer(crc: int, size_bytes: int) -> bytes:
@@ -141,7 +154,7 @@ def unpacked(stream: BinaryIO, compression: Compression) -> Iterator[bytes]:
 
     """
     try:
-        if compression == "gzip":
+        if coding_of(compression) == "gzip":
             from isal.igzip import IGzipFile  # noqa: PLC0415 - only joining segments needs it
 
             with IGzipFile(fileobj=stream, mode="rb") as reader:  # type: ignore[no-untyped-call]

@@ -14,9 +14,10 @@ from wherry.layers.deb_bytecode import complete_bytecode
 from wherry.layers.deb_libraries import LD_CACHE, complete_libraries
 from wherry.layers.deb_root import complete_packages, complete_root
 from wherry.layers.deb_tree import Below, DebTree, Entry, scan_debs
+from wherry.layers.formats import layer_writer
 from wherry.layers.model import LAYOUT_VERSION, MTIME, LayerBlob
+from wherry.layers.prefetch import prefetch_key, wanted_first
 from wherry.layers.stored import find_layer, keep_layer
-from wherry.layers.writer import LayerWriter
 from wherry.progress import SilentProgress
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from wherry.bases.model import DebianPin
     from wherry.layers.deb_root import RootUser
     from wherry.layers.model import BytecodeCompiler, Compression
+    from wherry.layers.writer import LayerWriter
     from wherry.progress import Progress
     from wherry.store.store import Store
 
@@ -46,6 +48,7 @@ def deb_layer_key(  # noqa: PLR0913 - everything that decides the bytes, by name
     bytecode: BytecodeCompiler | None = None,
     below: str = "",
     mtime: int = MTIME,
+    prefetch: Sequence[str] = (),
 ) -> str:
     """What the index knows the layer of these packages by: equal keys, equal layers, on every machine.
 
@@ -57,6 +60,7 @@ def deb_layer_key(  # noqa: PLR0913 - everything that decides the bytes, by name
         bytecode: What compiles a base's standard library; its exact version is part of the key.
         below: What system packages are laid over: a digest over the base.
         mtime: Of every member, in seconds since 1970.
+        prefetch: Paths that stand first, in this order.
 
     """
     owner = f"{user.name}:{user.uid}:{user.gid}:{user.home}" if user else "none"
@@ -69,6 +73,7 @@ def deb_layer_key(  # noqa: PLR0913 - everything that decides the bytes, by name
         f"below={below}",
         f"mtime={mtime}",
         f"codec={codec_id(compression)}",
+        *prefetch_key(prefetch),
     )
     return "|".join((*parts, *sorted(f"sha256:{pin.sha256}" for pin in pins)))
 
@@ -84,6 +89,7 @@ def deb_layer(  # noqa: PLR0913 - the contract of the room
     below: Below | None = None,
     below_key: str = "",
     mtime: int = MTIME,
+    prefetch: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> LayerBlob:
     """The layer the packages make together, found or made; afterwards its blob is in the store.
@@ -98,6 +104,7 @@ def deb_layer(  # noqa: PLR0913 - the contract of the room
         below: What is underneath.
         below_key: A digest over what is underneath, for the key.
         mtime: Of every member, in seconds since 1970.
+        prefetch: Paths that stand first, in this order.
         progress: Told of the packages' bytes read.
 
     Raises:
@@ -113,6 +120,7 @@ def deb_layer(  # noqa: PLR0913 - the contract of the room
         bytecode=bytecode,
         below=below_key,
         mtime=mtime,
+        prefetch=prefetch,
     )
     found = find_layer(store, key)
     if found is not None:
@@ -126,8 +134,8 @@ def deb_layer(  # noqa: PLR0913 - the contract of the room
         if bytecode is not None:
             complete_bytecode(tree, bytecode, scratch)
         with store.blobs.writer() as blob:
-            writer = LayerWriter(blob, compression, mtime=mtime)
-            _write(tree, writer)
+            writer = layer_writer(blob, compression, mtime=mtime)
+            _write(tree, writer, prefetch)
             made = writer.layer(blob.commit())
     keep_layer(store, key, made)
     return made
@@ -163,18 +171,29 @@ def _completed(
     return tree
 
 
-def _write(tree: DebTree, writer: LayerWriter) -> None:
-    """Every path once, in the order of its bytes; files that are one file in their package stay one."""
+def _write(tree: DebTree, writer: LayerWriter, prefetch: Sequence[str]) -> None:
+    """Every path once, in the order of its bytes, after those that are wanted first.
+
+    Files that are one file in their package stay one.
+    """
+    ordered = sorted(tree.entries, key=lambda path: path.encode())
+    first, others = wanted_first({path: tree.entries[path] for path in ordered}, prefetch)
     first_names: dict[object, str] = {}
-    for path in sorted(tree.entries, key=lambda path: path.encode()):
-        entry = tree.entries[path]
-        if entry.kind == "directory":
-            writer.directory(path, mode=entry.mode, uid=entry.uid, gid=entry.gid)
-        elif entry.kind == "symlink":
-            writer.symlink(path, entry.link)
-        else:
-            _write_file(entry, writer, first_names)
+    for entry in first:
+        _write_entry(entry, writer, first_names)
+    writer.landmark(prefetch=bool(first))
+    for entry in others:
+        _write_entry(entry, writer, first_names)
     writer.end()
+
+
+def _write_entry(entry: Entry, writer: LayerWriter, first_names: dict[object, str]) -> None:
+    if entry.kind == "directory":
+        writer.directory(entry.path, mode=entry.mode, uid=entry.uid, gid=entry.gid)
+    elif entry.kind == "symlink":
+        writer.symlink(entry.path, entry.link)
+    else:
+        _write_file(entry, writer, first_names)
 
 
 def _write_file(entry: Entry, writer: LayerWriter, first_names: dict[object, str]) -> None:

@@ -21,7 +21,7 @@ IDENTITY_BYTES: Final = 16
 MTIME = 1_672_531_200
 """2023-01-01T00:00:00Z, the time of every member: some programs refuse 0, zip cannot say before 1980."""
 
-Compression = Literal["gzip", "zstd"]
+Compression = Literal["gzip", "zstd", "estargz"]
 
 Scheme = Literal["site", "scripts", "headers", "data"]
 """Where a wheel's file goes: site-packages (in a venv purelib and platlib are one) or as `.data` says."""
@@ -120,3 +120,4 @@ class LayerBlob(msgspec.Struct, frozen=True):
     unpacked_bytes: int  # of the tar
     codec: str  # how it was compressed, named and versioned: part of the key
     media_type: str
+    annotations: dict[str, str] = {}  # of its descriptor, where the format has some

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.digest import Digest
 from wherry.layers.record import RecordError
 from wherry.layers.writer import BESIDE_FROM_BYTES
 from wherry.layers.zip_archive import DEFLATED, SMALL_BYTES, Member
@@ -23,6 +24,7 @@ LARGE_BYTES: Final = 1 << 20
 """A member of this size or more of a locked wheel is not hashed for RECORD."""
 
 _READ_BYTES: Final = 1 << 20
+_SHA256_BYTES: Final = 32
 
 
 def write_segment(
@@ -32,6 +34,7 @@ def write_segment(
 
     Size and CRC are checked of every member, and RECORD's hash too: but for large members of a wheel whose
     own hash the lock gave. Those bytes are known already, and hashing them again takes a third of all time.
+    Of a format that lists its files' digests all are checked: what it says is what readers hold files to.
 
     Args:
         wheel: Open.
@@ -47,7 +50,12 @@ def write_segment(
     splice_from_bytes = writer.splice_from_bytes
     for file in files:
         content = file.content
-        if locked and isinstance(content, Member) and content.size_bytes >= LARGE_BYTES:
+        if (
+            locked
+            and not writer.lists_files
+            and isinstance(content, Member)
+            and content.size_bytes >= LARGE_BYTES
+        ):
             file = file._replace(hash=None)  # noqa: PLW2901 - the same file, vouched for
         if isinstance(content, bytes):
             writer.file(file.path, content, mode=file.mode)
@@ -59,7 +67,9 @@ def write_segment(
             and content.compressed_bytes >= splice_from_bytes
         ):
             pieces = _checked(wheel, file, content, task, beside=writer.beside)
-            writer.splice(file.path, content.size_bytes, content.crc, pieces, mode=file.mode)
+            writer.splice(
+                file.path, content.size_bytes, content.crc, pieces, mode=file.mode, digest=_digest(file)
+            )
         elif content.size_bytes <= SMALL_BYTES:
             data = wheel.archive.read(content)
             if file.hash is not None:
@@ -68,10 +78,10 @@ def write_segment(
                 except RecordError as error:
                     raise wheel.archive.refuse(str(error), content.name) from None
             task.advance(content.compressed_bytes)
-            writer.file(file.path, data, mode=file.mode)
+            writer.file(file.path, data, mode=file.mode, digest=_digest(file))
         else:
             blocks = (block for _, block in _checked(wheel, file, content, task, beside=writer.beside))
-            writer.stream(file.path, content.size_bytes, blocks, mode=file.mode)
+            writer.stream(file.path, content.size_bytes, blocks, mode=file.mode, digest=_digest(file))
     writer.cut()
 
 
@@ -82,6 +92,14 @@ def _bytecode(content: Compiled) -> Iterator[bytes]:
         while left_bytes and (block := stream.read(min(_READ_BYTES, left_bytes))):
             left_bytes -= len(block)
             yield block
+
+
+def _digest(file: Placed) -> Digest | None:
+    """What RECORD says of a member, which is held to it while it is read; None if by another hash."""
+    known = file.hash
+    if known is None or known.algorithm != "sha256" or len(known.digest) != _SHA256_BYTES:
+        return None
+    return Digest.from_hex(known.digest.hex())
 
 
 def _checked(

@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from wherry.errors import InputError, WorldError
+from wherry.layers.formats import layer_writer
 from wherry.layers.model import MTIME, LayerBlob
 from wherry.layers.paths import path_problem, tar_order
-from wherry.layers.writer import LayerWriter
+from wherry.layers.prefetch import wanted_first
 from wherry.progress import SilentProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from wherry.layers.model import Compression
+    from wherry.layers.writer import LayerWriter
     from wherry.progress import Progress, Task
     from wherry.store.store import Store
 
@@ -37,12 +39,13 @@ class TreeEntry:
     gid: int = 0
 
 
-def tree_layer(
+def tree_layer(  # noqa: PLR0913 - the contract of the room
     entries: Iterable[TreeEntry],
     store: Store,
     *,
     compression: Compression = "gzip",
     mtime: int = MTIME,
+    prefetch: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> LayerBlob:
     """The layer that holds *entries*; afterwards its blob is in the store.
@@ -52,6 +55,7 @@ def tree_layer(
         store: Keeps the blob.
         compression: Of the blob.
         mtime: Of every member, in seconds since 1970.
+        prefetch: Paths that stand first, in this order.
         progress: Told of the bytes read.
 
     Raises:
@@ -61,9 +65,13 @@ def tree_layer(
 
     """
     ordered = _checked(entries)
+    first, others = wanted_first({entry.path: entry for entry in ordered}, prefetch)
     with (progress or SilentProgress()).task("files") as task, store.blobs.writer() as blob:
-        writer = LayerWriter(blob, compression, mtime=mtime)
-        for entry in ordered:
+        writer = layer_writer(blob, compression, mtime=mtime)
+        for entry in first:
+            _write(entry, writer, task)
+        writer.landmark(prefetch=bool(first))
+        for entry in others:
             _write(entry, writer, task)
         writer.end()
         return writer.layer(blob.commit())

@@ -67,10 +67,12 @@ class WheelLayerJob:
             return ()
         known = ordered_facts(self.wheels, store)
         left_out = shared_paths(known, self.recipe.layout)
+        recipes = [self.recipe.of_wheel(facts) for _, facts in known]
         return tuple(
-            SegmentPart(wheel, self.recipe, without)
-            for (wheel, _), without in zip(known, left_out, strict=True)
-            if find_segment(wheel, self.recipe, store, without) is None
+            SegmentPart(wheel, recipe, without, first)
+            for (wheel, _), recipe, without in zip(known, recipes, left_out, strict=True)
+            for first in ((True, False) if recipe.prefetch else (False,))
+            if find_segment(wheel, recipe, store, without, first=first) is None
         )
 
     def make(self, store: Store, progress: Progress, *, beside: bool) -> LayerBlob:
@@ -82,6 +84,7 @@ class WheelLayerJob:
             store,
             compression=recipe.compression,
             bytecode=recipe.bytecode,
+            prefetch=recipe.prefetch,
             progress=progress,
             beside=beside,
         )
@@ -94,11 +97,12 @@ class SegmentPart:
     wheel: WheelInput
     recipe: Recipe
     left_out: frozenset[str]
+    first: bool = False
 
     def make(self, store: Store, progress: Progress, *, beside: bool) -> Segment:  # noqa: ARG002 - it is small
         """Find or make the segment."""
         with progress.task(self.wheel.filename, self.wheel.size_bytes) as task:
-            return segment(self.wheel, self.recipe, store, task, self.left_out)
+            return segment(self.wheel, self.recipe, store, task, self.left_out, first=self.first)
 
 
 def _cost_bytes(wheel: WheelInput, recipe: Recipe, store: Store) -> int:

@@ -1,14 +1,15 @@
 """Wheels in, one layer out: found in the store, or made from segments, or spliced straight into a blob.
 
 A layer is its directories, each once and sorted, then each wheel's segment in the order of names, then the
-end of the archive. What it will be depends only on what `wheel_layer_key` names.
+end of the archive. Files that are wanted first stand between, in segments of their own. What a layer will be
+depends only on what `wheel_layer_key` names.
 """
 
 from __future__ import annotations
 
 import hashlib
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -17,12 +18,13 @@ from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.layers.bytecode import compile_wheel
 from wherry.layers.codec import codec_id, unpacked
+from wherry.layers.formats import layer_writer
 from wherry.layers.model import LAYOUT_VERSION, SCHEMES, LayerBlob, WheelFacts
 from wherry.layers.paths import directories_of, tar_order
+from wherry.layers.prefetch import prefetch_key, wanted_first
 from wherry.layers.segment import write_segment
 from wherry.layers.stored import find_layer, keep_layer
 from wherry.layers.wheel import Compiled, open_wheel, wheel_facts
-from wherry.layers.writer import LayerWriter
 from wherry.progress import SilentProgress
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from wherry.layers.model import BytecodeCompiler, Compression, Layout, OwnedFile, WheelInput
     from wherry.layers.wheel import OpenWheel, Placed
+    from wherry.layers.writer import LayerWriter
     from wherry.progress import Progress, Task
     from wherry.store.store import Store
 
@@ -49,6 +52,7 @@ class Segment(msgspec.Struct, frozen=True):
     digest: str
     unpacked_bytes: int
     directories: tuple[str, ...]  # that its files lie in, bytecode's too
+    table: bytes = b""  # what `LayerWriter.joined` must know of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,7 @@ class Recipe:
     layout: Layout
     compression: Compression = "gzip"
     bytecode: BytecodeCompiler | None = None
+    prefetch: tuple[str, ...] = ()  # paths that stand first, in this order
 
     def key(self, *parts: str) -> str:
         """The key of what this recipe makes from *parts*: readable, the same on every machine."""
@@ -71,13 +76,27 @@ class Recipe:
                 f"mtime={layout.mtime}",
                 f"bytecode={self.bytecode.version if self.bytecode else 'off'}",
                 f"codec={codec_id(self.compression)}",
+                *prefetch_key(self.prefetch),
                 *parts,
             )
         )
 
+    def of_wheel(self, facts: WheelFacts) -> Recipe:
+        """The same, but for what other wheels' files decide: segments are kept by it."""
+        if not self.prefetch:
+            return self
+        directories = {scheme: self.layout.scheme_directory(scheme, facts.name) for scheme in SCHEMES}
+        mine = {f"{directories[file.scheme]}/{file.path}" for file in facts.files}
+        wanted = (path for path in self.prefetch if path in mine or _module_of(path) in mine)
+        return replace(self, prefetch=tuple(wanted))
+
 
 def wheel_layer_key(
-    digests: Iterable[Digest], layout: Layout, compression: Compression, bytecode: BytecodeCompiler | None
+    digests: Iterable[Digest],
+    layout: Layout,
+    compression: Compression,
+    bytecode: BytecodeCompiler | None,
+    prefetch: tuple[str, ...] = (),
 ) -> str:
     """What the index knows the layer of these wheels by: equal keys, equal layers, on every machine.
 
@@ -86,9 +105,10 @@ def wheel_layer_key(
         layout: Where they are installed.
         compression: Of the blob; its codec is part of the key.
         bytecode: What compiles; its exact version is part of the key. None: nothing is compiled.
+        prefetch: Paths that stand first, in this order.
 
     """
-    return Recipe(layout, compression, bytecode).key(*sorted(digests))
+    return Recipe(layout, compression, bytecode, prefetch).key(*sorted(digests))
 
 
 def wheel_layer(  # noqa: PLR0913 - the contract of the room
@@ -98,6 +118,7 @@ def wheel_layer(  # noqa: PLR0913 - the contract of the room
     *,
     compression: Compression = "gzip",
     bytecode: BytecodeCompiler | None = None,
+    prefetch: tuple[str, ...] = (),
     progress: Progress | None = None,
     beside: bool = False,
 ) -> LayerBlob:
@@ -109,6 +130,8 @@ def wheel_layer(  # noqa: PLR0913 - the contract of the room
         store: Keeps the blob, the segments of wheels that share a layer, and remembers both.
         compression: Of the blob.
         bytecode: Compiles every module with this interpreter. None: no bytecode.
+        prefetch: Paths that stand first, in this order, where the compression is one that makes use of it; of
+            wheels that share the layer, those of one wheel together.
         progress: Told of the compressed bytes read.
         beside: A core is idle: hash on another thread.
 
@@ -117,7 +140,7 @@ def wheel_layer(  # noqa: PLR0913 - the contract of the room
         WorldError: The disk or the interpreter failed.
 
     """
-    recipe = Recipe(layout, compression, bytecode)
+    recipe = Recipe(layout, compression, bytecode, prefetch)
     key = recipe.key(*sorted(wheel.digest for wheel in wheels))
     found = find_layer(store, key)
     if found is not None:
@@ -171,47 +194,61 @@ def ordered_facts(wheels: Iterable[WheelInput], store: Store) -> list[tuple[Whee
 
 
 def find_segment(
-    wheel: WheelInput, recipe: Recipe, store: Store, left_out: frozenset[str] = frozenset()
+    wheel: WheelInput,
+    recipe: Recipe,
+    store: Store,
+    left_out: frozenset[str] = frozenset(),
+    *,
+    first: bool = False,
 ) -> Segment | None:
     """The segment of *wheel*, if the store has it and its blob. Arguments as for `segment`."""
-    known = store.index.get(SEGMENTS, segment_key(wheel.digest, recipe, left_out), Segment)
+    known = store.index.get(SEGMENTS, segment_key(wheel.digest, recipe, left_out, first=first), Segment)
     return known if known is not None and Digest(known.digest) in store.blobs else None
 
 
-def segment(
-    wheel: WheelInput, recipe: Recipe, store: Store, task: Task, left_out: frozenset[str] = frozenset()
+def segment(  # noqa: PLR0913 - what a segment is made from, where to, and of which files
+    wheel: WheelInput,
+    recipe: Recipe,
+    store: Store,
+    task: Task,
+    left_out: frozenset[str] = frozenset(),
+    *,
+    first: bool = False,
 ) -> Segment:
     """The segment of *wheel*, found or made; afterwards its blob is in the store.
 
     Args:
         wheel: To install.
-        recipe: How.
+        recipe: How; `Recipe.of_wheel` of it, where paths stand first.
         store: Keeps it.
         task: Told of the compressed bytes read.
         left_out: Paths that another segment of the layer has already, with equal bytes.
+        first: Whether it is that of the files that stand first, or of all the others.
 
     Raises:
         InputError: The wheel is damaged or hostile.
         WorldError: The disk or the interpreter failed.
 
     """
-    known = find_segment(wheel, recipe, store, left_out)
+    known = find_segment(wheel, recipe, store, left_out, first=first)
     if known is not None:
         task.advance(wheel.size_bytes)
         return known
     with _installed(wheel, recipe, store) as (opened, files), store.blobs.writer() as blob:
-        mine = [file for file in files if _owner(file) not in left_out]
-        writer = LayerWriter(blob, recipe.compression, mtime=recipe.layout.mtime)
+        kept = {file.path: file for file in files if _owner(file) not in left_out}
+        mine = wanted_first(kept, recipe.prefetch)[0 if first else 1]
+        writer = layer_writer(blob, recipe.compression, mtime=recipe.layout.mtime)
         write_segment(opened, mine, writer, task, locked=wheel.locked)
         directories = directories_of((file.path for file in mine), recipe.layout.prefix.strip("/"))
-        made = Segment(str(blob.commit()), writer.unpacked_bytes, tuple(sorted(directories)))
-    store.index.put(SEGMENTS, segment_key(wheel.digest, recipe, left_out), made)
+        table = writer.table()
+        made = Segment(str(blob.commit()), writer.unpacked_bytes, tuple(sorted(directories)), table)
+    store.index.put(SEGMENTS, segment_key(wheel.digest, recipe, left_out, first=first), made)
     return made
 
 
-def segment_key(digest: Digest, recipe: Recipe, left_out: frozenset[str]) -> str:
+def segment_key(digest: Digest, recipe: Recipe, left_out: frozenset[str], *, first: bool = False) -> str:
     """What the index knows a wheel's segment by: equal keys, equal segments, on every machine."""
-    return recipe.key(digest, *(f"without={path}" for path in sorted(left_out)))
+    return recipe.key(digest, *(f"without={path}" for path in sorted(left_out)), *(["first"] * first))
 
 
 def shared_paths(wheels: Sequence[tuple[WheelInput, WheelFacts]], layout: Layout) -> list[frozenset[str]]:
@@ -249,9 +286,12 @@ def _alone(wheel: WheelInput, recipe: Recipe, store: Store, task: Task, *, besid
     """The layer of one wheel: straight into its blob."""
     prefix = recipe.layout.prefix.strip("/")
     with _installed(wheel, recipe, store) as (opened, files), store.blobs.writer() as blob:
-        writer = LayerWriter(blob, recipe.compression, mtime=recipe.layout.mtime, beside=beside)
+        writer = layer_writer(blob, recipe.compression, mtime=recipe.layout.mtime, beside=beside)
         _write_directories(writer, directories_of((file.path for file in files), prefix))
-        write_segment(opened, files, writer, task, locked=wheel.locked)
+        first, others = wanted_first({file.path: file for file in files}, recipe.prefetch)
+        write_segment(opened, first, writer, task, locked=wheel.locked)
+        writer.landmark(prefetch=bool(first))
+        write_segment(opened, others, writer, task, locked=wheel.locked)
         writer.end()
         return writer.layer(blob.commit())
 
@@ -262,14 +302,20 @@ def _joined(
     """The layer of several wheels, from their segments."""
     known = ordered_facts(wheels, store)
     left_out = shared_paths(known, recipe.layout)
-    segments = [
-        segment(wheel, recipe, store, task, without)
-        for (wheel, _), without in zip(known, left_out, strict=True)
-    ]
+    first: list[Segment] = []
+    others: list[Segment] = []
+    for (wheel, facts), without in zip(known, left_out, strict=True):
+        own = recipe.of_wheel(facts)
+        if own.prefetch:
+            first.append(segment(wheel, own, store, task, without, first=True))
+        others.append(segment(wheel, own, store, task, without))
     with store.blobs.writer() as blob:
-        writer = LayerWriter(blob, recipe.compression, mtime=recipe.layout.mtime, beside=beside)
-        _write_directories(writer, {directory for made in segments for directory in made.directories})
-        for made in segments:
+        writer = layer_writer(blob, recipe.compression, mtime=recipe.layout.mtime, beside=beside)
+        _write_directories(writer, {name for made in (*first, *others) for name in made.directories})
+        for made in first:
+            _join(writer, made, store, recipe.compression)
+        writer.landmark(prefetch=any(made.unpacked_bytes for made in first))
+        for made in others:
             _join(writer, made, store, recipe.compression)
         writer.end()
         return writer.layer(blob.commit())
@@ -286,7 +332,8 @@ def _join(writer: LayerWriter, made: Segment, store: Store, compression: Compres
     with store.blobs.open(digest) as compressed, store.blobs.open(digest) as again:
         seen = hashlib.sha256()
         try:
-            writer.joined(_blocks(compressed, seen), unpacked(again, compression), made.unpacked_bytes)
+            blocks = unpacked(again, compression)
+            writer.joined(_blocks(compressed, seen), blocks, made.unpacked_bytes, made.table)
         except ValueError:
             seen = hashlib.sha256()  # damaged: no digest fits
     if seen.hexdigest() != digest.hex:
@@ -317,9 +364,12 @@ def _installed(wheel: WheelInput, recipe: Recipe, store: Store) -> Iterator[tupl
 
 def _owner(file: Placed) -> str:
     """The path that a file stands or falls with: of bytecode, the module it was compiled from."""
-    if not isinstance(file.content, Compiled):
-        return file.path
-    directory, _, name = file.path.rpartition("/")
+    return _module_of(file.path) if isinstance(file.content, Compiled) else file.path
+
+
+def _module_of(path: str) -> str:
+    """The module that the bytecode at *path* is of."""
+    directory, _, name = path.rpartition("/")
     return f"{directory.removesuffix('/__pycache__')}/{name.rsplit('.', 2)[0]}.py"
 
 

@@ -6,12 +6,12 @@ gives them; nothing here sorts, opens a file or knows what a wheel is.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.layers import tar
-from wherry.layers.codec import PACK_BYTES, SPLICE_FROM_BYTES, GzipCodec, codec_id, make_codec
+from wherry.layers.codec import PACK_BYTES, SPLICE_FROM_BYTES, GzipCodec, codec_id, coding_of, make_codec
 from wherry.layers.hashing import Hashing
 from wherry.layers.model import MTIME, LayerBlob
 from wherry.oci.media_types import layer_media_type
@@ -41,6 +41,9 @@ class Sink(Protocol):
 
 class LayerWriter:
     """One run of tar members. Reuse of a path is the caller's mistake to avoid: OCI forbids it."""
+
+    lists_files: ClassVar[bool] = False
+    """Whether the format lists its files with their digests, so that every file's must be right."""
 
     def __init__(
         self, sink: Sink, compression: Compression, *, mtime: int = MTIME, beside: bool = False
@@ -78,10 +81,17 @@ class LayerWriter:
         """Add another name for *target*, a file of this layer."""
         self.write(tar.hard_link_header(path, target, mode=mode, mtime=self._mtime, uid=uid, gid=gid))
 
-    def file(
-        self, path: str, content: bytes | bytearray, *, mode: int = 0o644, uid: int = 0, gid: int = 0
+    def file(  # noqa: PLR0913 - what tar knows of a file
+        self,
+        path: str,
+        content: bytes | bytearray,
+        *,
+        mode: int = 0o644,
+        uid: int = 0,
+        gid: int = 0,
+        digest: Digest | None = None,  # noqa: ARG002 - for formats that list their files
     ) -> None:
-        """Add a small file whose *content* is in memory."""
+        """Add a small file whose *content* is in memory; *digest* is the content's, where it was checked."""
         size_bytes = len(content)
         self.write(tar.file_header(path, size_bytes, mode=mode, mtime=self._mtime, uid=uid, gid=gid))
         self.write(content)
@@ -96,8 +106,9 @@ class LayerWriter:
         mode: int = 0o644,
         uid: int = 0,
         gid: int = 0,
+        digest: Digest | None = None,  # noqa: ARG002 - for formats that list their files
     ) -> None:
-        """Add a file whose content comes in *blocks*.
+        """Add a file whose content comes in *blocks*; *digest* is the content's, where it was checked.
 
         Raises:
             InputError: The blocks are not *size_bytes* in all.
@@ -119,7 +130,16 @@ class LayerWriter:
         """How many deflated bytes a file needs for `splice`; None where the codec cannot."""
         return SPLICE_FROM_BYTES if isinstance(self._codec, GzipCodec) else None
 
-    def splice(self, path: str, size_bytes: int, crc: int, pieces: Pieces, *, mode: int = 0o644) -> None:
+    def splice(  # noqa: PLR0913 - what tar knows of a file
+        self,
+        path: str,
+        size_bytes: int,
+        crc: int,
+        pieces: Pieces,
+        *,
+        mode: int = 0o644,
+        digest: Digest | None = None,  # noqa: ARG002 - for formats that list their files
+    ) -> None:
         """Add a file whose content is deflated already, as it is.
 
         Args:
@@ -129,11 +149,17 @@ class LayerWriter:
             pieces: Pairs of the next deflated and the next inflated bytes, either of which may be empty.
                 They raise if size or CRC turn out otherwise.
             mode: Permission bits.
+            digest: Of the content, inflated, where the pieces are held to it.
 
         """
+        self.write(tar.file_header(path, size_bytes, mode=mode, mtime=self._mtime))
+        self._spliced(size_bytes, crc, pieces)
+        self.write(tar.padding(size_bytes))
+
+    def _spliced(self, size_bytes: int, crc: int, pieces: Pieces) -> None:
+        """Add content that is deflated already."""
         if not isinstance(self._codec, GzipCodec):
             raise TypeError(self._compression)
-        self.write(tar.file_header(path, size_bytes, mode=mode, mtime=self._mtime))
         self._pack_rest()
         self._codec.begin_splice()
         if self.beside and size_bytes >= BESIDE_FROM_BYTES:
@@ -147,15 +173,21 @@ class LayerWriter:
             self._tar.stop()
         self.unpacked_bytes += size_bytes
         self._codec.end_splice(crc, size_bytes)
-        self.write(tar.padding(size_bytes))
 
-    def joined(self, compressed: Iterable[bytes], blocks: Iterable[bytes], unpacked_bytes: int) -> None:
+    def joined(
+        self,
+        compressed: Iterable[bytes],
+        blocks: Iterable[bytes],
+        unpacked_bytes: int,
+        table: bytes = b"",  # noqa: ARG002 - for formats that list their files
+    ) -> None:
         """Add a whole run that another writer of the same codec made and cut.
 
         Args:
             compressed: Its blob's bytes.
             blocks: The same, unpacked.
             unpacked_bytes: Their number.
+            table: What the other writer's `table` gave.
 
         """
         self.cut()
@@ -169,6 +201,13 @@ class LayerWriter:
         finally:
             self._tar.stop()
         self.unpacked_bytes += unpacked_bytes
+
+    def landmark(self, *, prefetch: bool) -> None:
+        """Say that what is above this place is wanted first, where the format has words for it."""
+
+    def table(self) -> bytes:
+        """What `joined` of another writer needs to know of this run, beside its bytes."""
+        return b""
 
     def write(self, data: bytes | bytearray) -> None:
         """Add tar bytes as they are."""
@@ -198,7 +237,7 @@ class LayerWriter:
             size_bytes=self._sink.size_bytes,
             unpacked_bytes=self.unpacked_bytes,
             codec=codec_id(self._compression),
-            media_type=layer_media_type(self._compression),
+            media_type=layer_media_type(coding_of(self._compression)),
         )
 
     def _pack_full(self) -> None:
