@@ -9,7 +9,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 import tomllib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ import pytest
 
 from tests.handmade import Entry, directory, put_image, put_index, symlink
 from tests.programs import require_program
+from tests.registries import docker_registry
 from wherry.oci.image import StoreSource
 from wherry.oci.layout import write_layout
 from wherry.oci.model import Config
@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from tests.registries import DockerRegistry
+
 pytestmark = pytest.mark.e2e
 
+_REQUEST = re.compile(r'"(GET|HEAD|POST|PUT|PATCH|DELETE) (/v2/\S*) HTTP/1\.1"')
 CONFIG = Config(user="1000:1000", env=("PATH=/usr/local/bin:/usr/bin:/bin", "GREETING=good day"))
 
 
@@ -49,22 +52,20 @@ def debian_like(python: str = "3.12.3", *packages: str, libc: str = "2.36-9+deb1
     return [system, program]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Registry:
-    """Debian's registry on a port of the machine's own choice, and what it was asked for."""
+    """Debian's registry, alone with one test: what it was asked for, and images pushed there by skopeo."""
 
+    server: DockerRegistry
     directory: Path
-    process: subprocess.Popen[bytes]
-    host: str
+
+    @property
+    def host(self) -> str:
+        return self.server.host
 
     def asked(self) -> list[str]:
         """Method and path of every request so far."""
-        log = (self.directory / "log").read_text()
-        return [
-            f"{line['http.request.method']} {line['http.request.uri']}"
-            for line in map(json.loads, (text for text in log.splitlines() if text.startswith("{")))
-            if line.get("msg") == "response completed"
-        ]
+        return [" ".join(found) for found in _REQUEST.findall(self.server.log.read_text())]
 
     def push(self, name: str, *images: list[list[Entry]], architectures: tuple[str, ...] = ("amd64",)) -> str:
         """Have skopeo push an image for each architecture under *name*; returns its full name."""
@@ -80,7 +81,7 @@ class Registry:
         write_layout(made / "layout", StoreSource(store, root), root, ref_name="x")
         target = f"docker://{self.host}/{name}"
         subprocess.run(
-            [skopeo, "copy", "--all", "-q", "--dest-tls-verify=false", f"oci:{made}/layout:x", target],
+            [skopeo, "copy", "--all", "-q", *self.server.skopeo["dest"], f"oci:{made}/layout:x", target],
             check=True,
             capture_output=True,
         )
@@ -89,25 +90,8 @@ class Registry:
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Iterator[Registry]:
-    program = require_program("docker-registry")
-    home = tmp_path / "registry"
-    home.mkdir()
-    (home / "config.yml").write_text(
-        "version: 0.1\nlog: {level: info, accesslog: {disabled: true}, formatter: json}\n"
-        f"storage: {{filesystem: {{rootdirectory: {home}/data}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n"
-    )
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen([program, "serve", str(home / "config.yml")], stdout=log, stderr=log)
-    try:
-        for _ in range(200):
-            if found := re.search(r"listening on ([0-9.:]+)", (home / "log").read_text()):
-                break
-            time.sleep(0.05)
-        assert found
-        yield Registry(home, process, found[1])
-    finally:
-        process.kill()
-        process.wait()
+    with docker_registry(tmp_path) as server:
+        yield Registry(server, tmp_path / "pushed")
 
 
 @dataclass(frozen=True)
@@ -213,6 +197,28 @@ def test_the_bases_blobs_come_when_the_image_is_written_here(bench: Bench, regis
     )
 
 
+def test_a_push_mounts_the_base_where_the_registry_has_it_and_no_blob_of_it_comes_here(
+    bench: Bench, registry: Registry
+) -> None:
+    bench.project(registry.push("team/python:3.12", debian_like()))
+    bench.build()
+    asked = len(registry.asked())
+    arguments = ("--platform", "linux/amd64", "--push", "-t", f"{registry.host}/team/app:v1")
+    bench.run("build", "app", *arguments, store="empty")
+    requests = registry.asked()[asked:]
+    layers = [layer["digest"] for layer in pinned(bench)["linux/amd64"]["image"]["layers"]]
+    assert not [request for request in requests if request.startswith("GET") and "/blobs/" in request]
+    mounts = [request for request in requests if "mount=" in request and "from=team" in request]
+    assert len(mounts) == len(layers)
+    shutil.rmtree(registry.server.storage / "docker/registry/v2/repositories/team/python")
+    skopeo = require_program("skopeo")
+    name = f"docker://{registry.host}/team/app:v1"
+    target = f"oci:{bench.root}/pulled:v1"
+    subprocess.run([skopeo, "copy", "-q", *registry.server.skopeo["src"], name, target], check=True)
+    manifest, _ = read_layout(bench.root / "pulled")
+    assert [layer["digest"] for layer in manifest["layers"][:2]] == layers
+
+
 def test_what_is_pinned_wins_over_where_the_tag_has_moved_until_the_base_is_upgraded(
     bench: Bench, registry: Registry
 ) -> None:
@@ -244,7 +250,7 @@ def test_a_base_that_its_registry_no_longer_has_says_how_to_take_another(
     bench.project(registry.push("python:3.12", debian_like()))
     bench.build()
     bench.build(store="empty")
-    shutil.rmtree(registry.directory / "data/docker/registry/v2/blobs")
+    shutil.rmtree(registry.server.storage / "docker/registry/v2/blobs")
     said = bench.run("save", "app", "oci:out", store="empty", code=3)
     assert "wherry lock --upgrade base" in said
     assert len(said.splitlines()) == 3
@@ -268,7 +274,7 @@ def test_without_network_a_pinned_base_is_enough_where_nothing_needs_its_bytes(
     [
         ("3.12.3", "", ">=3.13", "no Python >=3.13; it has 3.12.3 (/usr/local/bin/python3.12)"),
         ("3.12.3", 'python = "3.13"', ">=3.11", "no Python 3.13; it has 3.12.3 (/usr/local/bin/python3.12)"),
-        ("", "", ">=3.11", "the base has no Python; it has none at all"),
+        ("", "", ">=3.11", "the base has no Python >=3.11; it has none at all"),
     ],
     ids=["not allowed", "not wanted", "none"],
 )
@@ -319,7 +325,7 @@ def test_system_packages_go_over_what_is_pinned_and_the_image_runs_where_its_bas
     bench.build("-t", "own-base", "-o", f"oci:{bench.root}/own:v1", store=shared)
     subprocess.run(
         [
-            *(require_program("skopeo"), "copy", "-q", "--dest-tls-verify=false"),
+            *(require_program("skopeo"), "copy", "-q", *registry.server.skopeo["dest"]),
             *(f"oci:{bench.root}/own:v1", f"docker://{registry.host}/own:v1"),
         ],
         check=True,
