@@ -33,10 +33,6 @@ if TYPE_CHECKING:
     from wherry.store.store import Store
 
 PREFIX: Final = "/opt/venv"
-INDEXED: Final = frozenset(
-    {LayerKind.BASE, LayerKind.SYSTEM, LayerKind.WHEEL, LayerKind.WHEELS, LayerKind.DEV}
-)
-"""What a layer index is asked for and told. The other layers are the project's own, and made in no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +142,7 @@ def _settled(
         compiler = _Compiler(BytecodeCompiler((), made.base.python_full_version), is_guess=True)
         made = plan(compiler)
     while True:
-        keys = [layer.key for layer in made.layers if layer.key and layer.kind in INDEXED]
+        keys = [layer.key for layer in made.layers if layer.key and layer.is_common]
         elsewhere = index.layers(key for key in keys if find_layer(store, key) is None)
         if compiler.is_guess and _compiles(made, store, elsewhere):
             compiler = interpreter()

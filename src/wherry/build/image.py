@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wherry.build.base import find_base
@@ -12,11 +14,11 @@ from wherry.build.make_layers import make_plan_layers, stored_layers
 from wherry.build.result import BuildResult, BuiltImage
 from wherry.build.workshop import open_workshop
 from wherry.oci.platform import Platform
-from wherry.oci.reference import parse_tag
+from wherry.oci.reference import RegistryReference, parse_tag
 from wherry.project.locks.read import require_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from wherry.build.deliver import Destination
     from wherry.build.gather import Gathered
@@ -63,16 +65,25 @@ def build_image(
 
     """
     started = time.monotonic()
-    with store.using():
-        workshop = _open(options, store, progress)
+    pushes = any(isinstance(to, RegistryReference) for to in destinations)
+    # What only goes to a registry need not be here where a registry has it.
+    whole = not pushes or not all(isinstance(to, RegistryReference) for to in destinations)
+    with store.using(), _asking(_open(options, store, progress), pushes=pushes) as (workshop, told):
         name = str(parse_tag(options.name or workshop.project.image_name))
-        gathered = [gather(find_base(p, workshop), workshop, dry=False) for p in _platforms(workshop)]
+        bases = [find_base(platform, workshop) for platform in _platforms(workshop)]
+        gathered = [gather(base, workshop, dry=False, whole=whole) for base in bases]
         images = tuple(_build(one, workshop) for one in gathered)
         descriptor = _name(name, [image.descriptor for image in images], store)
         budgets = workshop.project.config.budgets
         broken = tuple(line for image in images for line in broken_budgets(image, budgets))
         # An image over its budget is kept to be looked at, and goes nowhere.
         delivered = tuple(_deliver(name, to, workshop) for to in destinations if not broken)
+        notes = [note for one in gathered for note in one.plan.notes]
+        if workshop.layer_index:
+            notes += workshop.layer_index.notes
+        if told and not broken:
+            lines, remarks = _tell(told, images, workshop)
+            delivered, notes = (*delivered, *lines), [*notes, *remarks]
     return BuildResult(
         name=name,
         descriptor=descriptor,
@@ -80,8 +91,51 @@ def build_image(
         seconds_s=time.monotonic() - started,
         delivered=delivered,
         broken_budgets=broken,
-        notes=tuple(dict.fromkeys(note for one in gathered for note in one.plan.notes)),
+        notes=tuple(dict.fromkeys(notes)),
     )
+
+
+@contextmanager
+def _asking(workshop: Workshop, *, pushes: bool) -> Iterator[tuple[Workshop, RegistryReference | None]]:
+    """The workshop with the layer index that is to be asked, and the one that is to be told."""
+    options, config = workshop.options, workshop.project.config
+    if not (options.cache_from or options.cache_to or config.cache):
+        yield workshop, None
+        return
+    from wherry.build.layer_index.chosen import choose_indexes  # noqa: PLC0415 - few builds have an index
+    from wherry.build.layer_index.index import LayerIndex  # noqa: PLC0415 - the same
+
+    chosen = choose_indexes(options, config, pushes=pushes)
+    reference = chosen.asked or chosen.told
+    if reference is None:
+        yield workshop, None
+        return
+    index = LayerIndex(
+        reference,
+        workshop.store,
+        workshop.progress,
+        plain_http=options.plain_http,
+        asks=chosen.asked is not None,
+    )
+    with closing(index):
+        yield replace(workshop, layer_index=index), chosen.told
+
+
+def _tell(
+    told: RegistryReference, images: Sequence[BuiltImage], workshop: Workshop
+) -> tuple[list[str], list[str]]:
+    """Tell a layer index of *images*: what it was told, and what went wrong, in words."""
+    from wherry.build.layer_index.publish import tell  # noqa: PLC0415 - few builds have an index
+
+    done = tell(
+        told,
+        images,
+        workshop.store,
+        workshop.progress,
+        asked=workshop.layer_index,
+        plain_http=workshop.options.plain_http,
+    )
+    return [done.line] if done.line else [], [done.note] if done.note else []
 
 
 def _open(options: BuildOptions, store: Store, progress: Progress) -> Workshop:

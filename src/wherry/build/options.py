@@ -27,4 +27,4 @@ class BuildOptions:
     provenance: bool = False  # attach what the image was made from, and by what
     plain_http: bool = False  # registries elsewhere without TLS
     cache_from: str | None = None  # the layer index to ask, "host/repository"; "none": not even the project's
-    cache_to: str | None = None  # the one to tell
+    cache_to: str | None = None  # the one to tell; "none": not even with a push

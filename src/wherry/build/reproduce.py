@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from wherry.oci.tarstream import Readable
     from wherry.progress import Progress
 
-_MADE_HERE: Final = frozenset({"layers", "segments", "built-wheels"})
+_MADE_HERE: Final = frozenset({"layers", "segments", "built-wheels", "told-wheels"})
 """Index entries that the second build must find out for itself."""
 
 _OTHER_CONDITIONS: Final = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "C", "PYTHONHASHSEED": "4242"}
@@ -90,6 +90,7 @@ def _build_again(
     arguments += [word for links in options.find_links for word in ("--find-links", str(links.resolve()))]
     arguments += ["--target", "dev"] if options.dev else []
     arguments += ["--offline"] if options.offline else []
+    arguments += ["--cache-from", "none"]  # what others made is what is to be proved
     done = subprocess.run(  # noqa: S603 - this very program
         [sys.executable, "-m", "wherry", *arguments],
         env={**os.environ, **_OTHER_CONDITIONS, "WHERRY_CACHE_DIR": str(second.root)},

@@ -30,6 +30,16 @@ if TYPE_CHECKING:
 @options.plain_http
 @click.option("--load", is_flag=True, help="Also load it into docker or podman.")
 @click.option(
+    "--cache-from",
+    metavar="REPOSITORY",
+    help="Ask the layer index there. Default: cache in [tool.wherry]; none: ask nowhere.",
+)
+@click.option(
+    "--cache-to",
+    metavar="REPOSITORY",
+    help="Tell the layer index there what was made. Default: with --push, cache in [tool.wherry].",
+)
+@click.option(
     "--metadata-file", type=click.Path(path_type=Path, dir_okay=False), help="Write the result as JSON."
 )
 @click.option("--sbom", is_flag=True, help="Attach a bill of materials (CycloneDX) and the provenance.")
@@ -59,6 +69,8 @@ def command(
     push: bool,
     plain_http: bool,
     load: bool,
+    cache_from: str | None,
+    cache_to: str | None,
     metadata_file: Path | None,
     sbom: bool,
     sbom_file: Path | None,
@@ -76,6 +88,7 @@ def command(
     asked = options.asked(path, platforms, base, target, offline=offline, find_links=find_links, name=name)
     with_sbom = sbom or sbom_file is not None
     asked = replace(asked, sbom=with_sbom, provenance=provenance or with_sbom, plain_http=plain_http)
+    asked = replace(asked, cache_from=cache_from, cache_to=cache_to)
     if push:
         outputs = (*outputs, _pushed(name))
     destinations = _destinations(outputs, load=load) if outputs or load else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from wherry.bases.model import Base, DebianPin, ImageLayer
@@ -25,6 +25,11 @@ class LayerKind(StrEnum):
     PROJECT = "project"
     SOURCE = "source"
     DEV = "dev"
+
+
+_COMMON: Final = frozenset(
+    {LayerKind.BASE, LayerKind.SYSTEM, LayerKind.WHEEL, LayerKind.WHEELS, LayerKind.DEV}
+)
 
 
 class Origin(StrEnum):
@@ -69,6 +74,11 @@ class PlannedLayer:
     download_bytes: int | None = None
     unpacked_bytes: int | None = None
     key: str | None = None  # under which the store knows the finished layer; None: input not known yet
+
+    @property
+    def is_common(self) -> bool:
+        """Whether it costs time to make and is the same for everyone with the same lock: worth sharing."""
+        return self.key is not None and self.kind in _COMMON
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,13 @@ class LayerIndex:
     """One team's index, as one build asks it. No method fails for what the index or its registry does."""
 
     def __init__(
-        self, reference: RegistryReference, store: Store, progress: Progress, *, plain_http: bool = False
+        self,
+        reference: RegistryReference,
+        store: Store,
+        progress: Progress,
+        *,
+        plain_http: bool = False,
+        asks: bool = True,
     ) -> None:
         """Ask the index in the repository *reference*.
 
@@ -78,11 +84,14 @@ class LayerIndex:
             store: Remembers what is told of wheels; layers and segments that are fetched go there.
             progress: Told what is fetched.
             plain_http: Whether the registry has no TLS.
+            asks: Whether it is asked at all: else it only hears what it may be told.
 
         """
         self.reference: Final = reference
         self.seen: Final[dict[str, tuple[Pin, tuple[KnownFile, ...]]]] = {}
         """Pins that another than this index named the files of, by key: what it may be told."""
+        self.refused: Final[set[str]] = set()
+        """Keys of layers that it is wrong about."""
         self._store = store
         self._progress = progress
         self._plain_http = plain_http
@@ -92,7 +101,7 @@ class LayerIndex:
         self._wheels: dict[Digest, int] = {}
         self._pins: dict[str, tuple[KnownFile, ...] | None] = {}
         self._notes: list[str] = []
-        self._is_out = False
+        self._is_out = not asks
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -131,6 +140,7 @@ class LayerIndex:
                 keep_layer(self._store, key, layer)
             else:
                 self._layers[key] = None
+                self.refused.add(key)
                 refused = True
         return not refused
 

@@ -1,0 +1,287 @@
+"""Tell the team what this build worked out: only what is not known yet, and never at the build's expense.
+
+A set of wheels is told last: whoever finds it may count on finding what is told of its wheels, too.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Final
+
+from wherry.build.layer_index.entries import (
+    INLINE_BYTES,
+    ToldSet,
+    ToldWheel,
+    descriptor_of,
+    facts_descriptor,
+    segment_descriptor,
+    set_key,
+)
+from wherry.build.layer_index.facts import pack_facts
+from wherry.build.layer_index.names import tell_pin
+from wherry.build.layer_index.records import EMPTY, Record, Records, manifest_of_record, tag_of
+from wherry.digest import Digest
+from wherry.errors import WherryError
+from wherry.fetch.crew import Crew
+from wherry.layers.model import WheelFacts, WheelInput
+from wherry.layers.wheel_layer import (
+    WHEELS,
+    Recipe,
+    facts_key,
+    find_segment,
+    ordered_facts,
+    segment_key,
+    shared_paths,
+)
+from wherry.oci import media_types
+from wherry.oci.model import Descriptor, describe
+from wherry.oci.origins import Origins
+from wherry.oci.reference import RegistryReference
+from wherry.oci.registry.client import Registries
+from wherry.oci.registry.pull import repository_of
+from wherry.oci.registry.push import push_bytes, push_image, push_manifest
+from wherry.plan.model import Origin
+from wherry.store.disk import readable_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    import msgspec
+
+    from wherry.build.layer_index.index import LayerIndex
+    from wherry.build.layer_index.records import Kind
+    from wherry.build.result import BuiltImage
+    from wherry.oci.registry.client import Registry
+    from wherry.plan.model import PlannedLayer
+    from wherry.progress import Progress
+    from wherry.project.locks.model import LockedFile
+    from wherry.store.store import Store
+
+_THREADS: Final = 8
+_EMPTY: Final = b"{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of telling."""
+
+    line: str = ""  # what was told, in words
+    note: str = ""  # what went wrong
+
+
+def tell(  # noqa: PLR0913 - whom, of what, and by name how
+    reference: RegistryReference,
+    images: Sequence[BuiltImage],
+    store: Store,
+    progress: Progress,
+    *,
+    asked: LayerIndex | None = None,
+    plain_http: bool = False,
+) -> Told:
+    """Tell the index in the repository *reference* what it lacks of *images*.
+
+    Args:
+        reference: A registry and a repository.
+        images: What was built.
+        store: Has what they were made of, or knows where it can be had.
+        progress: Told of the transfers.
+        asked: The index that was asked for them, and heard the names of their wheels.
+        plain_http: Whether the registry has no TLS.
+
+    """
+    with Registries(plain_http=plain_http) as registries:
+        telling = _Telling(reference, registries, store, progress, asked)
+        try:
+            telling.run(images)
+        except WherryError as error:
+            return Told(telling.line, f"the layer index {telling.records} was not told all: {error.what}")
+    return Told(telling.line)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One thing to tell."""
+
+    kind: Kind
+    key: str
+    value: msgspec.Struct
+    blob: Descriptor | None = None
+    data: bytes = b""  # of the blob, where the store does not have it
+
+
+class _Telling:
+    """One session of telling."""
+
+    def __init__(
+        self,
+        reference: RegistryReference,
+        registries: Registries,
+        store: Store,
+        progress: Progress,
+        asked: LayerIndex | None,
+    ) -> None:
+        self._reference = reference
+        self._registries = registries
+        self._registry: Registry = registries.at(reference.host)
+        self._repository = repository_of(reference)
+        self._store = store
+        self._progress = progress
+        self._asked = asked
+        self._is_same = asked is not None and asked.reference == reference
+        self._lock = threading.Lock()
+        self._entries = self._sent_bytes = self._mounted_bytes = 0
+        self.records = Records(self._registry, self._repository)
+
+    @property
+    def line(self) -> str:
+        """What was told, in words; nothing where nothing was."""
+        if not self._entries:
+            return ""
+        mounted = f", {readable_size(self._mounted_bytes)} mounted" if self._mounted_bytes else ""
+        sent = f"{readable_size(self._sent_bytes)} sent{mounted}"
+        return f"told the layer index {self.records} of {self._entries} things: {sent}"
+
+    def run(self, images: Sequence[BuiltImage]) -> None:
+        """Tell of all that is not known there.
+
+        Raises:
+            WherryError: The registry failed or refused; what was told until then stays.
+
+        """
+        first = [*self._layers(images), *self._segments(images), *self._wheels(images), *self._pins()]
+        for entries in (first, list(self._sets(images))):
+            missing = self._missing(entries)
+            if missing:
+                push_bytes(self._registry, self._repository, _EMPTY, EMPTY.media_type)
+                Crew(self._put, missing, self._registry.cancel).run(_THREADS)
+
+    def _missing(self, entries: Iterable[_Entry]) -> list[_Entry]:
+        refused = self._asked.refused if self._asked and self._is_same else set[str]()
+        once = {(entry.kind, entry.key): entry for entry in entries}
+        by_kind: dict[Kind, list[str]] = {}
+        for kind, key in once:
+            by_kind.setdefault(kind, []).append(key)
+        lacking = {(kind, key) for kind, keys in by_kind.items() for key in self.records.lacking(kind, keys)}
+        return [
+            entry
+            for name, entry in once.items()
+            if name in lacking or (name[0] == "layer" and name[1] in refused)
+        ]
+
+    def _put(self, entry: _Entry) -> None:
+        record = Record(entry.value, entry.blob)
+        manifest = manifest_of_record(entry.kind, entry.key, record)
+        tag = tag_of(entry.kind, entry.key)
+        sent_bytes, mounted_bytes = len(manifest), 0
+        if entry.blob is None:
+            push_manifest(self._registry, self._repository, tag, manifest, media_types.MANIFEST)
+        else:
+            root = describe(manifest, media_types.MANIFEST)
+            pushed = push_image(
+                _EntrySource(self._store, root, (manifest, _EMPTY, entry.data)),
+                root,
+                RegistryReference(self._reference.host, self._reference.repository, tag),
+                self._registries,
+                origins=Origins(self._store).of,
+                progress=self._progress,
+                store=self._store,
+            )
+            sent_bytes, mounted_bytes = pushed.sent_bytes + pushed.copied_bytes, pushed.mounted_bytes
+        with self._lock:
+            self._entries += 1
+            self._sent_bytes += sent_bytes
+            self._mounted_bytes += mounted_bytes
+
+    def _layers(self, images: Iterable[BuiltImage]) -> Iterator[_Entry]:
+        for image in images:
+            for layer in image.layers:
+                if layer.planned.key and layer.planned.is_common:
+                    yield _Entry("layer", layer.planned.key, layer.blob, descriptor_of(layer.blob))
+
+    def _segments(self, images: Iterable[BuiltImage]) -> Iterator[_Entry]:
+        """Those of wheels that share a layer with others, where they are here."""
+        for image in images:
+            policy = image.plan.policy
+            recipe = Recipe(policy.layout, policy.compression, policy.bytecode)
+            for layer in image.layers:
+                if layer.planned.is_common and len(layer.planned.distributions) > 1:
+                    yield from self._segments_of(layer.planned, recipe)
+
+    def _segments_of(self, layer: PlannedLayer, recipe: Recipe) -> Iterator[_Entry]:
+        wheels = [self._input(d.file) for d in layer.distributions if d.file is not None]
+        if not all(self._facts(wheel) for wheel in wheels):
+            return
+        known = ordered_facts(wheels, self._store)
+        for (wheel, _), without in zip(known, shared_paths(known, recipe.layout), strict=True):
+            made = find_segment(wheel, recipe, self._store, without)
+            size_bytes = None if made is None else self._store.blobs.size_bytes(Digest(made.digest))
+            if made is not None and size_bytes is not None:
+                blob = segment_descriptor(made, size_bytes)
+                yield _Entry("segment", segment_key(wheel.digest, recipe, without), made, blob)
+
+    def _wheels(self, images: Iterable[BuiltImage]) -> Iterator[_Entry]:
+        """What the wheels that were read here say of themselves: nothing is told at second hand."""
+        for file in {file.digest: file for image in images for file in _locked(image)}.values():
+            facts = self._facts(self._input(file))
+            if facts is None or not file.size_bytes:
+                continue
+            key, packed = facts_key(file.filename, file.digest), pack_facts(facts)
+            if len(packed) <= INLINE_BYTES:
+                yield _Entry("wheel", key, ToldWheel(file.size_bytes, packed))
+            else:
+                yield _Entry("wheel", key, ToldWheel(file.size_bytes), facts_descriptor(packed), packed)
+
+    def _sets(self, images: Iterable[BuiltImage]) -> Iterator[_Entry]:
+        for image in images:
+            sizes = {file.digest: file.size_bytes or 0 for file in _locked(image)}
+            if sizes and all(sizes.values()):
+                in_order = tuple(sizes[digest] for digest in sorted(sizes))
+                yield _Entry("set", set_key(sizes, image.plan.policy.layout), ToldSet(in_order))
+
+    def _pins(self) -> Iterator[_Entry]:
+        for key, (pin, files) in self._asked.seen.items() if self._asked else ():
+            yield _Entry("pin", key, tell_pin(pin, files))
+
+    def _facts(self, wheel: WheelInput) -> WheelFacts | None:
+        return self._store.index.get(WHEELS, facts_key(wheel.filename, wheel.digest), WheelFacts)
+
+    def _input(self, file: LockedFile) -> WheelInput:
+        return WheelInput(self._store.blobs.path(file.digest), file.filename, file.digest)
+
+
+class _EntrySource:
+    """An entry as an image to be pushed: small things from memory, blobs from the store."""
+
+    def __init__(self, store: Store, root: Descriptor, data: Iterable[bytes]) -> None:
+        self._store = store
+        self._root = root
+        self._data = {Digest.of_bytes(one): one for one in data}
+
+    @property
+    def name(self) -> str:
+        """The store."""
+        return str(self._store.root)
+
+    def roots(self) -> tuple[Descriptor, ...]:
+        """The entry's manifest."""
+        return (self._root,)
+
+    def open(self, digest: Digest) -> IO[bytes]:
+        """One of the few documents, or a blob of the store."""
+        data = self._data.get(digest)
+        return self._store.blobs.open(digest) if data is None else io.BytesIO(data)
+
+    def path(self, digest: Digest) -> Path | None:
+        """The blob's file in the store."""
+        return self._store.blobs.path(digest) if digest in self._store.blobs else None
+
+
+def _locked(image: BuiltImage) -> Iterator[LockedFile]:
+    """The wheels of an image that its lock names."""
+    for layer in image.layers:
+        for distribution in layer.planned.distributions:
+            if distribution.origin is Origin.INDEX and distribution.file is not None:
+                yield distribution.file
