@@ -28,13 +28,11 @@ from wherry.progress import SilentProgress
 from wherry.store.tags import Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from wherry.digest import Digest
     from wherry.oci.image import ImageSource
     from wherry.oci.model import Descriptor
-    from wherry.oci.origins import Origin
     from wherry.oci.platform import Platform
     from wherry.oci.reference import Reference
     from wherry.oci.registry.client import Registries
@@ -161,7 +159,7 @@ def _push(  # noqa: PLR0913 - as `copy_image`
         root,
         destination,
         registries,
-        origins=_origins(source, store),
+        origins=Origins(store).of,
         progress=progress,
         store=store,
     )
@@ -172,16 +170,6 @@ def _push(  # noqa: PLR0913 - as `copy_image`
         pushed.mounted_bytes,
         pushed.present_bytes,
     )
-
-
-def _origins(source: ImageSource, store: Store) -> Callable[[Digest], Sequence[Origin]]:
-    """Where a registry may mount a blob from: the repository it is copied from, or where it was seen."""
-    from wherry.oci.registry.pull import RegistrySource  # noqa: PLC0415 - the same
-
-    if isinstance(source, RegistrySource):
-        origin = source.origin
-        return lambda _: (origin,)
-    return Origins(store).of
 
 
 def _keep(
