@@ -47,7 +47,7 @@ def test_a_wheel_that_asks_for_its_own_extra_does_not_depend_on_itself() -> None
 
 def test_requirements_that_nobody_can_read_are_passed_over() -> None:
     found = needed(
-        wheel("a", "b >= banana!", "b; python_version", "b; nonsense == '1'", "c; extra >= 'x'", "b"),
+        wheel("a", "b >= banana!", "b; python_version", "b; nonsense == '1'", "c; os_name ~= 'posix'", "b"),
         wheel("b"),
         wheel("c"),
     )
