@@ -103,7 +103,7 @@ def _base_history(plan: Plan) -> tuple[dict[str, object], ...]:
 
 
 def _layer_descriptor(planned: PlannedLayer, blob: LayerBlob) -> Descriptor:
-    own = {} if planned.image_layer else {LAYER_TITLE: planned.title, CODEC: blob.codec}
+    own = {} if planned.image_layer else {LAYER_TITLE: planned.title, CODEC: blob.codec, **blob.annotations}
     return Descriptor(
         media_type=media_types.oci_name(blob.media_type),
         digest=Digest(blob.digest),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.build.distributions import find_distributions, select_distributions
 from wherry.build.interpreter import find_bytecode_compiler
+from wherry.build.prefetch import layer_format
 from wherry.layers.model import MTIME, BytecodeCompiler, Layout, WheelInput
 from wherry.layers.stored import find_layer
 from wherry.layers.wheel_layer import known_facts
@@ -87,6 +88,7 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool, whole: bool = Tru
         interpreter=f"{PREFIX}/bin/python",
         mtime=MTIME if workshop.options.source_date_epoch is None else workshop.options.source_date_epoch,
     )
+    compression, prefetch = layer_format(workshop)
     spared = _spared(selected, workshop, layout, index) if index else _Spared()
     distributions = find_distributions(
         selected, workshop, target, lambda: interpreter().found, dry=dry, spared=spared.sizes
@@ -102,7 +104,9 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool, whole: bool = Tru
                 name=workshop.options.name or project.image_name,
                 base=base,
                 target=target,
-                policy=Policy(layout=layout, compression=project.config.compression, bytecode=compiler.found),
+                policy=Policy(
+                    layout=layout, compression=compression, bytecode=compiler.found, prefetch=prefetch
+                ),
                 settings=make_settings(project, base, layout, command, versions.keys()),
                 distributions=distributions,
                 source=None if sources is None else _source_facts(sources),

@@ -99,6 +99,7 @@ class PackagesLayerJob:
     mtime: int
     user: RootUser | None = None  # whom a base runs as; None for system packages
     bytecode: BytecodeCompiler | None = None  # for a base's standard library
+    prefetch: tuple[str, ...] = ()
     below: Underneath | None = None
 
     def cost_bytes(self, store: Store) -> int:  # noqa: ARG002 - the protocol's
@@ -122,6 +123,7 @@ class PackagesLayerJob:
             below=self.below.read(store, self.machine) if self.below else None,
             below_key=str(self.below.digest) if self.below else "",
             mtime=self.mtime,
+            prefetch=self.prefetch,
             progress=progress,
         )
 
@@ -134,6 +136,7 @@ class TreeLayerJob:
     entries: tuple[TreeEntry, ...]
     compression: Compression
     mtime: int
+    prefetch: tuple[str, ...] = ()
 
     def cost_bytes(self, store: Store) -> int:  # noqa: ARG002 - the protocol's
         """How much work it is."""
@@ -146,7 +149,12 @@ class TreeLayerJob:
     def make(self, store: Store, progress: Progress, *, beside: bool) -> LayerBlob:  # noqa: ARG002 - it is small
         """Make the layer and remember it."""
         made = tree_layer(
-            self.entries, store, compression=self.compression, mtime=self.mtime, progress=progress
+            self.entries,
+            store,
+            compression=self.compression,
+            mtime=self.mtime,
+            prefetch=self.prefetch,
+            progress=progress,
         )
         keep_layer(store, self.key, made)
         return made
@@ -166,7 +174,9 @@ def job_of(layer: PlannedLayer, gathered: Gathered, workshop: Workshop) -> Layer
     policy = plan.policy
     if layer.distributions:
         wheels = tuple(_wheel(d, workshop.store) for d in layer.distributions)
-        return WheelLayerJob(wheels, Recipe(policy.layout, policy.compression, policy.bytecode))
+        return WheelLayerJob(
+            wheels, Recipe(policy.layout, policy.compression, policy.bytecode, layer.prefetch)
+        )
     if layer.packages:
         is_base = layer.kind is LayerKind.BASE
         return PackagesLayerJob(
@@ -177,6 +187,7 @@ def job_of(layer: PlannedLayer, gathered: Gathered, workshop: Workshop) -> Layer
             mtime=policy.layout.mtime,
             user=root_user(plan.settings.user) if is_base else None,
             bytecode=policy.bytecode if is_base else None,
+            prefetch=layer.prefetch,
             below=None if is_base else _underneath(plan, workshop),
         )
     if layer.kind is LayerKind.ENVIRONMENT:
@@ -185,7 +196,9 @@ def job_of(layer: PlannedLayer, gathered: Gathered, workshop: Workshop) -> Layer
         files = gathered.sources.files if gathered.sources else ()
         refuse_secrets([(f.path, workshop.project.place(f.relative)) for f in files if not f.link])
         entries = source_entries(files, plan.settings.workdir)
-    return TreeLayerJob(layer.key or "", tuple(entries), policy.compression, policy.layout.mtime)
+    return TreeLayerJob(
+        layer.key or "", tuple(entries), policy.compression, policy.layout.mtime, layer.prefetch
+    )
 
 
 def _underneath(plan: Plan, workshop: Workshop) -> Underneath:

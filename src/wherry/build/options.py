@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from wherry.layers.model import Compression
     from wherry.oci.platform import Platform
 
 
@@ -25,6 +26,8 @@ class BuildOptions:
     source_date_epoch: int | None = None
     sbom: bool = False  # attach a bill of materials
     provenance: bool = False  # attach what the image was made from, and by what
+    compression: Compression | None = None
+    prefetch: Path | None = None  # the files that stand first in an eStargz layer
     plain_http: bool = False  # registries elsewhere without TLS
     cache_from: str | None = None  # the layer index to ask, "host/repository"; "none": not even the project's
     cache_to: str | None = None  # the one to tell; "none": not even with a push

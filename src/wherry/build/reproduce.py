@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
 
 from wherry.build.elsewhere import copy_elsewhere
+from wherry.build.prefetch import prefetch_file
 from wherry.build.workshop import open_workshop
 from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
@@ -90,6 +91,9 @@ def _build_again(
     arguments += [word for links in options.find_links for word in ("--find-links", str(links.resolve()))]
     arguments += ["--target", "dev"] if options.dev else []
     arguments += ["--offline"] if options.offline else []
+    arguments += ["--compression", image.plan.policy.compression]
+    listed = prefetch_file(workshop) if image.plan.policy.prefetch else None
+    arguments += ["--prefetch", str(listed)] if listed else []
     arguments += ["--cache-from", "none"]  # what others made is what is to be proved
     done = subprocess.run(  # noqa: S603 - this very program
         [sys.executable, "-m", "wherry", *arguments],

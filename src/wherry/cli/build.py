@@ -62,6 +62,8 @@ def command(
     platforms: tuple[str, ...],
     base: str | None,
     target: str,
+    compression: str | None,
+    prefetch: Path | None,
     offline: bool,
     find_links: tuple[Path, ...],
     name: str | None,
@@ -85,7 +87,17 @@ def command(
     from wherry.report.builds import build_json, build_lines
     from wherry.store.store import Store
 
-    asked = options.asked(path, platforms, base, target, offline=offline, find_links=find_links, name=name)
+    asked = options.asked(
+        path,
+        platforms,
+        base,
+        target,
+        offline=offline,
+        find_links=find_links,
+        name=name,
+        compression=compression,
+        prefetch=prefetch,
+    )
     with_sbom = sbom or sbom_file is not None
     asked = replace(asked, sbom=with_sbom, provenance=provenance or with_sbom, plain_http=plain_http)
     asked = replace(asked, cache_from=cache_from, cache_to=cache_to)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from wherry.build.options import BuildOptions
+    from wherry.layers.model import Compression
 
 _F = TypeVar("_F", bound="Callable[..., Any]")
 
@@ -46,11 +47,21 @@ target = click.option(
     show_default=True,
     help="dev adds the development groups as further layers over the same production layers.",
 )
+compression = click.option(
+    "--compression",
+    type=click.Choice(["gzip", "zstd", "estargz"]),
+    help="Of the layers that are made; estargz is gzip that snapshotters can fetch by the file.",
+)
+prefetch = click.option(
+    "--prefetch",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A list of files that come first in an eStargz layer, as `wherry run --trace` writes it.",
+)
 
 
 def build_options(function: _F) -> _F:
     """All that ``build`` and ``plan`` have in common."""
-    for option in (find_links, offline, target, base, platform, project_path):
+    for option in (find_links, offline, prefetch, compression, target, base, platform, project_path):
         function = option(function)
     return function
 
@@ -64,6 +75,8 @@ def asked(
     offline: bool,
     find_links: tuple[Path, ...],
     name: str | None = None,
+    compression: str | None = None,
+    prefetch: Path | None = None,
     plain_http: bool = False,
 ) -> BuildOptions:
     """What the options of ``build`` and ``plan`` ask for.
@@ -95,5 +108,7 @@ def asked(
         find_links=tuple(directory.absolute() for directory in find_links),
         offline=offline,
         source_date_epoch=int(epoch) if epoch else None,
+        compression=cast("Compression | None", compression),  # as click checked
+        prefetch=prefetch and prefetch.absolute(),
         plain_http=plain_http,
     )

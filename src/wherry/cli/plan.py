@@ -24,6 +24,8 @@ def command(
     platforms: tuple[str, ...],
     base: str | None,
     target: str,
+    compression: str | None,
+    prefetch: Path | None,
     offline: bool,
     find_links: tuple[Path, ...],
     plain_http: bool,
@@ -37,7 +39,15 @@ def command(
     from wherry.store.store import Store
 
     asked = options.asked(
-        path, platforms, base, target, offline=offline, find_links=find_links, plain_http=plain_http
+        path,
+        platforms,
+        base,
+        target,
+        offline=offline,
+        find_links=find_links,
+        compression=compression,
+        prefetch=prefetch,
+        plain_http=plain_http,
     )
     with show_progress(quiet=quiet or as_json) as progress:
         plans = plan_images(asked, Store.open(), progress)

@@ -35,8 +35,13 @@ def wanted_first(items: Mapping[str, T], prefetch: Sequence[str]) -> tuple[list[
 
 def prefetch_below(prefetch: Sequence[str], directory: str) -> tuple[str, ...]:
     """Those of *prefetch* that lie below *directory*, an absolute path."""
-    prefix = f"{directory.strip('/')}/".lstrip("/")
-    return tuple(path for path in prefetch if path.startswith(prefix))
+    return tuple(path for path in prefetch if path.startswith(f"{directory.strip('/')}/"))
+
+
+def prefetch_outside(prefetch: Sequence[str], *directories: str) -> tuple[str, ...]:
+    """Those of *prefetch* that lie below none of *directories*, absolute paths."""
+    prefixes = tuple(f"{directory.strip('/')}/" for directory in directories)
+    return tuple(path for path in prefetch if not path.startswith(prefixes))
 
 
 def prefetch_key(prefetch: Sequence[str]) -> tuple[str, ...]:

@@ -73,6 +73,7 @@ class PlannedLayer:
     image_layer: ImageLayer | None = None  # a base's layer, taken as it is
     download_bytes: int | None = None
     unpacked_bytes: int | None = None
+    prefetch: tuple[str, ...] = ()  # paths that stand first, if they are of this layer
     key: str | None = None  # under which the store knows the finished layer; None: input not known yet
 
     @property
@@ -87,6 +88,7 @@ class Policy:
 
     layout: Layout
     compression: Compression = "gzip"
+    prefetch: tuple[str, ...] = ()  # paths that stand first in their layers, in the order of first use
     bytecode: BytecodeCompiler | None = None  # None: no bytecode
     max_layers: int = 40
     own_layer_bytes: int = 8 << 20  # a wheel of this size or more has a layer to itself

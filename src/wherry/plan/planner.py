@@ -9,6 +9,7 @@ from wherry.layers.codec import codec_id
 from wherry.layers.deb_layer import deb_layer_key
 from wherry.layers.deb_root import RootUser
 from wherry.layers.model import LAYOUT_VERSION
+from wherry.layers.prefetch import prefetch_below, prefetch_key, prefetch_outside
 from wherry.layers.wheel_layer import shared_paths, wheel_layer_key
 from wherry.plan.grouping import group_wheels
 from wherry.plan.model import Distribution, LayerKind, Origin, Plan, PlannedLayer
@@ -112,17 +113,22 @@ def _packages_layer(
     inputs: Inputs, kind: LayerKind, title: str, reason: str, packages: tuple[DebianPin, ...]
 ) -> PlannedLayer:
     is_base = kind is LayerKind.BASE
+    policy = inputs.policy
+    prefetch = prefetch_outside(policy.prefetch, policy.layout.prefix, inputs.settings.workdir)
     key = deb_layer_key(
         packages,
         machine=inputs.target.platform.machine,
-        compression=inputs.policy.compression,
+        compression=policy.compression,
         user=root_user(inputs.settings.user) if is_base else None,
-        bytecode=inputs.policy.bytecode if is_base else None,
+        bytecode=policy.bytecode if is_base else None,
         below="" if is_base else str(inputs.base.digest),
-        mtime=inputs.policy.layout.mtime,
+        mtime=policy.layout.mtime,
+        prefetch=prefetch,
     )
     size_bytes = sum(pin.size_bytes for pin in packages)
-    return PlannedLayer(kind, title, reason, packages=packages, download_bytes=size_bytes, key=key)
+    return PlannedLayer(
+        kind, title, reason, packages=packages, download_bytes=size_bytes, prefetch=prefetch, key=key
+    )
 
 
 def root_user(user: str) -> RootUser:
@@ -135,11 +141,13 @@ def root_user(user: str) -> RootUser:
 
 def _environment_layer(inputs: Inputs) -> PlannedLayer:
     base, layout = inputs.base, inputs.policy.layout
+    prefetch = prefetch_below(inputs.policy.prefetch, layout.prefix)
     return PlannedLayer(
         LayerKind.ENVIRONMENT,
         f"virtual environment {layout.prefix}",
         f"uses {base.interpreter} of the base",
         download_bytes=0,
+        prefetch=prefetch,
         key=_key(
             inputs,
             "environment",
@@ -148,6 +156,7 @@ def _environment_layer(inputs: Inputs) -> PlannedLayer:
             f"python={base.python_full_version}",
             f"home={inputs.settings.user if base.layers else 'of the base'}",
             f"workdir={inputs.settings.workdir}",
+            *prefetch_key(prefetch),
         ),
     )
 
@@ -166,6 +175,7 @@ def _late_layers(inputs: Inputs) -> list[PlannedLayer]:
     ]
     if inputs.source is not None:
         files = inputs.source.files
+        prefetch = prefetch_below(inputs.policy.prefetch, inputs.settings.workdir)
         layers.append(
             PlannedLayer(
                 LayerKind.SOURCE,
@@ -173,8 +183,13 @@ def _late_layers(inputs: Inputs) -> list[PlannedLayer]:
                 "the project has no build system: its source tree",
                 download_bytes=0,
                 unpacked_bytes=inputs.source.size_bytes,
+                prefetch=prefetch,
                 key=_key(
-                    inputs, "source", f"tree={inputs.source.digest}", f"workdir={inputs.settings.workdir}"
+                    inputs,
+                    "source",
+                    f"tree={inputs.source.digest}",
+                    f"workdir={inputs.settings.workdir}",
+                    *prefetch_key(prefetch),
                 ),
             )
         )
@@ -205,6 +220,7 @@ def _group_layer(inputs: Inputs, group: Group, kind: LayerKind, reason: str) -> 
         distributions=members,
         download_bytes=0 if kind is LayerKind.PROJECT else _sum(sizes),
         unpacked_bytes=_sum(unpacked),
+        prefetch=prefetch_below(inputs.policy.prefetch, inputs.policy.layout.prefix),
         key=_wheels_key(inputs, members),
     )
 
@@ -214,7 +230,9 @@ def _wheels_key(inputs: Inputs, members: Sequence[Distribution]) -> str | None:
     if len(files) < len(members):
         return None
     policy = inputs.policy
-    return wheel_layer_key([f.digest for f in files], policy.layout, policy.compression, policy.bytecode)
+    prefetch = prefetch_below(policy.prefetch, policy.layout.prefix)
+    digests = [f.digest for f in files]
+    return wheel_layer_key(digests, policy.layout, policy.compression, policy.bytecode, prefetch)
 
 
 def _key(inputs: Inputs, *parts: str) -> str:

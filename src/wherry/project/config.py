@@ -6,7 +6,7 @@ Every complaint names its line; an unknown key is answered with the nearest righ
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 import msgspec
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from wherry.project.toml_file import Node
 
-Compression = Literal["gzip", "zstd"]
+Compression = Literal["gzip", "zstd", "estargz"]
 Bytecode = bool | Literal["auto"]
 
 
@@ -53,6 +53,7 @@ class WherryConfig(msgspec.Struct, frozen=True, rename="kebab"):
     dev_groups: tuple[str, ...] | None = None  # what --target dev adds; None: "dev" where there is one
     bytecode: Bytecode = "auto"
     compression: Compression = "gzip"
+    prefetch: str | None = None  # a file of the project: what an eStargz layer's first files are
     budgets: Budgets = Budgets()
     debian_mirror: str | None = None
     labels: dict[str, str] = {}
@@ -94,9 +95,10 @@ def _unknown_key(key: str, node: Node, table: Node, known: list[str]) -> Excepti
 
 def _compression(node: Node) -> Compression:
     text = node.text()
-    if text not in {"gzip", "zstd"}:
-        raise node.fail(f"compression {text!r} is not known", 'use "gzip" or "zstd"')
-    return "zstd" if text == "zstd" else "gzip"
+    for known in get_args(Compression):
+        if text == known:
+            return cast("Compression", known)
+    raise node.fail(f"compression {text!r} is not known", 'use "gzip", "zstd" or "estargz"')
 
 
 def _bytecode(node: Node) -> Bytecode:
@@ -125,6 +127,7 @@ _KEYS: Final[dict[str, Callable[[Node], Any]]] = {
     "dev-groups": values.group_names,
     "bytecode": _bytecode,
     "compression": _compression,
+    "prefetch": values.project_file,
     "budgets": _budgets,
     "debian-mirror": values.mirror,
     "labels": values.labels,

@@ -199,6 +199,14 @@ def workdir(node: Node) -> str:
     return path
 
 
+def project_file(node: Node) -> str:
+    """A file in the project's directory."""
+    text = node.text()
+    if not text or not text.isprintable() or text.startswith("/") or ".." in text.split("/"):
+        raise node.fail(f"{text[:80]!r} is not a file of the project", "write its path from here")
+    return text
+
+
 def ports(node: Node) -> tuple[Port, ...]:
     """``[8000, "9000/udp"]``."""
     found: list[Port] = []
