@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wherry.bases.model import Base, ImageLayer
     from wherry.digest import Digest
     from wherry.oci.image import Image
+    from wherry.oci.model import Descriptor
     from wherry.oci.registry.client import Registries
     from wherry.oci.registry.pull import RegistrySource
     from wherry.progress import Progress
@@ -100,17 +101,12 @@ def pin_registry_image(
     from wherry.oci.registry.pull import open_registry  # noqa: PLC0415 - a pinned base asks no registry
 
     source, root = open_registry(reference, registries, progress=progress)
-    found = {str(platform): read_image(source, root, platform) for platform in needed}
+    pins = {str(p): _pins(source, root, p, store, progress, keep=True) for p in needed}
     for platform in map(Platform.parse, SUPPORTED):
-        if str(platform) not in found:
+        if str(platform) not in pins:
             # Not for it, or a mirror that has copied less than the whole index.
             with suppress(InputError, NotFoundError):
-                found[str(platform)] = read_image(source, root, platform)
-    here = {str(platform) for platform in needed}
-    pins = {}
-    for name, image in sorted(found.items()):
-        facts = _facts(source, image, store, progress, keep=name in here)
-        pins[name] = PlatformPins(digest=image.descriptor.digest, image=pin_image(image, facts))
+                pins[str(platform)] = _pins(source, root, platform, store, progress, keep=False)
     return root.digest, pins
 
 
@@ -156,6 +152,20 @@ def note_origins(reference: RegistryReference, layers: Iterable[ImageLayer], sto
     origins = Origins(store)
     for layer in layers:
         origins.note(layer.digest, Origin(reference.host, reference.repository))
+
+
+def _pins(  # noqa: PLR0913 - an image, and by name whether its layers stay here
+    source: RegistrySource,
+    root: Descriptor,
+    platform: Platform,
+    store: Store,
+    progress: Progress,
+    *,
+    keep: bool,
+) -> PlatformPins:
+    image = read_image(source, root, platform)
+    facts = _facts(source, image, store, progress, keep=keep)
+    return PlatformPins(digest=image.descriptor.digest, image=pin_image(image, facts))
 
 
 def _facts(
