@@ -11,7 +11,7 @@ import threading
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from wherry.errors import InputError, WherryError, WorldError
 from wherry.fetch.crew import Crew
@@ -250,8 +250,9 @@ class _Push:
 
         """
         reasons: list[WherryError] = []
-        if not isinstance(self._source, RegistrySource):
-            content = Content(partial(self._source.open, blob.digest), blob, self._source.name)
+        here = self._open_here(blob.digest)
+        if here is not None:
+            content = Content(here, blob, self._source.name)
             try:
                 content.require()
             except WherryError as error:
@@ -266,6 +267,14 @@ class _Push:
             except WherryError as error:
                 reasons.append(error)
         raise reasons[-1]
+
+    def _open_here(self, digest: Digest) -> Callable[[], IO[bytes]] | None:
+        """What opens the blob on this disk, if it may be there."""
+        if not isinstance(self._source, RegistrySource):
+            return partial(self._source.open, digest)
+        if self._store is not None and digest in self._store.blobs:
+            return partial(self._store.blobs.open, digest)
+        return None
 
     def _copied(self, blob: Descriptor, origin: Origin) -> Content:
         registry = self._registries.at(origin.host)
