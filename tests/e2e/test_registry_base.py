@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import platform
@@ -150,6 +151,28 @@ def test_a_machine_with_an_empty_store_builds_on_a_pinned_base_and_asks_no_regis
     bench.run("plan", "app", "--platform", "linux/amd64", store="emptier")
     assert "app" in bench.run("images", store="empty")
     assert registry.asked()[asked:] == []
+
+
+def test_a_build_on_a_pinned_base_loads_nothing_that_talks_to_registries(
+    bench: Bench, registry: Registry
+) -> None:
+    bench.project(registry.push("python:3.12", debian_like()))
+    bench.build()
+    program = (
+        "import sys; from wherry.cli import main; main.run(sys.argv[1:])\n"
+        "print(*[name for name in sys.modules if name.startswith(('wherry.oci.registry', 'urllib3'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, "build", "app", "--platform", "linux/amd64", "-q"],
+        env={**os.environ, "WHERRY_CACHE_DIR": str(bench.root / "store")},
+        cwd=bench.root,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    digest, loaded = done.stdout.splitlines()
+    assert digest.startswith("sha256:")
+    assert loaded == ""
 
 
 def test_the_first_build_looks_at_each_layer_once_and_pins_all_platforms(
@@ -312,6 +335,27 @@ def test_a_base_by_its_digest_needs_no_tag(bench: Bench, registry: Registry) -> 
     bench.project(f"{registry.host}/python@{digest}")
     bench.build()
     assert pinned(bench)["linux/amd64"]["digest"] == digest
+
+
+def test_a_base_behind_a_password_is_pinned_and_the_password_is_in_no_file(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with docker_registry(tmp_path, password=True) as server:
+        name = Registry(server, tmp_path / "pushed").push("team/python:3.12", debian_like())
+        bench.project(name)
+        monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+        said = bench.run("build", "app", "--platform", "linux/amd64", code=3)
+        assert f"wherry login {server.host}" in said
+        secret = base64.b64encode(f"{server.user}:{server.password}".encode()).decode()
+        (tmp_path / "docker").mkdir()
+        config = {"auths": {server.host: {"auth": secret}}}
+        (tmp_path / "docker/config.json").write_text(json.dumps(config))
+        bench.build()
+    for place in ("app", "store"):
+        for path in (tmp_path / place).rglob("*"):
+            content = path.read_bytes() if path.is_file() else b""
+            assert server.password.encode() not in content
+            assert secret.encode() not in content
 
 
 @pytest.mark.debian
