@@ -52,9 +52,7 @@ class _Compiler:
 
     found: BytecodeCompiler | None
     remarks: tuple[str, ...] = ()
-    is_guess: bool = (
-        False  # no interpreter was looked for yet: it will be the base's own, wherever one can be
-    )
+    is_guess: bool = False  # not looked for yet: it will be the base's own, wherever that can be had
 
 
 def gather(found: FoundBase, workshop: Workshop, *, dry: bool, whole: bool = True) -> Gathered:

@@ -64,13 +64,14 @@ def _bring_wheels(missing: list[PlannedLayer], plan: Plan, workshop: Workshop, i
     from wherry.build.distributions import fetch_wheels  # noqa: PLC0415 - only with a layer index
     from wherry.layers.wheel_layer import Recipe  # noqa: PLC0415 - the same
 
-    recipe = Recipe(plan.policy.layout, plan.policy.compression, plan.policy.bytecode)
+    policy = plan.policy
     for layer in missing:
         wheels = [d.file for d in layer.distributions if d.file is not None]
         lacking = [wheel for wheel in wheels if wheel.digest not in workshop.store.blobs]
         if lacking and len(wheels) > 1:
             told = index.wheels(lacking)
             fetch_wheels((w for w in lacking if w.digest not in told), workshop, plan.target)
+            recipe = Recipe(policy.layout, policy.compression, policy.bytecode, layer.prefetch)
             spared = index.bring_segments(wheels, recipe)
             lacking = [wheel for wheel in lacking if wheel.digest not in spared]
         fetch_wheels(lacking, workshop, plan.target)

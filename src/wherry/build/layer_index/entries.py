@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from wherry.build.layer_index.facts import unpack_facts
 from wherry.digest import Digest
+from wherry.layers.estargz import TOC_DIGEST, UNCOMPRESSED_SIZE
 from wherry.layers.model import LAYOUT_VERSION, LayerBlob
 from wherry.layers.paths import path_problem
 from wherry.layers.wheel_layer import FACTS_VERSION, Segment
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from wherry.build.layer_index.records import Record
     from wherry.layers.model import Layout, WheelFacts
+    from wherry.layers.wheel_layer import Recipe
 
 INLINE_BYTES: Final = 24 << 10
 """Facts of no more bytes stand in their entry: nine wheels of ten have fewer."""
@@ -29,6 +32,8 @@ FACTS_LIMIT_BYTES: Final = 8 << 20
 _SET_VERSION: Final = 1
 _BLOB_LIMIT_BYTES: Final = 1 << 40
 _LAYER_TYPES: Final = frozenset({media_types.LAYER_GZIP, media_types.LAYER_ZSTD})
+_ANNOTATIONS: Final = frozenset({TOC_DIGEST, UNCOMPRESSED_SIZE})
+_SHORT: Final = re.compile(r"[ -~]{1,100}")
 _FACTS_TYPE: Final = "application/vnd.wherry.wheel.facts.v1+zstd"
 _SEGMENT_TYPE: Final = "application/vnd.wherry.segment.v1"
 
@@ -69,6 +74,7 @@ def layer_of(key: str, record: Record[LayerBlob]) -> LayerBlob | None:
         and layer.media_type in _LAYER_TYPES
         and f"codec={layer.codec}" in key.split("|")
         and 0 < layer.unpacked_bytes < _BLOB_LIMIT_BYTES
+        and all(name in _ANNOTATIONS and _SHORT.fullmatch(text) for name, text in layer.annotations.items())
     )
     return layer if is_right else None
 
@@ -78,6 +84,11 @@ def descriptor_of(layer: LayerBlob) -> Descriptor:
     return Descriptor(media_type=layer.media_type, digest=Digest(layer.digest), size_bytes=layer.size_bytes)
 
 
+def are_told(recipe: Recipe) -> bool:
+    """Whether segments of the recipe are told: not those that need more than their bytes to be joined."""
+    return recipe.compression in {"gzip", "zstd"} and not recipe.prefetch
+
+
 def segment_of(record: Record[Segment], layout: Layout) -> Segment | None:
     """The segment that an entry tells of; None where it cannot be one."""
     segment, blob = record.value, record.blob
@@ -85,6 +96,7 @@ def segment_of(record: Record[Segment], layout: Layout) -> Segment | None:
     is_right = (
         blob is not None
         and blob.digest == segment.digest
+        and not segment.table
         and 0 <= segment.unpacked_bytes < _BLOB_LIMIT_BYTES
         and all(
             path_problem(path) is None and (path == prefix or path.startswith(f"{prefix}/"))

@@ -16,6 +16,7 @@ from wherry.build.layer_index.entries import (
     FACTS_LIMIT_BYTES,
     ToldSet,
     ToldWheel,
+    are_told,
     descriptor_of,
     facts_of,
     layer_of,
@@ -175,6 +176,8 @@ class LayerIndex:
             The wheels that need not be fetched.
 
         """
+        if not are_told(recipe):
+            return set()
         inputs = [WheelInput(self._store.blobs.path(w.digest), w.filename, w.digest) for w in wheels]
         if not all(w.path.exists() or self._is_told(w) for w in inputs):
             return set()

@@ -14,6 +14,7 @@ from wherry.build.layer_index.entries import (
     INLINE_BYTES,
     ToldSet,
     ToldWheel,
+    are_told,
     descriptor_of,
     facts_descriptor,
     segment_descriptor,
@@ -205,10 +206,10 @@ class _Telling:
         """Those of wheels that share a layer with others, where they are here."""
         for image in images:
             policy = image.plan.policy
-            recipe = Recipe(policy.layout, policy.compression, policy.bytecode)
-            for layer in image.layers:
-                if layer.planned.is_common and len(layer.planned.distributions) > 1:
-                    yield from self._segments_of(layer.planned, recipe)
+            for layer in (made.planned for made in image.layers if made.planned.is_common):
+                recipe = Recipe(policy.layout, policy.compression, policy.bytecode, layer.prefetch)
+                if len(layer.distributions) > 1 and are_told(recipe):
+                    yield from self._segments_of(layer, recipe)
 
     def _segments_of(self, layer: PlannedLayer, recipe: Recipe) -> Iterator[_Entry]:
         wheels = [self._input(d.file) for d in layer.distributions if d.file is not None]
