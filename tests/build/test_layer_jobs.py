@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.bases.debs import Deb, File, make_elf
-from tests.handmade import Entry, name_image, put_image, symlink
+from tests.handmade import Entry, name_image, put_image, source_of, symlink
 from tests.layers.unpacking import files
+from tests.results import BASE
+from wherry.bases.image import image_facts
+from wherry.build import layer_jobs
 from wherry.build.layer_jobs import ImageUnderneath, PackagesLayerJob
-from wherry.errors import InputError
+from wherry.build.options import BuildOptions
+from wherry.build.workshop import open_workshop
+from wherry.digest import Digest
+from wherry.errors import InputError, WorldError
 from wherry.layers.deb_layer import deb_layer_key
 from wherry.layers.ld_cache import LibraryDirectory, make_ld_cache, read_ld_cache
+from wherry.oci.image import read_image
 from wherry.oci.platform import Platform
 from wherry.progress import SilentProgress
 
@@ -66,3 +73,26 @@ def test_a_base_that_was_replaced_meanwhile_is_not_built_on(tmp_path: Path, stor
 def test_what_must_be_unpacked_below_counts_as_work(tmp_path: Path, store: Store) -> None:
     over_image = job(tmp_path, store, Entry("one"))
     assert over_image.cost_bytes(store) == replace(over_image, below=None).cost_bytes(store)
+
+
+def test_packages_over_a_base_in_a_registry_that_was_never_seen_need_network(
+    tmp_path: Path, store: Store
+) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "app"\nversion = "1"\n')
+    workshop = open_workshop(BuildOptions(tmp_path, offline=True), store, SilentProgress())
+    name = "registry.example/python:3.12"
+    base = replace(BASE, registry_name=name)
+    with pytest.raises(WorldError, match="this machine has not seen") as caught:
+        layer_jobs._look_at(base, Digest.of_bytes(b"manifest"), workshop)
+    assert caught.value.where == name
+
+
+def test_a_base_in_a_registry_that_was_seen_is_not_asked_for_again(tmp_path: Path, store: Store) -> None:
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "app"\nversion = "1"\n')
+    root = put_image(store, [[symlink("lib", "usr/lib")]], architecture="amd64")
+    source = source_of(store, root)
+    image_facts(source, read_image(source, root, AMD64), store)
+    workshop = open_workshop(BuildOptions(tmp_path, offline=True), store, SilentProgress())
+    layer_jobs._look_at(replace(BASE, registry_name="registry.example/x:1"), root.digest, workshop)
+    underneath = ImageUnderneath(root.digest, "registry.example/x:1", AMD64)
+    assert underneath.read(store, "x86_64").links == {"lib": "usr/lib"}

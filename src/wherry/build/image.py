@@ -8,12 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wherry.build.base import find_base
+from wherry.build.base_pins import asked_platforms
 from wherry.build.budgets import broken_budgets
 from wherry.build.gather import gather
 from wherry.build.make_layers import make_plan_layers, stored_layers
 from wherry.build.result import BuildResult, BuiltImage
 from wherry.build.workshop import open_workshop
-from wherry.oci.platform import Platform
 from wherry.oci.reference import RegistryReference, parse_tag
 from wherry.project.locks.read import require_lock
 
@@ -43,7 +43,7 @@ def plan_images(
     """
     with store.using():
         workshop = _open(options, store, progress)
-        bases = [find_base(platform, workshop) for platform in _platforms(workshop)]
+        bases = [find_base(platform, workshop) for platform in asked_platforms(workshop)]
         plans = [gather(base, workshop, dry=True).plan for base in bases]
         return [(plan, stored_layers(plan, store)) for plan in plans]
 
@@ -70,7 +70,7 @@ def build_image(
     whole = not pushes or not all(isinstance(to, RegistryReference) for to in destinations)
     with store.using(), _asking(_open(options, store, progress), pushes=pushes) as (workshop, told):
         name = str(parse_tag(options.name or workshop.project.image_name))
-        bases = [find_base(platform, workshop) for platform in _platforms(workshop)]
+        bases = [find_base(platform, workshop) for platform in asked_platforms(workshop)]
         gathered = [gather(base, workshop, dry=False, whole=whole) for base in bases]
         images = tuple(_build(one, workshop) for one in gathered)
         descriptor = _name(name, [image.descriptor for image in images], store)
@@ -144,11 +144,6 @@ def _open(options: BuildOptions, store: Store, progress: Progress) -> Workshop:
     config = workshop.project.config
     require_lock(workshop.project, groups=config.groups, extras=config.extras)
     return workshop
-
-
-def _platforms(workshop: Workshop) -> tuple[Platform, ...]:
-    """What to build for: as asked, as configured, else for this machine's processor."""
-    return workshop.options.platforms or workshop.project.config.platforms or (Platform.of_host(),)
 
 
 def _build(gathered: Gathered, workshop: Workshop) -> BuiltImage:
