@@ -9,6 +9,7 @@ import pytest
 
 from tests.handmade import Entry, name_image, put_image, put_index
 from wherry.build.deliver import LocalEngine, deliver, parse_destination
+from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.oci.archive_source import DockerArchiveSource, OciArchiveSource
 from wherry.oci.layout import LayoutSource
@@ -17,9 +18,11 @@ from wherry.oci.reference import (
     DockerArchiveReference,
     LayoutReference,
     OciArchiveReference,
+    RegistryReference,
 )
 
 if TYPE_CHECKING:
+    from tests.registry_world.quirks import QuirkRegistry
     from wherry.oci.model import Descriptor
     from wherry.store.store import Store
 
@@ -100,9 +103,28 @@ def test_an_image_that_is_not_there_is_the_users_fault(store: Store, tmp_path: P
 def test_destinations_are_what_can_be_written() -> None:
     assert parse_destination("oci:dir:v1") == LayoutReference(Path("dir"), "v1")
     assert parse_destination("docker-daemon:app") == DaemonReference("app:latest")
-    for text in ("app", "docker://reg.example/app"):
-        with pytest.raises(InputError, match="cannot write an image to"):
-            parse_destination(text)
+    for text in ("reg.example/app:v1", "docker://reg.example/app:v1"):
+        assert parse_destination(text) == RegistryReference("reg.example", "app", "v1")
+    with pytest.raises(InputError, match="cannot write an image to"):
+        parse_destination("app")
+
+
+@pytest.mark.usefixtures("image")
+def test_an_image_goes_to_a_registry(store: Store, quirks: QuirkRegistry) -> None:
+    done = deliver(store, "app:v1", RegistryReference(quirks.host, "team/app", "v2"))
+    assert done.to == f"docker://{quirks.host}/team/app:v2"
+    assert done.words == f"pushed to {done.to}: {done.amounts}"
+    assert done.amounts.endswith(" sent")
+    assert Digest.of_bytes(quirks.manifests["team/app"]["v2"].data) == done.digest
+    again = deliver(store, "app:v1", RegistryReference(quirks.host, "team/app"))
+    assert again.amounts.endswith(" there already")
+    assert again.size_bytes < 1000
+
+
+@pytest.mark.usefixtures("image")
+def test_nothing_is_pushed_offline(store: Store) -> None:
+    with pytest.raises(InputError, match="a push needs the network"):
+        deliver(store, "app:v1", RegistryReference("reg.example", "app"), offline=True)
 
 
 @pytest.mark.usefixtures("image")

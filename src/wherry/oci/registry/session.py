@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from wherry.errors import WherryError, WorldError
-from wherry.fetch.failures import NotFoundError
+from wherry.errors import WherryError
+from wherry.fetch.failures import NotFoundError, TransientError
 
 if TYPE_CHECKING:
     from wherry.digest import Digest
@@ -78,12 +78,11 @@ def check_digest(reply: Reply, digest: Digest) -> None:
     """See that the registry has what we meant, where it says what it has.
 
     Raises:
-        WorldError: It has something else.
+        TransientError: It has something else: on a way without TLS a bit may turn.
 
     """
     said = reply.headers.get("Docker-Content-Digest", "")
     if said.startswith("sha256:") and said != digest:
         what = f"the registry was sent {digest} and says that it has {said[:80]!r}"
-        raise WorldError(
-            what, where=reply.url, mend="something on the way changes what is sent: ask its owner"
-        )
+        mend = "something on the way changes what is sent: ask its owner"
+        raise TransientError(what, where=reply.url, mend=mend)

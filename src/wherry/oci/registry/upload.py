@@ -13,7 +13,7 @@ from urllib.parse import quote, urldefrag
 from wherry.errors import WherryError
 from wherry.fetch.failures import CancelledError, NotFoundError, TransientError
 from wherry.oci.registry.content import Piece
-from wherry.oci.registry.errors import AccessError, TooLargeError
+from wherry.oci.registry.errors import AccessError, Complaint, TooLargeError
 from wherry.oci.registry.session import (
     ACCEPTED,
     ACTIONS,
@@ -48,6 +48,9 @@ _RANGE: Final = re.compile(
 
 _BAD_REQUEST: Final = 400
 _RANGE_NOT_SATISFIABLE: Final = 416
+_WRONG_BYTES: Final = frozenset({_BAD_REQUEST, _RANGE_NOT_SATISFIABLE})
+"""In answer to PUT, with DIGEST_INVALID, SIZE_INVALID or BLOB_UPLOAD_INVALID."""
+_COMPLAINT_BYTES: Final = 16 << 10
 _NO_CHUNKS: Final = frozenset({_BAD_REQUEST, 405, 411, 415, 501})  # in answer to PATCH
 
 
@@ -91,7 +94,6 @@ class Upload:
         self._refused_offset = -1  # where it last said that we are at the wrong place
         self._in_chunks = True  # whether it knows PATCH
         self._is_closing = False
-        self._is_second_try = False  # after its bytes had another digest than ours
         self._furthest_bytes = 0  # a registry that begins anew each time does not get on
         self._told_bytes = 0
         self.sent_bytes = 0  # repeated ones as well
@@ -207,17 +209,18 @@ class Upload:
             else None
         )
         headers = {"Content-Type": _BLOB} if body else {}
-        # 400: DIGEST_INVALID, SIZE_INVALID or BLOB_UPLOAD_INVALID. What came of a broken connection may be
-        # other than the registry thinks; sent in one go it is right, or our own bytes are wrong.
-        expect = DONE if self._is_second_try else DONE | {_BAD_REQUEST, _RANGE_NOT_SATISFIABLE}
         self._is_closing = True
         try:
-            with self._request("PUT", place, headers, body, expect=expect) as reply:
-                if reply.status not in DONE:
-                    self._is_second_try = True
+            with self._request("PUT", place, headers, body, expect=DONE | _WRONG_BYTES) as reply:
+                self._is_closing = False
+                if reply.status in _WRONG_BYTES:
+                    # A registry may miscount what came of a broken connection, and a bit may turn on the way.
+                    # Sent anew it is right, unless our own bytes are wrong: from now on they are hashed.
                     self._content.check()
                     self._forget()
-                    raise TransientError("the registry did not get the bytes as they are", where=reply.url)
+                    said = Complaint(reply.read(_COMPLAINT_BYTES)).text
+                    what = f"the registry found other bytes than it was sent ({reply.status}: {said})"
+                    raise TransientError(what, where=reply.url, mend="try again later")
                 check_digest(reply, self._blob.digest)
         except NotFoundError as error:
             self._forget()
