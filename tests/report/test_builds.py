@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from tests.results import build_result, built_image
+from wherry.build.attachments import Attachment
 from wherry.digest import Digest
+from wherry.oci import media_types
+from wherry.oci.model import describe
 from wherry.report.builds import build_json, build_lines
 
 
@@ -38,3 +42,12 @@ def test_json_has_the_keys_that_buildkits_metadata_file_has() -> None:
     assert (image["platform"], image["size_bytes"], image["unpacked_bytes"]) == ("linux/amd64", 5, 15)
     assert image["layers"][0]["title"] == "torch"
     assert image["layers"][0]["reused"] is False
+
+
+def test_what_is_attached_is_told_once_and_by_digest_in_json() -> None:
+    document, artifact = describe(b"{}", "text/json"), describe(b"[]", media_types.MANIFEST)
+    image = replace(built_image(torch=5), attached=(Attachment("text/json", artifact, document),))
+    result = build_result(image, image)
+    assert build_lines(result).count("  attached: text/json") == 1
+    expected = {"artifact_type": "text/json", "digest": artifact.digest, "document": document.digest}
+    assert [one["attached"] for one in build_json(result)["images"]] == [[expected], [expected]]

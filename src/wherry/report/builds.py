@@ -24,6 +24,7 @@ def build_lines(result: BuildResult) -> list[str]:
             f" ({made} made, {total - made} reused), {sizes} compressed"
         ),
         f"  {result.descriptor.digest}",
+        *_attached_lines(result),
         *(f"  {line}" for line in result.delivered),
     ]
     return lines
@@ -59,6 +60,14 @@ def build_json(result: BuildResult) -> dict[str, Any]:
                     }
                     for layer in image.layers
                 ],
+                "attached": [
+                    {
+                        "artifact_type": one.artifact_type,
+                        "digest": one.descriptor.digest,
+                        "document": one.payload.digest,
+                    }
+                    for one in image.attached
+                ],
             }
             for image in result.images
         ],
@@ -66,6 +75,12 @@ def build_json(result: BuildResult) -> dict[str, Any]:
         "notes": list(result.notes),
         "broken_budgets": list(result.broken_budgets),
     }
+
+
+def _attached_lines(result: BuildResult) -> list[str]:
+    """What is attached to the images: the same to each."""
+    kinds = dict.fromkeys(one.artifact_type for image in result.images for one in image.attached)
+    return [f"  attached: {', '.join(kinds)}"] if kinds else []
 
 
 def _layer_lines(image: BuiltImage) -> list[str]:
