@@ -252,15 +252,41 @@ def test_what_others_wrote_into_the_list_stays_as_it_is(old: QuirkRegistry, regi
     assert kept["manifests"][1]["artifactType"] == SBOM
 
 
-def test_a_list_that_changed_meanwhile_is_read_again(
-    start_quirks: Callable[..., QuirkRegistry], registries: Registries
+def test_a_list_that_changed_meanwhile_is_not_written_over(
+    start_quirks: Callable[..., QuirkRegistry], registries: Registries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = start_quirks(referrers=False, etags=True)
     registry = registries.at(old.host)
     first = attach_to(registry, b"first")
-    old.fails(412, method="PUT", place=LIST)
+    write = referrers._write_list
+    others: list[Descriptor] = []
+
+    def beaten_to_it(*arguments: object) -> None:
+        if not others:
+            others.append(describe(b"theirs", media_types.MANIFEST))
+            put_list(old, encode(index_of((first, *others))))
+        write(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(referrers, "_write_list", beaten_to_it)
+    old.quirks.checks_manifests = False
     second = attach_to(registry, b"second")
-    assert old.asked("PUT", LIST)[-1].headers["If-Match"]
+    assert [asked.status for asked in old.asked("PUT", LIST)] == [201, 412, 201]
+    assert list_referrers(registry, REPOSITORY, SUBJECT.digest) == (first, *others, second)
+
+
+@pytest.mark.parametrize("etag", ['"made by a proxy"', 'W/"weak"'])
+def test_an_etag_that_is_not_the_registrys_own_hinders_nobody(
+    etag: str, old: QuirkRegistry, registries: Registries
+) -> None:
+    registry = registries.at(old.host)
+    first = attach_to(registry, b"first")
+    body = old.manifests[REPOSITORY][TAG].data
+    old.fails(200, times=2, method="GET", place=LIST, body=body, ETag=etag, Content_Type=media_types.INDEX)
+    old.fails(412, times=0 if etag.startswith("W/") else 1, method="PUT", place=LIST)
+    second = attach_to(registry, b"second")
+    conditions = [asked.headers["If-Match"] for asked in old.asked("PUT", LIST)]
+    assert conditions[-1] is None
+    assert ("W/" in etag) == (etag not in conditions)
     assert list_referrers(registry, REPOSITORY, SUBJECT.digest) == (first, second)
 
 

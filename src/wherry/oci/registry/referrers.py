@@ -228,6 +228,7 @@ def _enlist(registry: Registry, repository: str, subject: Digest, entry: Descrip
     """
     tag = fallback_tag(subject)
     where = f"{registry.host}/{repository}:{tag}"
+    etag = ""
     for attempt in range(_WRITES + 1):
         known = registry.retrying(partial(_read_list, registry, repository, subject))
         if known is not None and entry.digest in {d.digest for d in known.entries}:
@@ -238,7 +239,8 @@ def _enlist(registry: Registry, repository: str, subject: Digest, entry: Descrip
         if len(data) > MAX_DOCUMENT_BYTES:
             what = f"the list of what refers to {subject} is full ({len(data)} bytes with this one)"
             raise WorldError(what, where=where)
-        etag = known.etag if known else ""
+        # Refused with nothing changed, an ETag is none of the registry's own: proxies make some, too.
+        etag = known.etag if known and known.etag != etag else ""
         registry.retrying(partial(_write_list, registry, repository, tag, data, etag))
         registry.cancelled.wait(random.uniform(0, _STEP_S * attempt))  # noqa: S311 - so that writers step apart
     what = f"others keep changing the list of what refers to {subject}"
@@ -264,7 +266,10 @@ def _read_list(registry: Registry, repository: str, subject: Digest) -> _List | 
         named = reply.headers.get("Docker-Content-Digest", "")
         if named.startswith("sha256:") and named != Digest.of_bytes(data):
             raise WorldError(f"the registry sent other bytes than {named[:80]!r}", where=reply.url)
-        return _List(data, decode_index(data, reply.url).manifests, reply.headers.get("ETag", ""))
+        etag = reply.headers.get("ETag", "")
+        # If-Match compares strongly: a weak one never fits (RFC 9110, 13.1.1).
+        strong_etag = "" if etag.startswith("W/") else etag
+        return _List(data, decode_index(data, reply.url).manifests, strong_etag)
 
 
 def _with_entry(data: bytes, entry: Descriptor) -> bytes:
