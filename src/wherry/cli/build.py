@@ -102,6 +102,8 @@ def command(
     asked = replace(asked, sbom=with_sbom, provenance=provenance or with_sbom, plain_http=plain_http)
     asked = replace(asked, cache_from=cache_from, cache_to=cache_to)
     if push:
+        if offline:
+            raise click.UsageError("--push needs the network: leave out --offline")
         outputs = (*outputs, _pushed(name))
     destinations = _destinations(outputs, load=load) if outputs or load else []
     store = Store.open()
