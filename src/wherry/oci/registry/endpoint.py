@@ -42,7 +42,8 @@ def registry_host(text: str) -> str:
     rest = re.sub(r"/v[12]\Z", "", rest)
     if len(rest) > _LONGEST_HOST or not _HOST.fullmatch(rest):
         mend = "write it as registry.example or registry.example:5000"
-        raise InputError(f"{shown(text)[:300]!r} cannot be the host of a registry", mend=mend)
+        name = shown(text).rpartition("@")[2][:300]
+        raise InputError(f"{name!r} cannot be the host of a registry", mend=mend)
     return DOCKER_HUB if rest in _DOCKER_HUB_NAMES else rest
 
 
