@@ -47,7 +47,7 @@ NOBODY = "http://127.0.0.1:9/simple"
 
 
 def noise(seed: str, size_bytes: int) -> bytes:
-    return random.Random(seed).randbytes(size_bytes)
+    return random.Random(seed).randbytes(size_bytes)  # noqa: S311 - not secret
 
 
 class Relay:
@@ -71,19 +71,23 @@ class Relay:
                 threading.Thread(target=self._pass, args=(client,), daemon=True).start()
 
     def _pass(self, client: socket.socket) -> None:
-        with suppress(OSError), client, socket.create_connection(self._target) as server:
-            with selectors.DefaultSelector() as selector:
-                selector.register(client, selectors.EVENT_READ, server)
-                selector.register(server, selectors.EVENT_READ, client)
-                while True:
-                    for ready, _ in selector.select():
-                        assert isinstance(ready.fileobj, socket.socket)
-                        data = ready.fileobj.recv(1 << 16)
-                        if not data:
-                            return
-                        ready.data.sendall(data)
-                        with self._lock:
-                            self.passed_bytes += len(data)
+        with (
+            suppress(OSError),
+            client,
+            socket.create_connection(self._target) as server,
+            selectors.DefaultSelector() as selector,
+        ):
+            selector.register(client, selectors.EVENT_READ, server)
+            selector.register(server, selectors.EVENT_READ, client)
+            while True:
+                for ready, _ in selector.select():
+                    assert isinstance(ready.fileobj, socket.socket)
+                    data = ready.fileobj.recv(1 << 16)
+                    if not data:
+                        return
+                    ready.data.sendall(data)
+                    with self._lock:
+                        self.passed_bytes += len(data)
 
 
 @dataclass

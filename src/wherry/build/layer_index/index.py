@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from wherry.build.layer_index.entries import (
@@ -27,6 +28,7 @@ from wherry.build.layer_index.names import ToldPin, pin_key, told_files
 from wherry.build.layer_index.records import Records
 from wherry.digest import Digest
 from wherry.errors import InputError, WherryError, WorldError
+from wherry.fetch.answers import Patience
 from wherry.fetch.failures import TransientError
 from wherry.layers.model import LayerBlob, WheelFacts, WheelInput
 from wherry.layers.stored import keep_layer
@@ -64,6 +66,9 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _READ_BYTES: Final = 1 << 20
+_ATTEMPTS: Final = 3
+_CONNECT_S: Final = 5.0
+_SILENCE_S: Final = 10.0
 
 
 class LayerIndex:
@@ -97,7 +102,16 @@ class LayerIndex:
         self._progress = progress
         self._plain_http = plain_http
         self._registries = Registries(plain_http=plain_http)
-        self._records = self._open_records()
+        # A build can do without: it does not wait long for an index that does not answer.
+        own = Patience.of_environment()
+        impatient = replace(
+            own,
+            attempts=min(own.attempts, _ATTEMPTS),
+            connect_s=min(own.connect_s, _CONNECT_S),
+            silence_s=min(own.silence_s, _SILENCE_S),
+        )
+        self._asking = Registries(plain_http=plain_http, patience=impatient)
+        self._records = Records(self._asking.at(reference.host), repository_of(reference))
         self._layers: dict[str, LayerBlob | None] = {}
         self._wheels: dict[Digest, int] = {}
         self._pins: dict[str, tuple[KnownFile, ...] | None] = {}
@@ -111,6 +125,7 @@ class LayerIndex:
 
     def close(self) -> None:
         """Close the idle connections."""
+        self._asking.close()
         self._registries.close()
 
     def layers(self, keys: Iterable[str]) -> dict[str, LayerBlob]:
@@ -218,9 +233,6 @@ class LayerIndex:
         """Remember what an index of distributions answered, to be told (the same)."""
         self.seen[pin_key(pin, python)] = pin, tuple(files)
 
-    def _open_records(self) -> Records:
-        return Records(self._registries.at(self.reference.host), repository_of(self.reference))
-
     def _ask(self, question: Callable[[], R]) -> R | None:
         """The answer; none, once the index has failed."""
         if self._is_out:
@@ -251,7 +263,6 @@ class LayerIndex:
             # The failure ended every transfer of these connections.
             self._registries.close()
             self._registries = Registries(plain_http=self._plain_http)
-            self._records = self._open_records()
             if len(missing) == 1:
                 self._notes.append(f"the layer index {self._records} tells of a blob in vain: {error.what}")
                 return

@@ -46,6 +46,7 @@ _LIMIT_BYTES: Final = 1 << 20
 _TAG_DIGITS: Final = 40
 _OK: Final = 200
 _NOT_FOUND: Final = 404
+_NOT_ALLOWED: Final = 405
 
 EMPTY: Final = Descriptor(media_type=_EMPTY_TYPE, digest=Digest.of_bytes(_EMPTY), size_bytes=len(_EMPTY))
 """What a manifest names where it has nothing to name (manifest.md, "Guidelines for Artifact Usage")."""
@@ -112,7 +113,7 @@ class Records:
                     place,
                     repository=self.repository,
                     headers={"Accept": media_types.MANIFEST},
-                    expect=(_OK, _NOT_FOUND),
+                    expect=(_OK, _NOT_FOUND, _NOT_ALLOWED),  # not every registry knows HEAD of a manifest
                 ) as reply:
                     return bool(reply.status == _OK)
 

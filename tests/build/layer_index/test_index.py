@@ -1,0 +1,301 @@
+"""An index is asked, and believed no further than what can be checked; whatever fails costs a note alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tests.build.layer_index.conftest import RECIPE, REPOSITORY, locked
+from wherry.build.layer_index.entries import (
+    ToldSet,
+    ToldWheel,
+    descriptor_of,
+    facts_descriptor,
+    segment_descriptor,
+    set_key,
+)
+from wherry.build.layer_index.facts import pack_facts
+from wherry.build.layer_index.index import LayerIndex
+from wherry.build.layer_index.names import pin_key, tell_pin
+from wherry.digest import Digest
+from wherry.layers.stored import find_layer
+from wherry.layers.wheel import wheel_facts
+from wherry.layers.wheel_layer import (
+    Recipe,
+    facts_key,
+    find_segment,
+    known_facts,
+    segment_key,
+    wheel_layer,
+)
+from wherry.oci.origins import Origin, Origins
+from wherry.oci.reference import RegistryReference
+from wherry.progress import SilentProgress
+from wherry.project.locks.offers import KnownFile
+from wherry.project.locks.pins import Pin, PinnedFile
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.build.layer_index.conftest import Team
+    from wherry.layers.model import LayerBlob, WheelInput
+    from wherry.store.store import Store
+
+OTHER = str(Digest.of_bytes(b"other"))
+
+
+def tell_layer(team: Team, *wheels: WheelInput, **changed: object) -> tuple[str, LayerBlob]:
+    """Have the layer of *wheels* known; with what a liar *changed* of it."""
+    key, made = team.layer(*wheels)
+    told = msgspec.structs.replace(made, **changed)
+    team.blob(Digest(made.digest))
+    team.put("layer", key, told, descriptor_of(told))
+    return key, made
+
+
+def tell_wheel(team: Team, wheel: WheelInput, *, as_blob: bool = False) -> None:
+    packed = pack_facts(wheel_facts(wheel.path, wheel.filename))
+    key, size_bytes = facts_key(wheel.filename, wheel.digest), wheel.path.stat().st_size
+    if as_blob:
+        team.registry.put_blob(REPOSITORY, packed)
+        team.put("wheel", key, ToldWheel(size_bytes), facts_descriptor(packed))
+    else:
+        team.put("wheel", key, ToldWheel(size_bytes, packed))
+
+
+def pin_of(digest: Digest) -> Pin:
+    return Pin(canonicalize_name("red"), Version("1.0"), (PinnedFile(digest),))
+
+
+def test_a_known_layer_has_its_repository_for_an_origin_and_no_byte_of_it_is_fetched(
+    team: Team, index: LayerIndex, empty: Store
+) -> None:
+    key, made = tell_layer(team, team.wheel("red"))
+    assert index.layers([key, "another key"]) == {key: made}
+    assert Origins(empty).of(Digest(made.digest)) == (Origin(team.registry.host, REPOSITORY),)
+    assert not team.registry.asked(place="/blobs/")
+    assert not index.notes
+
+
+def test_a_layer_is_asked_for_once(team: Team, index: LayerIndex) -> None:
+    key, made = tell_layer(team, team.wheel("red"))
+    assert index.layers([key, key]) == index.layers([key]) == {key: made}
+    assert len(team.registry.asked("GET")) == 1
+
+
+def test_a_layer_that_is_brought_is_in_the_store_under_its_key(
+    team: Team, index: LayerIndex, empty: Store
+) -> None:
+    key, made = tell_layer(team, team.wheel("red"))
+    assert index.bring(index.layers([key]))
+    assert find_layer(empty, key) == made
+
+
+def test_a_lie_about_the_diff_id_is_found_out_and_the_layer_is_made_here(
+    team: Team, index: LayerIndex, empty: Store
+) -> None:
+    lied, _ = tell_layer(team, team.wheel("red"), diff_id=OTHER)
+    true, made = tell_layer(team, team.wheel("blue"))
+    assert not index.bring(index.layers([lied, true]))
+    assert find_layer(empty, lied) is None
+    assert find_layer(empty, true) == made
+    assert index.layers([lied, true]) == {true: made}
+    assert index.refused == {lied}
+    assert [note for note in index.notes if "is wrong" in note and OTHER in note]
+
+
+@pytest.mark.parametrize("unpacked_bytes", [1, 1 << 30])
+def test_a_lie_about_the_unpacked_size_is_found_out(
+    team: Team, index: LayerIndex, unpacked_bytes: int
+) -> None:
+    key, _ = tell_layer(team, team.wheel("red"), unpacked_bytes=unpacked_bytes)
+    assert not index.bring(index.layers([key]))
+
+
+def test_a_blob_that_is_no_layer_is_refused(team: Team, index: LayerIndex) -> None:
+    key, made = team.layer(team.wheel("red"))
+    data = b"no gzip at all"
+    told = msgspec.structs.replace(
+        made, digest=team.registry.put_blob(REPOSITORY, data), size_bytes=len(data)
+    )
+    team.put("layer", key, told, descriptor_of(told))
+    assert not index.bring(index.layers([key]))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"diff_id": "sha256:short"},
+        {"diff_id": "../../etc/passwd"},
+        {"size_bytes": 0},
+        {"size_bytes": 1 << 41},
+        {"unpacked_bytes": -1},
+        {"codec": "gzip;another"},
+        {"media_type": "application/vnd.oci.image.layer.v1.tar"},
+        {"annotations": {"org.opencontainers.image.title": "x"}},
+        {"annotations": {"containerd.io/snapshot/stargz/toc.digest": "x" * 101}},
+    ],
+)
+def test_a_layer_that_cannot_be_is_not_known(
+    team: Team, index: LayerIndex, changed: dict[str, object]
+) -> None:
+    key, _ = tell_layer(team, team.wheel("red"), **changed)
+    assert index.layers([key]) == {}
+
+
+def test_an_entry_whose_blob_is_another_is_not_known(team: Team, index: LayerIndex) -> None:
+    key, made = team.layer(team.wheel("red"))
+    team.put("layer", key, msgspec.structs.replace(made, digest=OTHER), descriptor_of(made))
+    assert index.layers([key]) == {}
+
+
+def test_a_blob_that_is_gone_costs_its_own_layer_alone(team: Team, index: LayerIndex, empty: Store) -> None:
+    gone, made = tell_layer(team, team.wheel("red"))
+    there, other = tell_layer(team, team.wheel("blue"))
+    del team.registry.blobs[REPOSITORY][made.digest]
+    assert not index.bring(index.layers([gone, there]))
+    assert find_layer(empty, there) == other
+    assert find_layer(empty, gone) is None
+    assert [note for note in index.notes if "in vain" in note]
+
+
+def test_a_registry_that_fails_is_asked_no_more(
+    team: Team, index: LayerIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda _: None)
+    key, _ = tell_layer(team, team.wheel("red"))
+    team.registry.fails(403, times=1)
+    assert index.layers([key]) == {}
+    asked = len(team.registry.asked())
+    assert index.layers(["another"]) == {}
+    assert index.agreed([locked(team.wheel("red"))], RECIPE.layout) is None
+    assert len(team.registry.asked()) == asked
+    assert len(index.notes) == 1
+    assert index.notes[0].startswith(f"the layer index {team.registry.host}/{REPOSITORY} is left out: ")
+
+
+def test_an_index_that_is_not_asked_hears_what_it_may_be_told(team: Team, empty: Store) -> None:
+    index = LayerIndex(team.reference, empty, SilentProgress(), asks=False)
+    pin = pin_of(Digest.of_bytes(b"red"))
+    assert index.find([pin], (3, 11)) == {}
+    index.saw(pin, (3, 11), ())
+    assert index.seen == {pin_key(pin, (3, 11)): (pin, ())}
+    assert not team.registry.asked()
+    assert not index.notes
+    index.close()
+
+
+def test_names_are_asked_for_once(team: Team, index: LayerIndex) -> None:
+    digest = Digest.of_bytes(b"red")
+    pin = pin_of(digest)
+    file = KnownFile(digest.hex, "red-1.0-py3-none-any.whl", None, 7)
+    team.put("pin", pin_key(pin, (3, 11)), tell_pin(pin, [file]))
+    assert index.find([pin], (3, 11)) == {pin: (file,)}
+    assert index.find([pin], (3, 11)) == {pin: (file,)}
+    assert index.find([pin], (3, 12)) == {}
+    assert len(team.registry.asked("GET")) == 2
+
+
+def test_wheels_that_agree_are_known_by_their_digests_in_any_order(team: Team, index: LayerIndex) -> None:
+    wheels = [locked(team.wheel(name)) for name in ("red", "blue")]
+    in_order = sorted(wheel.digest for wheel in wheels)
+    team.put("set", set_key(in_order, RECIPE.layout), ToldSet((10, 20)))
+    assert index.agreed(wheels, RECIPE.layout) == dict(zip(in_order, (10, 20), strict=True))
+    assert index.agreed(wheels[:1], RECIPE.layout) is None
+    team.put("set", set_key(in_order[:1], RECIPE.layout), ToldSet((1, 2, 3)))
+    assert index.agreed([w for w in wheels if w.digest == in_order[0]], RECIPE.layout) is None
+
+
+@pytest.mark.parametrize("as_blob", [False, True])
+def test_what_is_told_of_a_wheel_stands_in_for_it(
+    team: Team, index: LayerIndex, empty: Store, tmp_path: Path, *, as_blob: bool
+) -> None:
+    wheel = team.wheel("red")
+    tell_wheel(team, wheel, as_blob=as_blob)
+    assert index.wheels([locked(wheel)]) == {wheel.digest: wheel.path.stat().st_size}
+    absent = replace(wheel, path=tmp_path / "nowhere")
+    assert known_facts(absent, empty) == wheel_facts(wheel.path, wheel.filename)
+
+
+def test_what_is_told_of_another_wheel_is_not_believed(team: Team, index: LayerIndex) -> None:
+    red, blue = team.wheel("red"), team.wheel("blue")
+    packed = pack_facts(wheel_facts(blue.path, blue.filename))
+    team.put("wheel", facts_key(red.filename, red.digest), ToldWheel(10, packed))
+    assert index.wheels([locked(red)]) == {}
+
+
+def test_facts_that_are_not_what_their_digest_says_are_not_believed(team: Team, index: LayerIndex) -> None:
+    red, blue = team.wheel("red"), team.wheel("blue")
+    tell_wheel(team, red, as_blob=True)
+    tell_wheel(team, blue)
+    held = team.registry.blobs[REPOSITORY]
+    held.update({digest: data[:-1] + b"!" for digest, data in held.items()})
+    assert set(index.wheels([locked(red), locked(blue)])) == {blue.digest}
+
+
+def test_the_segments_of_wheels_that_are_not_here_make_their_layer(
+    team: Team, index: LayerIndex, empty: Store
+) -> None:
+    red, blue, green = (team.wheel(name) for name in ("red", "blue", "green"))
+    key, made = team.layer(red, blue, green)
+    for wheel in (red, blue):
+        tell_wheel(team, wheel)
+        segment = find_segment(wheel, RECIPE, team.store)
+        assert segment is not None
+        data = team.store.blobs.path(Digest(segment.digest)).read_bytes()
+        team.registry.put_blob(REPOSITORY, data)
+        descriptor = segment_descriptor(segment, len(data))
+        team.put("segment", segment_key(wheel.digest, RECIPE, frozenset()), segment, descriptor)
+    empty.blobs.add_file(green.path, green.digest)
+    wheels = [locked(wheel) for wheel in (red, blue, green)]
+    assert index.bring_segments(wheels, RECIPE) == set()  # nothing is known of red and blue yet
+    index.wheels(wheels[:2])
+    assert index.bring_segments(wheels, RECIPE) == {red.digest, blue.digest}
+    assert index.bring_segments(wheels, RECIPE) == {red.digest, blue.digest}  # they are here by now
+    inputs = [replace(w, path=empty.blobs.path(w.digest)) for w in (red, blue, green)]
+    assert wheel_layer(inputs, RECIPE.layout, empty) == made
+    assert find_layer(empty, key) == made
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"directories": ("etc",)},
+        {"directories": ("opt/venv/../../etc",)},
+        {"unpacked_bytes": -1},
+        {"table": b"x"},
+    ],
+)
+def test_a_segment_that_would_leave_its_place_is_not_known(
+    team: Team, index: LayerIndex, changed: dict[str, object]
+) -> None:
+    red, blue = team.wheel("red"), team.wheel("blue")
+    team.layer(red, blue)
+    tell_wheel(team, red)
+    tell_wheel(team, blue)
+    segment = find_segment(red, RECIPE, team.store)
+    assert segment is not None
+    told = msgspec.structs.replace(segment, **changed)
+    descriptor = segment_descriptor(told, team.store.blobs.size_bytes(Digest(segment.digest)) or 0)
+    team.blob(Digest(segment.digest))
+    team.put("segment", segment_key(red.digest, RECIPE, frozenset()), told, descriptor)
+    index.wheels([locked(red), locked(blue)])
+    assert index.bring_segments([locked(red), locked(blue)], RECIPE) == set()
+
+
+def test_estargz_layers_are_made_of_whole_wheels(team: Team, index: LayerIndex) -> None:
+    wheels = [locked(team.wheel(name)) for name in ("red", "blue")]
+    assert index.bring_segments(wheels, Recipe(RECIPE.layout, "estargz")) == set()
+    assert not team.registry.asked()
+
+
+def test_nobody_waits_long_for_an_index_that_is_not_there(empty: Store) -> None:
+    index = LayerIndex(RegistryReference("127.0.0.1:9", REPOSITORY), empty, SilentProgress())
+    assert index.layers(["key"]) == {}
+    assert len(index.notes) == 1
+    index.close()
