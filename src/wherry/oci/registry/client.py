@@ -7,34 +7,28 @@ and to the token server it names, never along with a redirect or to an upload's 
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from types import NoneType
-from typing import TYPE_CHECKING, BinaryIO, Final, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Final, Self, TypeVar
 from urllib.parse import urljoin
 
-import urllib3
-
-import wherry
 from wherry.errors import WorldError
 from wherry.fetch.addresses import shown
-from wherry.fetch.answers import REDIRECT, Answer, Patience, explained, retrying
-from wherry.fetch.connections import Connections
-from wherry.fetch.failures import CancelledError, NotFoundError, TransientError
+from wherry.fetch.answers import REDIRECT, Patience, retrying
+from wherry.fetch.failures import NotFoundError
 from wherry.oci.registry.access import Access
 from wherry.oci.registry.challenge import parse_challenges
 from wherry.oci.registry.credentials import Keychain
 from wherry.oci.registry.endpoint import Endpoint
 from wherry.oci.registry.errors import Complaint, refusal
+from wherry.oci.registry.exchange import Asked, Body, Exchange, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
     from types import TracebackType
 
-    from urllib3 import BaseHTTPResponse
-
     from wherry.fetch.addresses import Address
+
+__all__ = ["Body", "Registries", "Registry", "Reply"]
 
 R = TypeVar("R")
 
@@ -42,68 +36,6 @@ _UNAUTHORIZED: Final = 401
 _FOLLOWED: Final = frozenset({"GET", "HEAD"})
 _REDIRECTS: Final = 10
 _COMPLAINT_BYTES: Final = 16 << 10
-_SENT_BYTES: Final = 256 << 10
-_MESSAGE_BYTES: Final = (
-    4 << 20
-)  # "registries MUST accept manifests of 4 megabytes": nothing we read whole is larger
-_COMMITTING: Final = 10  # times the usual silence: a registry hashes what it was sent before it answers
-_PLAIN: Final = (
-    "WRONG_VERSION_NUMBER",
-    "HTTP_REQUEST",
-    "RECORD_LAYER_FAILURE",
-)  # OpenSSL, to an answer without TLS
-_UNREACHABLE: Final = "check the registry's name and the network"
-
-
-class Body(Protocol):
-    """Bytes to be sent; opened anew for every attempt."""
-
-    @property
-    def size_bytes(self) -> int:
-        """How many there are."""
-
-    def open(self) -> BinaryIO:
-        """Read them from the start; the client closes it."""
-
-
-class Reply(Answer):
-    """What the registry answers, while it is being read."""
-
-    def __init__(self, response: BaseHTTPResponse, place: Address, patience: Patience) -> None:
-        """Read *response* to the request for *place*."""
-        super().__init__(response, place.url, patience)
-        self._place = place
-
-    @property
-    def location(self) -> str:
-        """Where the registry says to go on: the whole URL, its query included. Not to be shown.
-
-        Raises:
-            WorldError: It does not say.
-
-        """
-        location = self.headers.get("Location", "")
-        if not location:
-            raise WorldError("the registry does not say where to go on (no Location)", where=self.url)
-        try:
-            return urljoin(self._place.url, location)
-        except ValueError as error:
-            raise WorldError("the registry's Location is no URL", where=self.url) from error
-
-    def read(self, limit_bytes: int = _MESSAGE_BYTES) -> bytes:
-        """The whole body, if it is no larger than that.
-
-        Raises:
-            WorldError: It is larger.
-            TransientError: The connection broke.
-
-        """
-        body = bytearray()
-        for chunk in self.chunks():
-            body += chunk
-            if len(body) > limit_bytes:
-                raise WorldError(f"the registry's answer is larger than {limit_bytes} bytes", where=self.url)
-        return bytes(body)
 
 
 class Registry:
@@ -132,26 +64,21 @@ class Registry:
         self.patience: Final = patience or Patience.of_environment()
         self.cancelled: Final = cancelled or threading.Event()
         self._endpoint = Endpoint(host, plain_http=plain_http)
-        self._connections = Connections(self.patience.connect_s, self.patience.silence_s)
+        self._exchange = Exchange(host, self.patience, self.cancelled)
         self._access = Access(
             self._endpoint,
             Keychain.of_environment() if keychain is None else keychain,
             self._ask_token_server,
         )
-        self._reading: set[Reply] = set()
-        self._lock = threading.Lock()
 
     def cancel(self) -> None:
         """Make every transfer of every thread end soon."""
         self.cancelled.set()
-        with self._lock:
-            reading = list(self._reading)
-        for reply in reading:
-            reply.interrupt()
+        self._exchange.interrupt()
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._connections.close()
+        self._exchange.close()
 
     @contextmanager
     def request(  # noqa: PLR0913 - what a request is, and whom it concerns
@@ -192,9 +119,9 @@ class Registry:
         # Some registries look at the first scope only: that of what is asked about.
         scopes: tuple[str, ...] = (f"repository:{repository}:{actions}",) if repository else ()
         scopes += (f"repository:{also_pull}:pull",) if also_pull else ()
-        asked = _Asked(method, dict(headers or {}), body, repository, scopes)
+        asked = Asked(method, dict(headers or {}), body, repository, scopes)
         reply = self._final_reply(asked, there)
-        with self._being_read(reply):
+        with self._exchange.reading(reply):
             if reply.status not in expect:
                 raise self._refusal(reply, repository)
             yield reply
@@ -231,24 +158,24 @@ class Registry:
         """
         return retrying(self.patience, self.cancelled, attempt, progress_bytes)
 
-    def _final_reply(self, asked: _Asked, place: Address) -> Reply:
+    def _final_reply(self, asked: Asked, place: Address) -> Reply:
         """Follow redirects, and say who we are to the registry itself."""
         trusted = True
         for _ in range(_REDIRECTS + 1):
             trusted = trusted and self._endpoint.is_own(place)  # coming back does not restore trust
-            reply = self._send_as_ourselves(asked, place) if trusted else self._send(asked, place)
+            reply = self._send_as_ourselves(asked, place) if trusted else self._exchange.send(asked, place)
             if asked.method not in _FOLLOWED or reply.status not in REDIRECT:
                 return reply
             reply.skip()
             place = self._endpoint.checked(reply.location)
         raise WorldError("the registry redirects in a circle", where=shown(place.url))
 
-    def _send_as_ourselves(self, asked: _Asked, place: Address) -> Reply:
+    def _send_as_ourselves(self, asked: Asked, place: Address) -> Reply:
         """Send the request, and again with what the registry wants to know first."""
         sent = self._access.header(asked.repository, asked.scopes)
         settled = False
         while True:
-            reply = self._send(asked, place, sent)
+            reply = self._exchange.send(asked, place, sent)
             if reply.status != _UNAUTHORIZED:
                 return reply
             challenges = parse_challenges(reply.headers.getlist("WWW-Authenticate"))
@@ -269,73 +196,13 @@ class Registry:
     def _ask_token_server(
         self, method: str, place: Address, headers: Mapping[str, str], body: bytes | None
     ) -> Iterator[Reply]:
-        with self._being_read(self._send(_Asked(method, headers, body), place)) as reply:
+        with self._exchange.reading(self._exchange.send(Asked(method, headers, body), place)) as reply:
             yield reply
-
-    @contextmanager
-    def _being_read(self, reply: Reply) -> Iterator[Reply]:
-        """Let `cancel` reach the reply as long as the block lasts."""
-        with self._lock:
-            self._reading.add(reply)
-        try:
-            if self.cancelled.is_set():
-                raise CancelledError("given up", where=reply.url)
-            yield reply
-        finally:
-            with self._lock:
-                self._reading.discard(reply)
-            reply.close()
-
-    def _send(self, asked: _Asked, place: Address, authorization: str | None = None) -> Reply:
-        """Send the request as it is, to that address alone."""
-        headers = {
-            "User-Agent": f"wherry/{wherry.__version__}",
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",  # digests are over what lies in the registry
-            **asked.headers,
-        }
-        if authorization is not None:
-            headers["Authorization"] = authorization
-        sending: bytes | Generator[bytes] | None
-        if asked.body is None or isinstance(asked.body, bytes):
-            sending = asked.body
-        else:
-            headers["Content-Length"] = str(asked.body.size_bytes)
-            sending = _chunks(asked.body, self.cancelled, shown(place.url))
-        commits = asked.method in {"PUT", "PATCH"} or not isinstance(sending, (bytes, NoneType))
-        silence_s = self.patience.silence_s * (_COMMITTING if commits else 1)
-        try:
-            with explained(place.url, self.patience, _UNREACHABLE):
-                response = self._connections.pool(place).request(
-                    asked.method,
-                    place.url,
-                    body=sending,
-                    headers=headers,
-                    retries=False,
-                    redirect=False,
-                    preload_content=False,
-                    decode_content=False,
-                    timeout=urllib3.Timeout(connect=self.patience.connect_s, read=silence_s),
-                )
-        except _BodyError as error:
-            raise error.cause from None
-        except TransientError as error:
-            if any(reason in str(error.__cause__) for reason in _PLAIN):
-                what = f"the registry {self.host} does not speak TLS"
-                mend = "use --plain-http if you trust the network between you and it"
-                raise WorldError(what, where=error.where, mend=mend) from error
-            raise
-        finally:
-            if isinstance(sending, Generator):
-                sending.close()
-        return Reply(response, place, self.patience)
 
     def _refusal(self, reply: Reply, repository: str) -> WorldError:
         complaint = self._complaint(reply)
         if reply.status == _UNAUTHORIZED:
-            what = (
-                "the server that the registry sends us to wants credentials, and has no right to ours (401)"
-            )
+            what = "the server that the registry names wants credentials, and has no right to ours (401)"
             return WorldError(what, where=reply.url)
         return refusal(
             reply.status, complaint, reply.headers, where=reply.url, host=self.host, repository=repository
@@ -346,46 +213,6 @@ class Registry:
             return Complaint(reply.read(_COMPLAINT_BYTES), self._access.redact)
         except WorldError:
             return Complaint()
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A request, wherever it is sent."""
-
-    method: str
-    headers: Mapping[str, str]
-    body: bytes | Body | None = None
-    repository: str = ""
-    scopes: tuple[str, ...] = ()
-
-
-class _BodyError(Exception):
-    """Reading what is to be sent failed: not the connection's fault."""
-
-    def __init__(self, cause: Exception) -> None:
-        super().__init__()
-        self.cause = cause
-
-
-def _chunks(body: Body, cancelled: threading.Event, where: str) -> Generator[bytes]:
-    try:
-        yield from _pieces(body, cancelled, where)
-    except Exception as error:
-        raise _BodyError(error) from error
-
-
-def _pieces(body: Body, cancelled: threading.Event, where: str) -> Generator[bytes]:
-    """The bytes of *body*, exactly as many as it says."""
-    left = body.size_bytes
-    with body.open() as stream:
-        while left:
-            if cancelled.is_set():
-                raise CancelledError("given up", where=where)
-            piece = stream.read(min(_SENT_BYTES, left))
-            if not piece:
-                raise WorldError("what is being sent ended too early", where=where)
-            left -= len(piece)
-            yield piece
 
 
 class Registries:
