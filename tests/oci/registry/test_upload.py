@@ -263,6 +263,24 @@ def test_a_proxy_that_lets_nothing_through_is_named(
     assert quirks.asked("DELETE", "uploads")
 
 
+def test_a_line_that_does_not_hold_for_a_chunk_gets_smaller_ones(
+    start_quirks: Callable[..., QuirkRegistry], connected: Callable[[QuirkRegistry], Registry]
+) -> None:
+    quirks = start_quirks(keeps_cut_chunks=False)
+    quirks.cuts(after=1_500_000, method="PATCH", times=2)
+    an_upload(connected(quirks)).run()
+    assert ranges(quirks)[0] == f"0-{(1 << 20) - 1}"
+    assert quirks.blobs["team/app"][BLOB.digest] == DATA
+
+
+def test_a_blob_that_is_refused_for_good_is_not_sent_again(quirks: QuirkRegistry, registry: Registry) -> None:
+    body = b'{"errors":[{"code":"UNSUPPORTED","message":"read-only today"}]}'
+    quirks.fails(400, method="PUT", times=9, body=body)
+    with pytest.raises(WorldError, match="UNSUPPORTED: read-only today"):
+        an_upload(registry).run()
+    assert quirks.bytes_in == len(DATA)
+
+
 def test_a_registry_without_chunks_gets_the_blob_in_one_piece(
     start_quirks: Callable[..., QuirkRegistry], connected: Callable[[QuirkRegistry], Registry]
 ) -> None:

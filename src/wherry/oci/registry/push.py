@@ -26,7 +26,7 @@ from wherry.oci.registry.content import Content
 from wherry.oci.registry.mount import mount_blob
 from wherry.oci.registry.pull import RegistrySource, repository_of
 from wherry.oci.registry.session import ACCEPTED, ACTIONS, CREATED, OK, check_digest, has_blob
-from wherry.oci.registry.upload import Upload
+from wherry.oci.registry.upload import AT_ONCE_BYTES, Upload
 from wherry.progress import SilentProgress
 from wherry.store.uploads import remembered_upload, sweep
 
@@ -222,7 +222,7 @@ class _Push:
         what = f"{'copying' if is_copy else 'pushing'} {blob.digest.hex[:12]} to {self._registry.host}"
         with ExitStack() as stack:
             memory = None
-            if self._store is not None:
+            if self._store is not None and blob.size_bytes > AT_ONCE_BYTES:
                 memory = stack.enter_context(
                     remembered_upload(self._store, self._registry.host, self._repository, blob.digest)
                 )

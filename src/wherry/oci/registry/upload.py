@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urldefrag
 
-from wherry.errors import WherryError
+from wherry.errors import WherryError, WorldError
 from wherry.fetch.failures import CancelledError, NotFoundError, TransientError
 from wherry.oci.registry.content import Piece
 from wherry.oci.registry.errors import AccessError, Complaint, TooLargeError
@@ -40,16 +40,19 @@ CHUNK_BYTES: Final = 64 << 20
 hands a request on only when it has the whole of it."""
 
 _LEAST_CHUNK_BYTES: Final = 1 << 20
-_AT_ONCE_BYTES: Final = 4 << 20  # as much goes along with the PUT that closes the session
+AT_ONCE_BYTES: Final = 4 << 20
+"""As much goes along with the PUT that closes the session, and is not worth remembering when it breaks."""
+
 _BLOB: Final = "application/octet-stream"
-_RANGE: Final = re.compile(
-    r"(?:bytes=)?0-([0-9]{1,18})"
-)  # the specification has no "bytes=", some registries do
+# The specification has no "bytes=" here; some registries do.
+_RANGE: Final = re.compile(r"(?:bytes=)?0-([0-9]{1,18})")
 
 _BAD_REQUEST: Final = 400
 _RANGE_NOT_SATISFIABLE: Final = 416
-_WRONG_BYTES: Final = frozenset({_BAD_REQUEST, _RANGE_NOT_SATISFIABLE})
-"""In answer to PUT, with DIGEST_INVALID, SIZE_INVALID or BLOB_UPLOAD_INVALID."""
+_WRONG_BYTES: Final = frozenset(
+    {_BAD_REQUEST, _RANGE_NOT_SATISFIABLE}
+)  # in answer to PUT, with one of these:
+_WRONG: Final = frozenset({"DIGEST_INVALID", "SIZE_INVALID", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
 _COMPLAINT_BYTES: Final = 16 << 10
 _NO_CHUNKS: Final = frozenset({_BAD_REQUEST, 405, 411, 415, 501})  # in answer to PATCH
 
@@ -94,6 +97,7 @@ class Upload:
         self._refused_offset = -1  # where it last said that we are at the wrong place
         self._in_chunks = True  # whether it knows PATCH
         self._is_closing = False
+        self._broken_chunks = 0
         self._furthest_bytes = 0  # a registry that begins anew each time does not get on
         self._told_bytes = 0
         self.sent_bytes = 0  # repeated ones as well
@@ -146,7 +150,7 @@ class Upload:
         """Whether what is left goes with the PUT that closes the session: nothing, little, or all."""
         if self._offset == self._blob.size_bytes or not self._in_chunks:
             return True
-        return not self._offset and self._blob.size_bytes <= min(_AT_ONCE_BYTES, self._chunk_bytes)
+        return not self._offset and self._blob.size_bytes <= min(AT_ONCE_BYTES, self._chunk_bytes)
 
     def _begin(self) -> None:
         with self._request("POST", f"{self._repository}/blobs/uploads/", expect={ACCEPTED}) as reply:
@@ -183,21 +187,31 @@ class Upload:
         body = self._piece(size_bytes)
         try:
             with self._request("PATCH", self._location, headers, body, expect=expect) as reply:
-                if reply.status in DONE:
-                    location = reply.location if "Location" in reply.headers else self._location
-                    self._confirm(location, self._offset + size_bytes)
-                elif reply.status == _RANGE_NOT_SATISFIABLE:
-                    self._refused_offset = self._offset or -1
-                    raise TransientError("the registry wants another part of the blob", where=reply.url)
-                elif self._offset:
-                    self._forget()
-                    raise TransientError(f"the registry answered {reply.status} to a chunk", where=reply.url)
-                else:
-                    self._in_chunks = False
-                    self._forget()
+                self._take_answer(reply, size_bytes)
         except NotFoundError as error:
             self._forget()
             raise TransientError("the registry forgot the upload", where=error.where) from error
+        except TransientError:
+            self._broken_chunks += 1
+            if self._broken_chunks > 1:  # a line that does not hold for so long may hold for less
+                self._chunk_bytes = max(min(size_bytes, self._chunk_bytes) // 4, self._least_bytes)
+            raise
+
+    def _take_answer(self, reply: Reply, size_bytes: int) -> None:
+        """What the registry says to a chunk."""
+        if reply.status in DONE:
+            self._broken_chunks = 0
+            location = reply.location if "Location" in reply.headers else self._location
+            self._confirm(location, self._offset + size_bytes)
+        elif reply.status == _RANGE_NOT_SATISFIABLE:
+            self._refused_offset = self._offset or -1
+            raise TransientError("the registry wants another part of the blob", where=reply.url)
+        elif self._offset:
+            self._forget()
+            raise TransientError(f"the registry answered {reply.status} to a chunk", where=reply.url)
+        else:
+            self._in_chunks = False
+            self._forget()
 
     def _close(self) -> None:
         location = urldefrag(self._location).url
@@ -214,17 +228,15 @@ class Upload:
             with self._request("PUT", place, headers, body, expect=DONE | _WRONG_BYTES) as reply:
                 self._is_closing = False
                 if reply.status in _WRONG_BYTES:
-                    # A registry may miscount what came of a broken connection, and a bit may turn on the way.
-                    # Sent anew it is right, unless our own bytes are wrong: from now on they are hashed.
                     self._content.check()
-                    self._forget()
-                    said = Complaint(reply.read(_COMPLAINT_BYTES)).text
-                    what = f"the registry found other bytes than it was sent ({reply.status}: {said})"
-                    raise TransientError(what, where=reply.url, mend="try again later")
+                    raise _not_taken(reply)
                 check_digest(reply, self._blob.digest)
         except NotFoundError as error:
             self._forget()
             raise TransientError("the registry forgot the upload", where=error.where) from error
+        except _WrongBytesError:
+            self._forget()
+            raise
         self._offset = self._blob.size_bytes
 
     def _send_less(self, error: TooLargeError) -> None:
@@ -273,13 +285,30 @@ class Upload:
         self._location, self._offset, self._in_step = location, offset, True
         self._furthest_bytes = max(self._furthest_bytes, offset)
         self._tell(offset)
-        if self._memory and self._blob.size_bytes > _AT_ONCE_BYTES:
+        if self._memory:
             self._memory.remember(location, offset)
 
     def _forget(self) -> None:
         self._location, self._offset, self._refused_offset = "", 0, -1
         if self._memory:
             self._memory.forget()
+
+
+class _WrongBytesError(TransientError):
+    """The registry did not find the digest: it miscounted a broken chunk, or a bit turned on the way.
+
+    Sent anew they are right, unless our own are wrong, which are hashed then.
+    """
+
+
+def _not_taken(reply: Reply) -> WorldError:
+    """What a refusal of the closing PUT means."""
+    complaint = Complaint(reply.read(_COMPLAINT_BYTES))
+    said = f": {complaint.text}" if complaint.text else ""
+    if complaint.codes and not complaint.codes & _WRONG:
+        return WorldError(f"the registry does not take the blob ({reply.status}){said}", where=reply.url)
+    what = f"the registry did not find the bytes that it was sent ({reply.status}){said}"
+    return _WrongBytesError(what, where=reply.url, mend="try again later")
 
 
 def _end_of_range(headers: Mapping[str, str]) -> int:
