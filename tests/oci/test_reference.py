@@ -67,6 +67,7 @@ def test_a_name_says_where_the_image_is(text: str, meant: Reference) -> None:
         "docker://python:3.12",
         "docker://reg.example/UPPER",
         "docker://-x.example/app",
+        "reg.example:65536/app",
         "reg.example/app@sha256:12",
         "sha256:12",
     ],

@@ -20,7 +20,8 @@ _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY: Final = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG: Final = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _LABEL = r"[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?"
-_HOST: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::[0-9]{{1,5}})?")
+_HOST: Final = re.compile(rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9a-fA-F:]+\])(?::(?P<port>[0-9]{{1,5}}))?")
+_LAST_PORT: Final = 65535
 _MAX_NAME: Final = 255  # "many clients impose a limit of 255 characters on <name> with the host"
 
 
@@ -200,7 +201,7 @@ def _registry(name: str, text: str) -> RegistryReference:
         raise InputError(
             f"{text!r} names no registry", mend="write the whole name: docker://docker.io/library/python:3.12"
         )
-    if not _HOST.fullmatch(host) or not _REPOSITORY.fullmatch(repository) or len(name) > _MAX_NAME:
+    if not _is_host(host) or not _REPOSITORY.fullmatch(repository) or len(name) > _MAX_NAME:
         raise _not_a_name(text)
     return RegistryReference(host, repository, tag, _digest(digest, text) if at else None)
 
@@ -217,6 +218,11 @@ def _split_tag(name: str, text: str) -> tuple[str, str]:
 def _has_host(name: str) -> bool:
     host, slash, _ = name.partition("/")
     return bool(slash) and (host == "localhost" or "." in host or ":" in host)
+
+
+def _is_host(host: str) -> bool:
+    found = _HOST.fullmatch(host)
+    return found is not None and int(found["port"] or 0) <= _LAST_PORT
 
 
 def _digest(digest: str, text: str) -> Digest:

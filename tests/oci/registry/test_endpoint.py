@@ -59,7 +59,21 @@ def test_a_registry_has_one_name_however_it_is_written(text: str, host: str) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "a b", "a/b", "a@b", "user:pass@a", "a:", "a:123456", "-a", "[::1", "a\n", "a" * 256, "ftp://a"],
+    [
+        "",
+        "a b",
+        "a/b",
+        "a@b",
+        "user:pass@a",
+        "a:",
+        "a:65536",
+        "a:123456",
+        "-a",
+        "[::1",
+        "a\n",
+        "a" * 256,
+        "ftp://a",
+    ],
 )
 def test_what_cannot_be_a_host_is_an_input_error(text: str) -> None:
     with pytest.raises(InputError, match="cannot be the host of a registry") as caught:

@@ -25,8 +25,9 @@ DOCKER_HUB_KEY: Final = "https://index.docker.io/v1/"
 """What Docker's own files and credential helpers call Docker Hub."""
 _DOCKER_HUB_NAMES: Final = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 _DOCKER_HUB_SERVER: Final = "registry-1.docker.io"
-_HOST: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
+_HOST: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 _LONGEST_HOST: Final = 255
+_LAST_PORT: Final = 65535
 _HANDSHAKE_S: Final = 5.0
 _TRANSLATED: Final = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an IPv4 address
 
@@ -40,7 +41,8 @@ def registry_host(text: str) -> str:
     """
     rest = re.sub(r"\Ahttps?://", "", text.lower()).removesuffix("/")
     rest = re.sub(r"/v[12]\Z", "", rest)
-    if len(rest) > _LONGEST_HOST or not _HOST.fullmatch(rest):
+    found = _HOST.fullmatch(rest)
+    if not found or len(rest) > _LONGEST_HOST or int(found["port"] or 0) > _LAST_PORT:
         mend = "write it as registry.example or registry.example:5000"
         name = shown(text).rpartition("@")[2][:300]
         raise InputError(f"{name!r} cannot be the host of a registry", mend=mend)
