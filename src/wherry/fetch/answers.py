@@ -106,6 +106,9 @@ class Answer:
 
     def close(self) -> None:
         """Give the connection back if everything was read, else end it."""
+        if self._response.length_remaining == 0:  # HEAD, or no body: urllib3 does not see that all was read
+            with suppress(http_errors.HTTPError, OSError):
+                self._response.drain_conn()
         self._response.close()
 
     def skip(self) -> None:
