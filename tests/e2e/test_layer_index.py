@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -26,9 +27,12 @@ from tests.layers.wheel_maker import WheelMaker
 from tests.programs import require_program
 from tests.registries import docker_registry
 from wherry.digest import Digest
+from wherry.oci import media_types
 from wherry.oci.image import StoreSource
 from wherry.oci.layout import write_layout
 from wherry.oci.model import Config
+from wherry.oci.registry.client import Registries
+from wherry.oci.registry.push import push_manifest
 from wherry.store.store import Store
 
 if TYPE_CHECKING:
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.registries import DockerRegistry
+    from tests.registry_world.quirks import QuirkRegistry
 
 pytestmark = pytest.mark.e2e
 
@@ -150,23 +155,22 @@ class Machine:
     def store(self) -> Path:
         return self.root / "store"
 
-    def build(self, *arguments: str, index: str | None = None, code: int = 0) -> dict[str, Any]:
-        shutil.copytree(self.team.project, self.root / "app", dirs_exist_ok=True)
-        found: dict[str, Any] = json.loads(
-            self.run(
-                "build",
-                "app",
-                "--json",
-                "-t",
-                f"{self.team.relay.host}/team/app:1",
-                *arguments,
-                index=index,
-                code=code,
-            )
-        )
+    def build(self, *arguments: str, index: str | None = None) -> dict[str, Any]:
+        done = self._run(arguments, index)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def run(self, *arguments: str, index: str | None = None, code: int = 0) -> str:
+    def fails(self, *arguments: str, code: int = 2) -> str:
+        """What the build says when it fails."""
+        done = self._run(arguments, None)
+        assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+        return done.stderr
+
+    def _run(self, arguments: tuple[str, ...], index: str | None) -> subprocess.CompletedProcess[str]:
+        shutil.copytree(self.team.project, self.root / "app", dirs_exist_ok=True)
+        name = f"{self.team.relay.host}/team/app:1"
         variables = {
             "WHERRY_CACHE_DIR": str(self.store),
             "UV_CACHE_DIR": str(self.root / "uv"),
@@ -174,16 +178,14 @@ class Machine:
             "UV_DEFAULT_INDEX": self.team.index.url if index is None else index,
             "PIP_CONFIG_FILE": os.devnull,
         }
-        done = subprocess.run(
-            [sys.executable, "-m", "wherry", *arguments],
+        return subprocess.run(
+            [sys.executable, "-m", "wherry", "build", "app", "--json", "-t", name, *arguments],
             env={**os.environ, **variables},
             cwd=self.root,
             capture_output=True,
             text=True,
             check=False,
         )
-        assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
-        return done.stdout
 
     def has(self, digest: str) -> bool:
         return Digest(digest) in Store(self.store).blobs
@@ -367,3 +369,134 @@ def test_a_second_build_from_nothing_proves_what_the_index_gave(warm: tuple[Team
     team, _ = warm
     machine = team.machine()
     machine.build("--check-reproducible")
+
+
+def test_a_bumped_wheel_at_odds_with_one_that_is_not_here_is_an_error_that_names_both(
+    warm: tuple[Team, dict[str, Any]],
+) -> None:
+    team, _ = warm
+    made = WheelMaker({"green/x.py": b"", "red/data.bin": b"mine"}, name="green", version="3").write(
+        team.root / "wheels"
+    )
+    team.index.files[made.filename] = made.path.read_bytes()
+    team.lock(green="3")
+    machine = team.machine()
+    said = machine.fails("--push")
+    assert "green-3-py3-none-any.whl and red-1-py3-none-any.whl both install" in said
+    assert not machine.has(team.wheel("red"))
+
+
+def test_a_lie_in_the_index_is_said_and_the_layer_is_made_from_its_wheel(
+    warm: tuple[Team, dict[str, Any]],
+) -> None:
+    team, built = warm
+    large = next(layer for layer in built["images"][0]["layers"] if layer["kind"] == "wheel")
+    with Registries() as registries:
+        registry = registries.at(team.registry.host)
+        for tag in (tag for tag in team.registry.tags("team/cache") if tag.startswith("layer-")):
+            place = f"team/cache/manifests/{tag}"
+            with registry.request(
+                "GET", place, repository="team/cache", headers={"Accept": media_types.MANIFEST}
+            ) as reply:
+                data = reply.read(1 << 20)
+            lie = data.replace(large["diff_id"].encode(), Digest.of_bytes(b"a lie").encode())
+            push_manifest(registry, "team/cache", tag, lie, media_types.MANIFEST)
+    machine = team.machine()
+    again = machine.build()
+    assert again["containerimage.digest"] == built["containerimage.digest"]
+    assert [note for note in again["notes"] if "is wrong" in note and large["digest"] in note]
+    assert machine.has(team.wheel("large"))
+    assert not machine.has(team.wheel("red"))
+    machine.build("--push")  # by now the store has what is right
+    fresh = team.machine()
+    assert fresh.build("--cache-to", f"{team.relay.host}/team/cache")["delivered"]  # which is told instead
+    assert not [note for note in team.machine().build(index=NOBODY)["notes"] if "is wrong" in note]
+
+
+def test_several_machines_may_tell_at_once(team: Team) -> None:
+    machines = [team.machine() for _ in range(3)]
+    machines[0].build("--cache-from", "none")
+    for other in machines[1:]:
+        shutil.copytree(machines[0].root, other.root, dirs_exist_ok=True, symlinks=True)
+    with ThreadPoolExecutor() as pool:
+        built = list(pool.map(lambda machine: machine.build("--push"), machines))
+    assert len({one["containerimage.digest"] for one in built}) == 1
+    assert not [note for one in built for note in one["notes"] if "index" in note]
+    shutil.copy(machines[0].root / "app/wherry.lock", team.project)
+    fresh = team.machine()
+    assert fresh.build("--push", index=NOBODY)["containerimage.digest"] == built[0]["containerimage.digest"]
+    assert not fresh.has(team.wheel("large"))
+
+
+BACKEND = """
+import base64, hashlib, zipfile
+
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    info = "app-1.dist-info"
+    members = {
+        "app.py": open("app.py").read(),
+        f"{info}/METADATA": "Metadata-Version: 2.1\\nName: app\\nVersion: 1\\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+    }
+    rows = []
+    for name, text in members.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+        rows.append(f"{name},sha256={digest},{len(text)}")
+    members[f"{info}/RECORD"] = "\\n".join([*rows, f"{info}/RECORD,,", ""])
+    with zipfile.ZipFile(f"{directory}/app-1-py3-none-any.whl", "w") as wheel:
+        for name, text in members.items():
+            wheel.writestr(zipfile.ZipInfo(name), text)
+    return "app-1-py3-none-any.whl"
+"""
+
+
+def test_a_changed_project_with_a_build_system_needs_its_own_wheel_alone(team: Team) -> None:
+    text = (team.project / "pyproject.toml").read_text()
+    system = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    (team.project / "pyproject.toml").write_text(system + text)
+    (team.project / "backend.py").write_text(BACKEND)
+    (team.project / "app.py").write_text("print(1)\n")
+    team.machine().build("--push")
+    shutil.copy(team.root / "machine-1/app/wherry.lock", team.project)
+    (team.project / "app.py").write_text("print(2)\n")
+    machine = team.machine()
+    before = team.relay.passed_bytes
+    built = machine.build("--push", index=NOBODY)
+    assert team.relay.passed_bytes - before < 150_000
+    assert not any(machine.has(team.wheel(name)) for name in team.versions)
+    made = [layer["kind"] for layer in built["images"][0]["layers"] if not layer["reused"]]
+    assert made == ["environment", "project"]
+
+
+def test_a_bill_of_materials_is_the_same_whether_the_wheels_were_here_or_not(
+    warm: tuple[Team, dict[str, Any]],
+) -> None:
+    team, _ = warm
+    first, second = team.machine(), team.machine()
+    first.build("--sbom-file", "sbom.json", "--cache-from", "none", "--cache-to", "none")
+    second.build("--sbom-file", "sbom.json", "--push", index=NOBODY)
+    assert (first.root / "sbom.json").read_bytes() == (second.root / "sbom.json").read_bytes()
+    assert not second.has(team.wheel("large"))
+
+
+def test_a_registry_that_refuses_to_be_told_costs_a_note(team: Team, quirks: QuirkRegistry) -> None:
+    quirks.fails(403, times=1000, method="PUT")
+    quirks.fails(403, times=1000, method="POST")
+    built = team.machine().build("--cache-to", f"{quirks.host}/team/cache", "--cache-from", "none")
+    assert [note for note in built["notes"] if "was not told all: no permission for" in note]
+
+
+def test_without_network_nothing_is_asked_and_nothing_can_be_told(warm: tuple[Team, dict[str, Any]]) -> None:
+    team, _ = warm
+    machine = team.machine()
+    machine.build()
+    before = team.relay.passed_bytes
+    machine.build("--offline")
+    assert team.relay.passed_bytes == before
+    assert "--offline is set" in machine.fails(
+        "--offline", "--cache-to", f"{team.relay.host}/team/cache", code=2
+    )
+
+
+def test_what_is_no_repository_is_refused_before_anything_is_built(team: Team) -> None:
+    assert "is not a repository in a registry" in team.machine().fails("--cache-from", "cache", code=2)

@@ -115,7 +115,7 @@ def _asking(workshop: Workshop, *, pushes: bool) -> Iterator[tuple[Workshop, Reg
         workshop.store,
         workshop.progress,
         plain_http=options.plain_http,
-        asks=chosen.asked is not None,
+        asks=chosen.asked is not None and chosen.is_online,
     )
     with closing(index):
         yield replace(workshop, layer_index=index), chosen.told

@@ -12,6 +12,7 @@ from packaging.version import Version
 
 from tests.build.layer_index.conftest import RECIPE, REPOSITORY, locked
 from wherry.build.layer_index.entries import (
+    FACTS_LIMIT_BYTES,
     ToldSet,
     ToldWheel,
     descriptor_of,
@@ -299,3 +300,43 @@ def test_nobody_waits_long_for_an_index_that_is_not_there(empty: Store) -> None:
     assert index.layers(["key"]) == {}
     assert len(index.notes) == 1
     index.close()
+
+
+def test_what_was_told_once_is_known_without_network(team: Team, index: LayerIndex, empty: Store) -> None:
+    wheel = team.wheel("red")
+    pin = pin_of(wheel.digest)
+    team.put("set", set_key([wheel.digest], RECIPE.layout), ToldSet((10,)))
+    team.put("pin", pin_key(pin, (3, 11)), tell_pin(pin, [KnownFile(wheel.digest.hex, wheel.filename, None)]))
+    tell_wheel(team, wheel)
+
+    def answers(asked: LayerIndex) -> tuple[object, ...]:
+        return (
+            asked.agreed([locked(wheel)], RECIPE.layout),
+            asked.wheels([locked(wheel)]),
+            asked.find([pin], (3, 11)),
+        )
+
+    told = answers(index)
+    assert all(told)
+    without = LayerIndex(team.reference, empty, SilentProgress(), asks=False)
+    assert answers(without) == told
+    without.close()
+    another = LayerIndex(RegistryReference(team.registry.host, "other/cache"), empty, SilentProgress())
+    assert not any(answers(another))
+    another.close()
+
+
+def test_facts_whose_blob_is_gone_are_not_known(team: Team, index: LayerIndex) -> None:
+    wheel = team.wheel("red")
+    tell_wheel(team, wheel, as_blob=True)
+    team.registry.blobs.clear()
+    assert index.wheels([locked(wheel)]) == {}
+    assert not index.notes
+
+
+def test_facts_too_large_to_be_facts_are_not_read(team: Team, index: LayerIndex) -> None:
+    wheel = team.wheel("red")
+    huge = msgspec.structs.replace(facts_descriptor(b""), size_bytes=FACTS_LIMIT_BYTES + 1)
+    team.put("wheel", facts_key(wheel.filename, wheel.digest), ToldWheel(10), huge)
+    assert index.wheels([locked(wheel)]) == {}
+    assert not team.registry.asked(place="/blobs/")

@@ -22,6 +22,7 @@ class Chosen:
 
     asked: RegistryReference | None = None
     told: RegistryReference | None = None
+    is_online: bool = True  # else what *asked* told before is all there is
 
 
 def choose_indexes(options: BuildOptions, config: WherryConfig, *, pushes: bool) -> Chosen:
@@ -45,7 +46,7 @@ def choose_indexes(options: BuildOptions, config: WherryConfig, *, pushes: bool)
                 where=f"--cache-to {options.cache_to}",
                 mend="leave out one of the two",
             )
-        return Chosen()
+        return Chosen(_repository(options.cache_from or config.cache), is_online=False)
     told = options.cache_to or (config.cache if pushes else None)
     asked = options.cache_from or config.cache or told
     return Chosen(_repository(asked), _repository(told))

@@ -13,6 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
+import msgspec
+
 from wherry.build.layer_index.entries import (
     FACTS_LIMIT_BYTES,
     ToldSet,
@@ -27,9 +29,9 @@ from wherry.build.layer_index.entries import (
 from wherry.build.layer_index.names import ToldPin, pin_key, told_files
 from wherry.build.layer_index.records import Records
 from wherry.digest import Digest
-from wherry.errors import InputError, WherryError, WorldError
+from wherry.errors import InputError, WherryError
 from wherry.fetch.answers import Patience
-from wherry.fetch.failures import TransientError
+from wherry.fetch.failures import NotFoundError, TransientError
 from wherry.layers.model import LayerBlob, WheelFacts, WheelInput
 from wherry.layers.stored import keep_layer
 from wherry.layers.wheel_layer import (
@@ -53,6 +55,7 @@ from wherry.oci.registry.pull import repository_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from wherry.build.layer_index.records import Kind
     from wherry.layers.model import Layout
     from wherry.layers.wheel_layer import Recipe
     from wherry.oci.model import Descriptor
@@ -64,6 +67,9 @@ if TYPE_CHECKING:
     from wherry.store.store import Store
 
 R = TypeVar("R")
+S = TypeVar("S", bound=msgspec.Struct)
+
+_SIZES: Final = "told-sizes"
 
 _READ_BYTES: Final = 1 << 20
 _ATTEMPTS: Final = 3
@@ -87,7 +93,7 @@ class LayerIndex:
 
         Args:
             reference: A registry and a repository.
-            store: Remembers what is told of wheels; layers and segments that are fetched go there.
+            store: Remembers what is told of wheels and pins; layers and segments that are fetched go there.
             progress: Told what is fetched.
             plain_http: Whether the registry has no TLS.
             asks: Whether it is asked at all: else it only hears what it may be told.
@@ -113,8 +119,7 @@ class LayerIndex:
         self._asking = Registries(plain_http=plain_http, patience=impatient)
         self._records = Records(self._asking.at(reference.host), repository_of(reference))
         self._layers: dict[str, LayerBlob | None] = {}
-        self._wheels: dict[Digest, int] = {}
-        self._pins: dict[str, tuple[KnownFile, ...] | None] = {}
+        self._unknown: set[tuple[Kind, str]] = set()
         self._notes: list[str] = []
         self._is_out = not asks
 
@@ -164,25 +169,30 @@ class LayerIndex:
         """The sizes of *wheels*, if someone has found no two of them at odds."""
         digests = sorted({wheel.digest for wheel in wheels})
         key = set_key(digests, layout)
-        found = self._ask(lambda: self._records.find("set", [key], ToldSet))
-        if not found:
+        told = self._told("set", [key], ToldSet).get(key)
+        if told is None or len(told.sizes) != len(digests):
             return None
-        sizes = found[key].value.sizes
-        return dict(zip(digests, sizes, strict=True)) if len(sizes) == len(digests) else None
+        return dict(zip(digests, told.sizes, strict=True))
 
     def wheels(self, wheels: Iterable[LockedFile]) -> dict[Digest, int]:
         """The sizes of those of *wheels* whose facts are known; the store remembers the facts."""
         by_key = {facts_key(wheel.filename, wheel.digest): wheel for wheel in wheels}
-        asked = [key for key, wheel in by_key.items() if wheel.digest not in self._wheels]
-        found = self._ask(lambda: self._records.find("wheel", asked, ToldWheel)) or {}
-        for key, record in found.items():
-            wheel, told = by_key[key], record.value
-            facts = self._facts(told, record.blob, wheel.filename)
+        memory = self._store.index
+        sizes = {
+            key: told
+            for key in by_key
+            if (told := memory.get(_SIZES, self._here(key), ToldWheel))
+            and memory.get(TOLD_WHEELS, key, WheelFacts)
+        }
+        asked = [key for key in by_key if key not in sizes]
+        for key, record in (self._ask(lambda: self._records.find("wheel", asked, ToldWheel)) or {}).items():
+            told = record.value
+            facts = self._facts(told, record.blob, by_key[key].filename)
             if facts is not None and told.size_bytes > 0:
-                self._store.index.put(TOLD_WHEELS, key, facts)
-                self._wheels[wheel.digest] = told.size_bytes
-        digests = {wheel.digest for wheel in by_key.values()}
-        return {digest: size_bytes for digest, size_bytes in self._wheels.items() if digest in digests}
+                memory.put(TOLD_WHEELS, key, facts)
+                sizes[key] = ToldWheel(told.size_bytes)
+                memory.put(_SIZES, self._here(key), sizes[key])
+        return {by_key[key].digest: told.size_bytes for key, told in sizes.items()}
 
     def bring_segments(self, wheels: Sequence[LockedFile], recipe: Recipe) -> set[Digest]:
         """Have segments in the store of those wheels of one layer that are not here.
@@ -222,16 +232,33 @@ class LayerIndex:
     def find(self, pins: Sequence[Pin], python: tuple[int, int]) -> dict[Pin, tuple[KnownFile, ...]]:
         """The names of the files of those of *pins* that are known (`wherry.project.locks.pins.Names`)."""
         by_key = {pin_key(pin, python): pin for pin in pins}
-        asked = [key for key in by_key if key not in self._pins]
-        found = self._ask(lambda: self._records.find("pin", asked, ToldPin)) or {}
-        for key in asked:
-            self._pins[key] = told_files(by_key[key], found[key].value) if key in found else None
-        answers = {pin: self._pins[key] for key, pin in by_key.items()}
+        told = self._told("pin", by_key, ToldPin)
+        answers = {by_key[key]: told_files(by_key[key], found) for key, found in told.items()}
         return {pin: files for pin, files in answers.items() if files is not None}
 
     def saw(self, pin: Pin, python: tuple[int, int], files: Sequence[KnownFile]) -> None:
         """Remember what an index of distributions answered, to be told (the same)."""
         self.seen[pin_key(pin, python)] = pin, tuple(files)
+
+    def _told(self, kind: Kind, keys: Iterable[str], type_: type[S]) -> dict[str, S]:
+        """What is told under *keys*. It never changes, so what was told before need not be asked for."""
+        memory, wanted = f"told-{kind}s", list(keys)
+        told: dict[str, S] = {}
+        for key in wanted:
+            remembered = self._store.index.get(memory, self._here(key), type_)
+            if remembered is not None:
+                told[key] = remembered
+        asked = [key for key in wanted if key not in told and (kind, key) not in self._unknown]
+        found = self._ask(lambda: self._records.find(kind, asked, type_)) or {}
+        for key, record in found.items():
+            told[key] = record.value
+            self._store.index.put(memory, self._here(key), record.value)
+        self._unknown.update((kind, key) for key in asked if key not in found)
+        return told
+
+    def _here(self, key: str) -> str:
+        """What is told by one repository counts for that one."""
+        return f"{self._records}|{key}"
 
     def _ask(self, question: Callable[[], R]) -> R | None:
         """The answer; none, once the index has failed."""
@@ -239,7 +266,7 @@ class LayerIndex:
             return None
         try:
             return question()
-        except WorldError as error:
+        except WherryError as error:
             self._leave_out(error)
             return None
 
@@ -292,11 +319,19 @@ class LayerIndex:
         return False
 
     def _facts(self, told: ToldWheel, blob: Descriptor | None, filename: str) -> WheelFacts | None:
-        try:
-            packed = self._ask(lambda: self._records.read(blob, FACTS_LIMIT_BYTES)) if blob else told.facts
-        except InputError:  # not what its digest says
-            return None
+        packed: bytes | None = told.facts
+        if blob is not None:
+            packed = self._ask(lambda: self._packed(blob))
         return facts_of(packed, filename) if packed else None
+
+    def _packed(self, blob: Descriptor) -> bytes:
+        try:
+            return self._records.read(blob, FACTS_LIMIT_BYTES)
+        except (
+            InputError,
+            NotFoundError,
+        ):  # another's fault than the registry's: only this wheel is not known
+            return b""
 
     def _is_told(self, wheel: WheelInput) -> bool:
         key = facts_key(wheel.filename, wheel.digest)

@@ -28,6 +28,7 @@ from wherry.errors import WherryError
 from wherry.fetch.crew import Crew
 from wherry.layers.model import WheelFacts, WheelInput
 from wherry.layers.wheel_layer import (
+    TOLD_WHEELS,
     WHEELS,
     Recipe,
     facts_key,
@@ -213,7 +214,7 @@ class _Telling:
 
     def _segments_of(self, layer: PlannedLayer, recipe: Recipe) -> Iterator[_Entry]:
         wheels = [self._input(d.file) for d in layer.distributions if d.file is not None]
-        if not all(self._facts(wheel) for wheel in wheels):
+        if not all(self._facts(wheel, WHEELS, TOLD_WHEELS) for wheel in wheels):
             return
         known = ordered_facts(wheels, self._store)
         for (wheel, _), without in zip(known, shared_paths(known, recipe.layout), strict=True):
@@ -226,7 +227,7 @@ class _Telling:
     def _wheels(self, images: Iterable[BuiltImage]) -> Iterator[_Entry]:
         """What the wheels that were read here say of themselves: nothing is told at second hand."""
         for file in {file.digest: file for image in images for file in _locked(image)}.values():
-            facts = self._facts(self._input(file))
+            facts = self._facts(self._input(file), WHEELS)
             if facts is None or not file.size_bytes:
                 continue
             key, packed = facts_key(file.filename, file.digest), pack_facts(facts)
@@ -246,8 +247,11 @@ class _Telling:
         for key, (pin, files) in self._asked.seen.items() if self._asked else ():
             yield _Entry("pin", key, tell_pin(pin, files))
 
-    def _facts(self, wheel: WheelInput) -> WheelFacts | None:
-        return self._store.index.get(WHEELS, facts_key(wheel.filename, wheel.digest), WheelFacts)
+    def _facts(self, wheel: WheelInput, *kinds: str) -> WheelFacts | None:
+        key = facts_key(wheel.filename, wheel.digest)
+        return next(
+            (found for kind in kinds if (found := self._store.index.get(kind, key, WheelFacts))), None
+        )
 
     def _input(self, file: LockedFile) -> WheelInput:
         return WheelInput(self._store.blobs.path(file.digest), file.filename, file.digest)
