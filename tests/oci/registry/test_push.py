@@ -305,6 +305,7 @@ def test_a_registry_that_gives_other_bytes_spoils_nothing(
     with pytest.raises(InputError, match="does not have the bytes its digest promises") as caught:
         push(store, root, there.host, "app", registries)
     assert caught.value.where == f"{here.host}/base"
+    assert not [r for r in there.asked("PUT", layer.digest.hex) if r.status]  # it was noticed on the way
     assert "app" not in there.manifests
     assert layer.digest not in there.blobs.get("app", {})
 

@@ -304,7 +304,9 @@ def test_a_failure_that_passes_is_waited_for(
 def test_when_only_the_last_answer_was_lost_nothing_is_sent_again(
     quirks: QuirkRegistry, registry: Registry
 ) -> None:
-    quirks.cuts(method="PUT", answer=True)
+    quirks.cuts(method="PUT")
+    quirks.fails(404, method="GET", place="uploads")
+    quirks.put_blob("team/app", DATA)  # the registry had taken it when the connection broke
     upload = an_upload(registry)
     upload.run()
     assert upload.sent_bytes == len(DATA)
