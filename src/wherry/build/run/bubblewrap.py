@@ -19,6 +19,7 @@ from wherry.build.rootfs import unpacked
 from wherry.build.run.container import container_of, require_program
 from wherry.build.run.process import ask, run_process
 from wherry.build.run.request import require_same_ports
+from wherry.build.run.trace import tracing
 from wherry.build.run.view import view_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Bubblewrap:
             unpacked(store, request.source, request.image, progress) as root,
             store.scratch("run") as scratch,
             view_of(store, root, scratch) as view,
+            tracing(request.trace, request.command, root, scratch) as tracer,
         ):
             container = container_of(request, root, view)
             require_program(container, root)
@@ -66,7 +68,7 @@ class Bubblewrap:
             inside = _Inside(reader)
             try:
                 return run_process(
-                    [*view.prefix, program, "--info-fd", str(writer), *arguments],
+                    [*tracer, *view.prefix, program, "--info-fd", str(writer), *arguments],
                     tty=request.tty,
                     interactive=request.interactive,
                     directory=view.directory,

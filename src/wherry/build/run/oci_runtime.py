@@ -15,6 +15,7 @@ from wherry.build.run.process import ask, last_words, run_process
 from wherry.build.run.request import require_same_ports
 from wherry.build.run.runtime import Unusable, refuse_setup
 from wherry.build.run.spec import runtime_spec
+from wherry.build.run.trace import tracing
 from wherry.build.run.view import view_of
 
 if TYPE_CHECKING:
@@ -55,9 +56,12 @@ class OciRuntime:
             bundle.write(runtime_spec(container, view, terminal=False))
             bundle.try_out()
             bundle.write(runtime_spec(container, view, terminal=request.tty))
-            with bundle.identified() as identity:
+            with (
+                bundle.identified() as identity,
+                tracing(request.trace, container.argv, root, scratch) as tracer,
+            ):
                 return run_process(
-                    [*bundle.command("run"), "--bundle", str(scratch), identity],
+                    [*tracer, *bundle.command("run"), "--bundle", str(scratch), identity],
                     tty=request.tty,
                     interactive=request.interactive,
                     directory=view.directory,

@@ -13,6 +13,7 @@ from wherry.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from wherry.build.run.trace import Trace
     from wherry.oci.image import Image, ImageSource
 
 _PORT: Final = re.compile(
@@ -105,6 +106,7 @@ class RunRequest:
     read_only: bool = False
     tty: bool = False
     interactive: bool = False  # pass our standard input on
+    trace: Trace | None = None  # say which files are opened
 
     @property
     def command(self) -> tuple[str, ...]:

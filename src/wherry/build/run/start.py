@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from wherry.build.run.request import Mount, PublishedPort
     from wherry.build.run.runtime import Runtime
+    from wherry.build.run.trace import Trace
     from wherry.progress import Progress
     from wherry.store.store import Store
 
@@ -36,6 +37,9 @@ _RUNTIMES: Final[tuple[Runtime, ...]] = (
 RUNTIMES: Final = tuple(runtime.name for runtime in _RUNTIMES)
 """Their names, in the order in which they are tried."""
 
+TRACED: Final = ("crun", "runc", "bubblewrap")
+"""Those that start the container as a child of ours; the others' daemons and monitors do."""
+
 
 def run_image(  # noqa: PLR0913 - one argument for each option of the command
     store: Store,
@@ -48,6 +52,7 @@ def run_image(  # noqa: PLR0913 - one argument for each option of the command
     runtime: str | None = None,
     read_only: bool = False,
     tty: bool | None = None,
+    trace: Trace | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Run *image* in the foreground, signals passed on, and return its exit code.
@@ -62,6 +67,7 @@ def run_image(  # noqa: PLR0913 - one argument for each option of the command
         runtime: One of `RUNTIMES`; ``None`` is the first that works.
         read_only: Nothing but ``/tmp``, home and mounts can be written.
         tty: Give it the terminal; ``None`` does so when there is one and a command was given.
+        trace: Write down which files are opened; what it stops has ended well.
         progress: Where to say what is tried and done.
 
     Returns:
@@ -75,6 +81,13 @@ def run_image(  # noqa: PLR0913 - one argument for each option of the command
     candidates = [r for r in _RUNTIMES if runtime in {None, r.name}]
     if not candidates:
         raise InputError(f"{runtime!r} is not a runtime", mend=f"use one of {', '.join(RUNTIMES)}")
+    if trace is not None:
+        candidates = [r for r in candidates if r.name in TRACED]
+        if not candidates:
+            raise InputError(
+                f"what {runtime} starts cannot be traced", mend=f"use one of {', '.join(TRACED)}"
+            )
+        trace.require()
     source, root = open_image(image, store)
     progress = progress or SilentProgress()
     found = read_image(source, root, Platform.of_host())
@@ -89,9 +102,11 @@ def run_image(  # noqa: PLR0913 - one argument for each option of the command
         read_only=read_only,
         tty=with_terminal,
         interactive=with_terminal or input_is_given(),
+        trace=trace,
     )
     _ = request.command  # complain before anything is loaded or unpacked
-    return _first_that_works(store, request, candidates, progress)
+    code = _first_that_works(store, request, candidates, progress)
+    return 0 if trace is not None and trace.was_stopped else code
 
 
 def _first_that_works(
