@@ -5,6 +5,7 @@ Fixtures, for any test that names them as arguments:
 - ``plain_registry``, ``password_registry``, ``tls_registry``: a `DockerRegistry` of the whole run (plain;
   htpasswd; TLS and htpasswd), so a test takes a repository of its own: ``fresh_repository``.
 - ``authority``: an `Authority`; ``trusted_authority`` makes it the only one that wherry trusts.
+- ``small_chunks``: a push sends at most 200 kB at once, and so remembers uploads of little images too.
 - ``start_quirks``: ``start_quirks(no_mount)`` starts a `QuirkRegistry`; ``quirks`` is one already.
 
 For a registry that a test fills, stops or looks into alone: ``with docker_registry(tmp_path) as registry:``.
@@ -236,3 +237,14 @@ def start_quirks() -> Iterator[Callable[..., QuirkRegistry]]:
 @pytest.fixture
 def quirks(start_quirks: Callable[..., QuirkRegistry]) -> QuirkRegistry:
     return start_quirks()
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Little images go up in many chunks, as large ones do."""
+    from wherry.oci.registry import push, upload  # noqa: PLC0415 - other tests start without them
+
+    monkeypatch.setattr(upload, "CHUNK_BYTES", 200_000)
+    monkeypatch.setattr(upload, "_LEAST_CHUNK_BYTES", 10_000)
+    for module in (push, upload):
+        monkeypatch.setattr(module, "AT_ONCE_BYTES", 50_000)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +25,6 @@ from wherry.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.registries import DockerRegistry
     from tests.registry_world.certificates import Authority
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "digits"
 IDENTITY = "planted-identity-token"
 SECRETS = (
     PASSWORD,
@@ -151,6 +153,7 @@ def test_every_platform_of_an_index_is_pushed_and_the_layer_they_share_once(
     ).read_bytes()
 
 
+@pytest.mark.xdist_group("docker")
 def test_docker_pulls_and_runs_what_was_pushed(
     machine: Machine, plain_registry: DockerRegistry, fresh_repository: str, docker_host: str
 ) -> None:
@@ -162,6 +165,30 @@ def test_docker_pulls_and_runs_what_was_pushed(
     assert image.digest in tool(*docker, "pull", place)
     try:
         assert tool(*docker, "run", "--rm", "--network=none", place).split() == ["hello", "65532", "/opt"]
+    finally:
+        tool(*docker, "image", "rm", "--force", place)
+
+
+@pytest.mark.index
+@pytest.mark.debian
+@pytest.mark.xdist_group("docker")
+@pytest.mark.parametrize("compression", ["gzip", "estargz"])
+def test_docker_pulls_and_runs_a_project_that_was_built_into_the_registry(
+    machine: Machine, cache_dir: Path, plain_registry: DockerRegistry, docker_host: str, compression: str
+) -> None:
+    machine.variables["WHERRY_CACHE_DIR"] = str(cache_dir)
+    project = machine.root / "digits"
+    shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("wherry.lock", "weights", ".venv"))
+    place = f"{plain_registry.host}/{compression}/digits:v1"
+    machine.run("build", str(project), "-t", place, "--push", "--compression", compression)
+    manifest = tool("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{place}")
+    assert ("containerd.io/snapshot/stargz/toc.digest" in manifest) == (compression == "estargz")
+    docker = ("docker", "--host", docker_host)
+    tool(*docker, "pull", place)
+    try:
+        probe = "import numpy, onnxruntime, os; print(os.getuid(), os.getcwd(), numpy.arange(3).sum())"
+        run = (*docker, "run", "--rm", "--network=host", "--read-only", "--entrypoint=python", place)
+        assert tool(*run, "-c", probe).split() == ["65532", "/app", "3"]
     finally:
         tool(*docker, "image", "rm", "--force", place)
 

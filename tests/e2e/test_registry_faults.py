@@ -27,7 +27,6 @@ from wherry.digest import Digest
 from wherry.errors import WorldError
 from wherry.fetch.answers import Patience
 from wherry.oci.image import StoreSource, blobs_under
-from wherry.oci.registry import upload
 from wherry.oci.registry.client import Registries
 from wherry.oci.registry.credentials import Keychain
 from wherry.progress import SilentProgress
@@ -63,14 +62,6 @@ assert 2 * (SEEDS * BROKEN_CONNECTIONS + KILL_SEEDS * KILLED) >= 200
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistry]:
     with docker_registry(tmp_path_factory.mktemp("faults")) as found:
         yield found
-
-
-@pytest.fixture
-def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Little images go up in many chunks, as large ones do."""
-    monkeypatch.setattr(upload, "CHUNK_BYTES", 200_000)
-    monkeypatch.setattr(upload, "_LEAST_CHUNK_BYTES", 10_000)
-    monkeypatch.setattr(upload, "_AT_ONCE_BYTES", 50_000)
 
 
 @dataclass(frozen=True)

@@ -272,7 +272,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._discard_body()
             self._refuse(405, "UNSUPPORTED", "no chunks here")
         elif self._known(session) and self._fits(session):
+            upload = self.registry.uploads[session]
+            before = len(upload)
             self._receive(session)
+            upload.had_small_chunk = len(upload) - before < self.quirks.chunk_min_length
             if self.quirks.location_changes:
                 session = self.registry.rename_upload(session)
             self._answer_upload(202, repository, session)
@@ -316,9 +319,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(413, b"<html>413 Request Entity Too Large</html>", Content_Type="text/html")
             return False
         asked = self._content_range()
-        size = len(self.registry.uploads[session])
-        small = self.command == "PATCH" and asked and asked[1] + 1 - asked[0] < self.quirks.chunk_min_length
-        if (asked and asked[0] != size and self.quirks.checks_offsets) or (small and size):
+        upload = self.registry.uploads[session]
+        is_elsewhere = asked is not None and asked[0] != len(upload) and self.quirks.checks_offsets
+        if is_elsewhere or (length and upload.had_small_chunk):
             self._discard_body()
             self._answer_upload(416, _repository_of(self.path), session)
             return False

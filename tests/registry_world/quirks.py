@@ -49,7 +49,7 @@ class Quirks:
     chunks: bool = True
     """Whether PATCH is known; else it is answered with 405."""
     chunk_min_length: int = 0
-    """``OCI-Chunk-Min-Length``; a chunk that is smaller, and not the last, is refused with 416."""
+    """``OCI-Chunk-Min-Length``; what comes after a chunk that was smaller is refused with 416."""
     largest_body: int | None = None
     """A request whose body is larger is answered with 413."""
     checks_offsets: bool = True
@@ -140,6 +140,12 @@ class Fault:
     delay_s: float = 0
 
 
+class Begun(bytearray):
+    """What has come of an upload."""
+
+    had_small_chunk = False
+
+
 @dataclass(frozen=True)
 class Document:
     """A manifest or an index, byte for byte."""
@@ -158,7 +164,7 @@ class QuirkRegistry:
         self.guard: Guard | None = None
         self.blobs: dict[str, dict[str, bytes]] = {}
         self.manifests: dict[str, dict[str, Document]] = {}
-        self.uploads: dict[str, bytearray] = {}
+        self.uploads: dict[str, Begun] = {}
         self.requests: list[Asked] = []
         self.bytes_in = 0
         self.bytes_out = 0
@@ -298,7 +304,7 @@ class QuirkRegistry:
         """The name of a new upload."""
         with self.lock:
             session = f"session-{next(self._numbers)}"
-            self.uploads[session] = bytearray()
+            self.uploads[session] = Begun()
         return session
 
     def rename_upload(self, session: str) -> str:

@@ -220,10 +220,16 @@ def test_a_registry_that_refuses_what_it_asked_for_gets_the_blob_anew(
     quirks.fails(416, method="PATCH", skip=1)
     an_upload(registry).run()
     assert len(quirks.asked("POST")) == 2
-    quirks.forget_requests()
+
+
+def test_a_registry_that_refuses_the_beginning_gets_the_blob_anew_too(
+    quirks: QuirkRegistry, registry: Registry
+) -> None:
+    # It may have one byte of a chunk that was cut, which it tells as 0-0, as it does that it has none.
     quirks.fails(416, method="PATCH")
     an_upload(registry).run()
-    assert len(quirks.asked("POST")) == 1
+    assert len(quirks.asked("POST")) == 2
+    assert quirks.blobs["team/app"][BLOB.digest] == DATA
 
 
 def test_a_refused_chunk_in_the_middle_begins_the_upload_anew(

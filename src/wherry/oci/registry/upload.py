@@ -204,7 +204,7 @@ class Upload:
             location = reply.location if "Location" in reply.headers else self._location
             self._confirm(location, self._offset + size_bytes)
         elif reply.status == _RANGE_NOT_SATISFIABLE:
-            self._refused_offset = self._offset or -1
+            self._refused_offset = self._offset
             raise TransientError("the registry wants another part of the blob", where=reply.url)
         elif self._offset:
             self._forget()
