@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import random
+import re
 import selectors
 import shutil
 import socket
@@ -155,20 +156,22 @@ class Machine:
     def store(self) -> Path:
         return self.root / "store"
 
-    def build(self, *arguments: str, index: str | None = None) -> dict[str, Any]:
-        done = self._run(arguments, index)
+    def build(self, *arguments: str, index: str | None = None, **variables: str) -> dict[str, Any]:
+        done = self._run(arguments, index, variables)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
     def fails(self, *arguments: str, code: int = 2) -> str:
         """What the build says when it fails."""
-        done = self._run(arguments, None)
+        done = self._run(arguments)
         assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done.stderr
 
-    def _run(self, arguments: tuple[str, ...], index: str | None) -> subprocess.CompletedProcess[str]:
+    def _run(
+        self, arguments: tuple[str, ...], index: str | None = None, more: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         shutil.copytree(self.team.project, self.root / "app", dirs_exist_ok=True)
         name = f"{self.team.relay.host}/team/app:1"
         variables = {
@@ -180,7 +183,7 @@ class Machine:
         }
         return subprocess.run(
             [sys.executable, "-m", "wherry", "build", "app", "--json", "-t", name, *arguments],
-            env={**os.environ, **variables},
+            env={**os.environ, **variables, **(more or {})},
             cwd=self.root,
             capture_output=True,
             text=True,
@@ -500,3 +503,17 @@ def test_without_network_nothing_is_asked_and_nothing_can_be_told(warm: tuple[Te
 
 def test_what_is_no_repository_is_refused_before_anything_is_built(team: Team) -> None:
     assert "is not a repository in a registry" in team.machine().fails("--cache-from", "cache", code=2)
+
+
+@pytest.mark.debian
+def test_a_known_base_needs_no_package_no_mirror_and_no_interpreter(team: Team, cache_dir: Path) -> None:
+    text = (team.project / "pyproject.toml").read_text()
+    (team.project / "pyproject.toml").write_text(re.sub(r'base = ".*"', 'base = "debian:bookworm"', text))
+    built = team.machine().build("--push", WHERRY_CACHE_DIR=str(cache_dir))
+    shutil.copy(team.root / "machine-1/app/wherry.lock", team.project)
+    machine = team.machine()
+    before = team.relay.passed_bytes
+    again = machine.build("--push", index=NOBODY, WHERRY_DEBIAN_MIRROR=NOBODY)
+    assert again["containerimage.digest"] == built["containerimage.digest"]
+    assert team.relay.passed_bytes - before < 100_000
+    assert sum(file.stat().st_size for file in (machine.store / "blobs").rglob("*")) < 100_000
