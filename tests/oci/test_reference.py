@@ -81,6 +81,22 @@ def test_a_tag_of_ours_may_look_like_a_registrys() -> None:
     assert str(parse_tag("reg.example:5000/team/app")) == "reg.example:5000/team/app:latest"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "docker://user:hunter2@reg.example/app",
+        "user:hunter2@reg.example/app:1",
+        f"user:hunter2@reg.example/app@{D}",
+        "https://user:hunter2@reg.example/app",
+    ],
+)
+def test_a_password_in_a_name_is_refused_and_not_repeated(text: str) -> None:
+    for parse in (parse_reference, parse_tag):
+        with pytest.raises(InputError) as caught:
+            parse(text)
+        assert "hunter2" not in "\n".join(caught.value.lines())
+
+
 @given(st.text(max_size=40))
 def test_any_text_is_a_name_or_an_explained_error(text: str) -> None:
     for parse in (parse_reference, parse_tag):

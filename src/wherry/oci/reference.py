@@ -135,6 +135,7 @@ def parse_reference(text: str) -> Reference:
     transport, colon, rest = text.partition(":")
     if transport in {"oci", "oci-archive", "docker-archive", "docker-daemon"} and colon:
         return _in_transport(transport, rest, text)
+    _refuse_credentials(text)
     if text.startswith("docker://"):
         return _registry(text.removeprefix("docker://"), text)
     if text.startswith("sha256:"):
@@ -151,6 +152,7 @@ def parse_tag(text: str) -> StoreTag:
         InputError: The text cannot name an image.
 
     """
+    _refuse_credentials(text)
     name, tag = _split_tag(text, text)
     host, slash, repository = name.partition("/")
     if not (slash and _has_host(name) and _HOST.fullmatch(host)):
@@ -190,6 +192,14 @@ def _in_transport(transport: str, rest: str, text: str) -> Reference:
     if transport == "oci":
         return LayoutReference(Path(path), inner)
     return OciArchiveReference(Path(path), inner)
+
+
+def _refuse_credentials(text: str) -> None:
+    """See that an ``@`` stands before a digest: else it may follow a password, not to be repeated."""
+    _, at, digest = text.partition("@")
+    if at and (not digest.startswith("sha256:") or "@" in digest):
+        what = "what follows an @ in an image's name is its digest, sha256:..."
+        raise InputError(what, mend="to give a registry a user and password: wherry login HOST")
 
 
 def _registry(name: str, text: str) -> RegistryReference:
