@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import platform
@@ -13,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -434,11 +436,13 @@ def test_several_machines_may_tell_at_once(team: Team) -> None:
 BACKEND = """
 import base64, hashlib, zipfile
 
+NAME = "app"
+
 def build_wheel(directory, config_settings=None, metadata_directory=None):
-    info = "app-1.dist-info"
+    info = f"{NAME}-1.dist-info"
     members = {
-        "app.py": open("app.py").read(),
-        f"{info}/METADATA": "Metadata-Version: 2.1\\nName: app\\nVersion: 1\\n",
+        f"{NAME}.py": open(f"{NAME}.py").read(),
+        f"{info}/METADATA": f"Metadata-Version: 2.1\\nName: {NAME}\\nVersion: 1\\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
     }
     rows = []
@@ -446,17 +450,17 @@ def build_wheel(directory, config_settings=None, metadata_directory=None):
         digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
         rows.append(f"{name},sha256={digest},{len(text)}")
     members[f"{info}/RECORD"] = "\\n".join([*rows, f"{info}/RECORD,,", ""])
-    with zipfile.ZipFile(f"{directory}/app-1-py3-none-any.whl", "w") as wheel:
+    with zipfile.ZipFile(f"{directory}/{NAME}-1-py3-none-any.whl", "w") as wheel:
         for name, text in members.items():
             wheel.writestr(zipfile.ZipInfo(name), text)
-    return "app-1-py3-none-any.whl"
+    return f"{NAME}-1-py3-none-any.whl"
 """
+SYSTEM = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 
 
 def test_a_changed_project_with_a_build_system_needs_its_own_wheel_alone(team: Team) -> None:
     text = (team.project / "pyproject.toml").read_text()
-    system = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-    (team.project / "pyproject.toml").write_text(system + text)
+    (team.project / "pyproject.toml").write_text(SYSTEM + text)
     (team.project / "backend.py").write_text(BACKEND)
     (team.project / "app.py").write_text("print(1)\n")
     team.machine().build("--push")
@@ -469,6 +473,32 @@ def test_a_changed_project_with_a_build_system_needs_its_own_wheel_alone(team: T
     assert not any(machine.has(team.wheel(name)) for name in team.versions)
     made = [layer["kind"] for layer in built["images"][0]["layers"] if not layer["reused"]]
     assert made == ["environment", "project"]
+
+
+def test_a_source_distribution_is_fetched_and_built_and_the_wheels_beside_it_are_not(team: Team) -> None:
+    files = {
+        "pyproject.toml": SYSTEM,
+        "backend.py": BACKEND.replace('"app"', '"olive"'),
+        "olive.py": "x = 1\n",
+    }
+    files["PKG-INFO"] = "Metadata-Version: 2.1\nName: olive\nVersion: 1\n"
+    sink = io.BytesIO()
+    with tarfile.open(fileobj=sink, mode="w:gz") as archive:
+        for name, text in files.items():
+            info = tarfile.TarInfo(f"olive-1/{name}")
+            info.size = len(text)
+            archive.addfile(info, io.BytesIO(text.encode()))
+    team.index.files["olive-1.tar.gz"] = sink.getvalue()
+    with (team.project / "requirements.txt").open("a") as lock:
+        lock.write(f"olive==1 --hash={Digest.of_bytes(sink.getvalue())}\n")
+    built = team.machine().build("--push")
+    shutil.copy(team.root / "machine-1/app/wherry.lock", team.project)
+    machine = team.machine()
+    team.index.asked.clear()
+    again = machine.build("--push")
+    assert set(team.index.asked) == {"olive", "olive-1.tar.gz"}
+    assert again["containerimage.digest"] == built["containerimage.digest"]
+    assert not any(machine.has(team.wheel(name)) for name in team.versions)
 
 
 def test_a_bill_of_materials_is_the_same_whether_the_wheels_were_here_or_not(
