@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -94,39 +94,32 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool, whole: bool = Tru
     versions = {d.name: d.version for d in distributions if not d.dev}
     floor = driver_floor(versions)
     sources = tree if command.needs_source or not project.has_build_system else None
-    facts = [] if spared.are_agreed else _facts(workshop, distributions, dry=dry)
-
-    def plan(compiler: _Compiler) -> Plan:
-        return make_plan(
-            Inputs(
-                name=workshop.options.name or project.image_name,
-                base=base,
-                target=target,
-                policy=Policy(
-                    layout=layout, compression=compression, bytecode=compiler.found, prefetch=prefetch
-                ),
-                settings=make_settings(project, base, layout, command, versions.keys()),
-                distributions=distributions,
-                source=None if sources is None else _source_facts(sources),
-                facts=facts,
-                notes=(
-                    *selected.notes,
-                    *compiler.remarks,
-                    *((floor,) if floor else ()),
-                    *_left_out(sources),
-                ),
-            )
-        )
-
+    inputs = Inputs(
+        name=workshop.options.name or project.image_name,
+        base=base,
+        target=target,
+        policy=Policy(layout=layout, compression=compression, prefetch=prefetch),
+        settings=make_settings(project, base, layout, command, versions.keys()),
+        distributions=distributions,
+        source=None if sources is None else _source_facts(sources),
+        facts=[] if spared.are_agreed else _facts(workshop, distributions, dry=dry),
+        notes=(*selected.notes, *((floor,) if floor else ()), *_left_out(sources)),
+    )
     if index is None:
         compiler = _Compiler(None) if project.config.bytecode is False else interpreter()
-        return Gathered(plan(compiler), sources, facts)
-    made, elsewhere = _settled(plan, interpreter, workshop, index, whole=whole)
-    return Gathered(made, sources, facts, elsewhere)
+        return Gathered(_planned(inputs, compiler), sources, inputs.facts)
+    plan, elsewhere = _settled(inputs, interpreter, workshop, index, whole=whole)
+    return Gathered(plan, sources, inputs.facts, elsewhere)
+
+
+def _planned(inputs: Inputs, compiler: _Compiler) -> Plan:
+    """The plan of an image whose bytecode is compiled so."""
+    policy = replace(inputs.policy, bytecode=compiler.found)
+    return make_plan(replace(inputs, policy=policy, notes=(*compiler.remarks, *inputs.notes)))
 
 
 def _settled(
-    plan: Callable[[_Compiler], Plan],
+    inputs: Inputs,
     interpreter: Callable[[], _Compiler],
     workshop: Workshop,
     index: LayerIndex,
@@ -139,16 +132,16 @@ def _settled(
     are first asked for as if the base's own compiled them all; it is found if something has to be made then.
     """
     store, compiler = workshop.store, _Compiler(None)
-    made = plan(compiler)
     if workshop.project.config.bytecode is not False:
-        compiler = _Compiler(BytecodeCompiler((), made.base.python_full_version), is_guess=True)
-        made = plan(compiler)
+        own = inputs.base.python_full_version
+        compiler = _Compiler(BytecodeCompiler((), own), is_guess=True)
+    made = _planned(inputs, compiler)
     while True:
         keys = [layer.key for layer in made.layers if layer.key and layer.is_common]
         elsewhere = index.layers(key for key in keys if find_layer(store, key) is None)
         if compiler.is_guess and _compiles(made, store, elsewhere):
             compiler = interpreter()
-            made = plan(compiler)
+            made = _planned(inputs, compiler)
         elif not whole:
             return made, elsewhere
         elif index.bring(elsewhere):
