@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.test_layer_index import NOBODY, team  # noqa: F401 - a fixture
+from tests.e2e.team import NOBODY
 from tests.programs import require_program
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.e2e.test_layer_index import Machine, Team
+    from tests.e2e.team import Machine, Team
 
 pytestmark = pytest.mark.e2e
 
@@ -23,7 +23,7 @@ TOTO = "application/vnd.in-toto+json"
 
 
 @pytest.fixture
-def first(team: Team) -> Machine:  # noqa: F811 - the fixture imported above
+def first(team: Team) -> Machine:
     """A machine that has built, attached and pushed; what it pinned is committed."""
     machine = team.machine()
     machine.build("--sbom-file", "sbom.json", "--push")
@@ -38,14 +38,14 @@ def referrers(machine: Machine) -> list[dict[str, Any]]:
     return found
 
 
-def fetched(team: Team, place: str) -> bytes:  # noqa: F811 - no fixture
+def fetched(team: Team, place: str) -> bytes:
     skopeo = require_program("skopeo")
     name = f"docker://{team.registry.host}/team/app{place}"
     command = [skopeo, "inspect", "--raw", *team.registry.skopeo[""], name]
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-def blob(team: Team, digest: str) -> bytes:  # noqa: F811 - no fixture
+def blob(team: Team, digest: str) -> bytes:
     found = [path for path in team.registry.blob_files() if path.parent.name == digest.partition(":")[2]]
     return found[0].read_bytes()
 
@@ -69,13 +69,13 @@ def test_a_machine_that_fetches_no_wheel_says_the_same_of_it(first: Machine) -> 
     assert len(referrers(second)) == 2
 
 
-def test_without_the_option_nothing_is_attached(team: Team) -> None:  # noqa: F811 - the fixture
+def test_without_the_option_nothing_is_attached(team: Team) -> None:
     machine = team.machine()
     machine.build("--push")
     assert referrers(machine) == []
 
 
-def test_no_credential_of_the_project_is_in_either_document(team: Team, tmp_path: Path) -> None:  # noqa: F811 - the fixture
+def test_no_credential_of_the_project_is_in_either_document(team: Team, tmp_path: Path) -> None:
     machine = team.machine()
     config = tmp_path / "machine-1/app/.git/config"
     config.parent.mkdir(parents=True)
