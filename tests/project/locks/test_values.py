@@ -26,7 +26,8 @@ def test_an_address_is_kept_without_credentials_and_fragment(written: str, kept:
 
 
 @pytest.mark.parametrize(
-    "written", ["", "ftp://a/b", "https:///b", "https://[::1/b", "https://a:b/c", "//a/b"]
+    "written",
+    ["", "ftp://a/b", "https:///b", "https://[::1/b", "https://a:b/c", "//a/b", "https://user:1?2@a/b"],
 )
 def test_what_is_no_http_address_is_refused(written: str) -> None:
     with pytest.raises(InputError, match="not http or https"):

@@ -118,7 +118,9 @@ def public_url(text: str, where: str) -> str:
     except ValueError:
         host, port = None, None
         parts = urlsplit("")
-    if parts.scheme not in {"http", "https"} or not host or not text.isprintable():
+    # https://user:pass?word@host/ has a query to every parser, and was meant to have a password.
+    hides_password = "@" in parts.query and not parts.path
+    if parts.scheme not in {"http", "https"} or not host or not text.isprintable() or hides_password:
         shown = parts.scheme or "it is none"
         raise InputError(f"an address in the lock is not http or https ({shown})", where=where)
     host = f"[{host}]" if ":" in host else host
