@@ -30,6 +30,7 @@ PACKAGES: Final = {
     "readelf": "binutils",
     "runc": "runc",
     "skopeo": "skopeo",
+    "strace": "strace",
     "tar": "tar",
     "umoci": "umoci",
     "uv": "python3-pip",  # pip install uv

@@ -12,9 +12,13 @@ import tarfile
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FOOTER_BYTES = 51
+PIECE_BYTES = 1 << 14
 TYPES = {"dir", "reg", "symlink", "hardlink", "char", "block", "fifo", "chunk"}
 LANDMARKS = {".prefetch.landmark", ".no.prefetch.landmark"}
 
@@ -84,7 +88,12 @@ def read_estargz(blob: bytes, annotations: dict[str, str]) -> Read:
 
 def read_chunk(blob: bytes, offset: int, size_bytes: int) -> bytes:
     """So many bytes from the member at *offset*, as a lazy reader takes them: no byte before it is needed."""
-    return gzip.GzipFile(fileobj=io.BytesIO(blob[offset:])).read(size_bytes)
+    found = bytearray()
+    for content in _inflated(blob, offset):
+        found += content
+        if len(found) >= size_bytes:
+            break
+    return bytes(found[:size_bytes])
 
 
 def _check_entries(
@@ -160,12 +169,26 @@ def _members(blob: bytes) -> list[tuple[int, int, bytes]]:
     found, offset, place = [], 0, 0
     while offset < len(blob):
         inflater = zlib.decompressobj(wbits=31)
-        content = inflater.decompress(blob[offset:])
-        assert inflater.eof
-        found.append((offset, place, content))
+        content, end = bytearray(), offset
+        while not inflater.eof:
+            piece = blob[end : end + PIECE_BYTES]
+            assert piece
+            content += inflater.decompress(piece)
+            end += len(piece) - len(inflater.unused_data)
+        found.append((offset, place, bytes(content)))
         place += len(content)
-        offset = len(blob) - len(inflater.unused_data)
+        offset = end
     return found
+
+
+def _inflated(blob: bytes, offset: int) -> Iterator[bytes]:
+    """What is in the members from *offset* on."""
+    while offset < len(blob):
+        inflater = zlib.decompressobj(wbits=31)
+        while not inflater.eof:
+            piece = blob[offset : offset + PIECE_BYTES]
+            yield inflater.decompress(piece)
+            offset += len(piece) - len(inflater.unused_data)
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
