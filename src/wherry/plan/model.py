@@ -91,7 +91,7 @@ class Policy:
     prefetch: tuple[str, ...] = ()  # paths that stand first in their layers, in the order of first use
     bytecode: BytecodeCompiler | None = None  # None: no bytecode
     max_layers: int = 40
-    own_layer_bytes: int = 8 << 20  # a wheel of this size or more has a layer to itself
+    own_layer_bytes: int = 1 << 20  # a wheel of this size or more has a layer to itself
 
 
 @dataclass(frozen=True, slots=True)
