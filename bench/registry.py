@@ -104,7 +104,7 @@ def run(wheels: Wheels, scratch: Path) -> dict[str, Row]:
         rows["build and push, empty store"] = counted(lambda: build("4", scratch / "store-empty"))
         bumped = next(lock_changes(project))
         rows[f"the same with another {bumped}, empty store"] = counted(
-            lambda: build("5", scratch / "store-bumped", *links)
+            lambda: build("5", scratch / "store-bumped", links[1])  # only the new wheel is at hand
         )
     return rows
 
