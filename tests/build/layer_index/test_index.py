@@ -138,6 +138,7 @@ def test_a_blob_that_is_no_layer_is_refused(team: Team, index: LayerIndex) -> No
         {"unpacked_bytes": -1},
         {"codec": "gzip;another"},
         {"media_type": "application/vnd.oci.image.layer.v1.tar"},
+        {"media_type": "application/vnd.oci.image.layer.v1.tar+zstd"},  # and the codec is gzip's
         {"annotations": {"org.opencontainers.image.title": "x"}},
         {"annotations": {"containerd.io/snapshot/stargz/toc.digest": "x" * 101}},
     ],

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 import msgspec
 
 from wherry.build.layer_index.facts import unpack_facts
 from wherry.digest import Digest
+from wherry.layers.codec import coding_of
 from wherry.layers.estargz import TOC_DIGEST, UNCOMPRESSED_SIZE
-from wherry.layers.model import LAYOUT_VERSION, LayerBlob
+from wherry.layers.model import LAYOUT_VERSION, Compression, LayerBlob
 from wherry.layers.paths import path_problem
 from wherry.layers.wheel_layer import FACTS_VERSION, Segment
-from wherry.oci import media_types
+from wherry.oci.media_types import layer_media_type
 from wherry.oci.model import Descriptor
 
 if TYPE_CHECKING:
@@ -31,7 +32,9 @@ FACTS_LIMIT_BYTES: Final = 8 << 20
 
 _SET_VERSION: Final = 1
 _BLOB_LIMIT_BYTES: Final = 1 << 40
-_LAYER_TYPES: Final = frozenset({media_types.LAYER_GZIP, media_types.LAYER_ZSTD})
+_LAYER_TYPES: Final[dict[str, str]] = {
+    compression: layer_media_type(coding_of(compression)) for compression in get_args(Compression)
+}
 _ANNOTATIONS: Final = frozenset({TOC_DIGEST, UNCOMPRESSED_SIZE})
 _SHORT: Final = re.compile(r"[ -~]{1,100}")
 _FACTS_TYPE: Final = "application/vnd.wherry.wheel.facts.v1+zstd"
@@ -71,7 +74,7 @@ def layer_of(key: str, record: Record[LayerBlob]) -> LayerBlob | None:
     same = (blob.digest, blob.size_bytes, blob.media_type)
     is_right = (
         same == (layer.digest, layer.size_bytes, layer.media_type)
-        and layer.media_type in _LAYER_TYPES
+        and layer.media_type == _LAYER_TYPES.get(layer.codec.partition(";")[0])
         and f"codec={layer.codec}" in key.split("|")
         and 0 < layer.unpacked_bytes < _BLOB_LIMIT_BYTES
         and all(name in _ANNOTATIONS and _SHORT.fullmatch(text) for name, text in layer.annotations.items())
