@@ -234,7 +234,7 @@ def test_a_pull_killed_in_the_middle_is_gone_on_with(hub: Hub, elsewhere: Store,
     assert Store.open(store.root).tags.items() == []
     hub.blob(data)
     hub.world.requests.clear()
-    with Registries(patience=HASTE, plain_http=True) as registries:
+    with Registries(patience=HASTE, plain_http={hub.host}) as registries:
         pulled = pull(name, store, registries)
     assert (pulled.digest, pulled.name) == (image.digest, name)
     (again,) = [r for r in hub.world.requests if r.path.endswith(layer.digest)]

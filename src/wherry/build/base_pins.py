@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from wherry.bases.debian import Resolved
     from wherry.bases.image_base import DebianImage
     from wherry.bases.model import Base, DebianPin
+    from wherry.build.deliver import Destination
     from wherry.build.workshop import Workshop
     from wherry.oci.reference import RegistryReference
     from wherry.oci.registry.client import Registries
@@ -80,12 +81,37 @@ def wanted_python(workshop: Workshop) -> WantedPython:
     return WantedPython(workshop.project.config.python, workshop.project.requires_python)
 
 
+def plain_hosts(workshop: Workshop, destination: Destination | None = None) -> frozenset[str]:
+    """The registries that --plain-http means: those that the project and the command line name.
+
+    A layer may be had from others, which nobody named: those keep TLS.
+
+    Args:
+        workshop: The project and the tools.
+        destination: Where the image is going.
+
+    Raises:
+        InputError: A base or a layer index is named by what can be no image's name.
+
+    """
+    options, config = workshop.options, workshop.project.config
+    if not options.plain_http:
+        return frozenset()
+    from wherry.build.layer_index.chosen import choose_indexes  # noqa: PLC0415 - few registries lack TLS
+    from wherry.oci.reference import RegistryReference  # noqa: PLC0415 - the same
+
+    name = options.base or config.base
+    chosen = choose_indexes(options, config, pushes=True)
+    named = (registry_reference(name, workshop) if name else None, chosen.asked, chosen.told, destination)
+    return frozenset(place.host for place in named if isinstance(place, RegistryReference))
+
+
 @contextmanager
 def open_registries(workshop: Workshop) -> Iterator[Registries]:
     """The registries, for as long as the block; none is asked before it is needed."""
     from wherry.oci.registry.client import Registries  # noqa: PLC0415 - a pinned base asks no registry
 
-    with Registries(plain_http=workshop.options.plain_http) as registries:
+    with Registries(plain_http=plain_hosts(workshop)) as registries:
         yield registries
 
 

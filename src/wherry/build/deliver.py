@@ -29,7 +29,7 @@ from wherry.progress import SilentProgress
 from wherry.store.whole import whole_file, world_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from wherry.oci.image import ImageSource
@@ -89,7 +89,7 @@ def deliver(  # noqa: PLR0913 - what, where to, and by name how missing layers a
     progress: Progress | None = None,
     *,
     offline: bool = False,
-    plain_http: bool = False,
+    plain_http: Collection[str] = (),
 ) -> Delivered:
     """Put an image of the store where the user wants it.
 
@@ -99,7 +99,7 @@ def deliver(  # noqa: PLR0913 - what, where to, and by name how missing layers a
         destination: Where it goes. Without a name of its own there it keeps the tag's.
         progress: Where to announce the writing.
         offline: Whether layers that the store lacks may not be fetched.
-        plain_http: Whether registries are talked to without TLS.
+        plain_http: The registries that are talked to without TLS.
 
     Raises:
         InputError: There is no such image, or none that the destination can hold.
@@ -187,7 +187,7 @@ def _has(destination: LocalDestination, blob: Descriptor) -> bool:
 
 
 def _push(
-    store: Store, image: str, target: RegistryReference, progress: Progress, *, plain_http: bool
+    store: Store, image: str, target: RegistryReference, progress: Progress, *, plain_http: Collection[str]
 ) -> Delivered:
     from wherry.build.push import push_stored  # noqa: PLC0415 - most images stay on this machine
     from wherry.oci.registry.client import Registries  # noqa: PLC0415 - the same

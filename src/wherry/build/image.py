@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from wherry.build.base import find_base
-from wherry.build.base_pins import asked_platforms
+from wherry.build.base_pins import asked_platforms, plain_hosts
 from wherry.build.budgets import broken_budgets
 from wherry.build.gather import gather
 from wherry.build.make_layers import make_plan_layers, stored_layers
@@ -114,7 +114,7 @@ def _asking(workshop: Workshop, *, pushes: bool) -> Iterator[tuple[Workshop, Reg
         reference,
         workshop.store,
         workshop.progress,
-        plain_http=options.plain_http,
+        plain_http=plain_hosts(workshop),
         asks=chosen.asked is not None and chosen.is_online,
     )
     with closing(index):
@@ -133,7 +133,7 @@ def _tell(
         workshop.store,
         workshop.progress,
         asked=workshop.layer_index,
-        plain_http=workshop.options.plain_http,
+        plain_http=plain_hosts(workshop),
     )
     return [done.line] if done.line else [], [done.note] if done.note else []
 
@@ -187,6 +187,6 @@ def _deliver(name: str, destination: Destination, workshop: Workshop) -> str:
         destination,
         workshop.progress,
         offline=options.offline,
-        plain_http=options.plain_http,
+        plain_http=plain_hosts(workshop, destination),
     )
     return given.words

@@ -10,7 +10,7 @@ from wherry.fetch.failures import NotFoundError
 from wherry.oci.image import StoreSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from wherry.digest import Digest
     from wherry.oci.image import Image
@@ -43,7 +43,7 @@ def make_whole(  # noqa: PLR0913 - what, and by name how it may be had
     registries: Registries | None = None,
     *,
     offline: bool = False,
-    plain_http: bool = False,
+    plain_http: Collection[str] = (),
 ) -> int:
     """Fetch what the store lacks of *blobs* from the registries they were seen in.
 
@@ -53,7 +53,7 @@ def make_whole(  # noqa: PLR0913 - what, and by name how it may be had
         progress: Where a transfer is announced.
         registries: The command's; its own, as the user is logged in, if None.
         offline: Whether nothing may be asked.
-        plain_http: Whether registries of its own are asked without TLS.
+        plain_http: Which of its own registries are asked without TLS.
 
     Returns:
         The bytes that came over the network.

@@ -22,13 +22,16 @@ def command(*, source: str, destination: str, platform: str | None, plain_http: 
     from wherry.build.copy import copy_image
     from wherry.cli.console import show_progress
     from wherry.oci.platform import Platform
+    from wherry.oci.reference import RegistryReference, parse_reference
     from wherry.oci.registry.client import Registries
     from wherry.report.amounts import size
     from wherry.store.store import Store
 
     wanted = Platform.parse(platform) if platform else None
     store = Store.open()
-    with Registries(plain_http=plain_http) as registries, show_progress(quiet=quiet) as progress:
+    named = [parse_reference(name) for name in (source, destination)] if plain_http else []
+    plain = [place.host for place in named if isinstance(place, RegistryReference)]
+    with Registries(plain_http=plain) as registries, show_progress(quiet=quiet) as progress:
         copied = copy_image(source, destination, store, registries, platform=wanted, progress=progress)
     if quiet:
         click.echo(copied.digest)

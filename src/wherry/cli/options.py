@@ -27,7 +27,7 @@ find_links = click.option(
     help="A directory with wheels. Repeatable.",
 )
 plain_http = click.option(
-    "--plain-http", is_flag=True, help="Talk to registries without TLS, wherever they are."
+    "--plain-http", is_flag=True, help="Talk without TLS to the registries that are named, wherever they are."
 )
 base = click.option(
     "--base",

@@ -30,7 +30,8 @@ def command(*, reference: str, name: str | None, platform: str | None, plain_htt
     tag = parse_tag(name) if name else None
     wanted = Platform.parse(platform) if platform else None
     store = Store.open()
-    with Registries(plain_http=plain_http) as registries, show_progress(quiet=quiet) as progress:
+    plain = (image.host,) if plain_http else ()
+    with Registries(plain_http=plain) as registries, show_progress(quiet=quiet) as progress:
         pulled = pull_image(image, store, registries, name=tag, platform=wanted, progress=progress)
     if quiet:
         click.echo(pulled.digest)

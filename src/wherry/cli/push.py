@@ -29,7 +29,8 @@ def command(*, name: str, reference: str, plain_http: bool, quiet: bool, as_json
 
     target = registry_destination(reference)
     started = time.monotonic()
-    with Registries(plain_http=plain_http) as registries, show_progress(quiet=quiet or as_json) as progress:
+    plain = (target.host,) if plain_http else ()
+    with Registries(plain_http=plain) as registries, show_progress(quiet=quiet or as_json) as progress:
         pushed = push_stored(Store.open(), name, target, registries, progress)
     took_s = time.monotonic() - started
     if as_json:

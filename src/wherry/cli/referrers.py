@@ -30,7 +30,7 @@ def command(*, reference: str, artifact_type: str, plain_http: bool, as_json: bo
     from wherry.oci.registry.referrers import image_referrers
 
     image = parse_registry_reference(reference)
-    with Registries(plain_http=plain_http) as registries:
+    with Registries(plain_http=(image.host,) if plain_http else ()) as registries:
         found = image_referrers(image, registries, artifact_type)
     if as_json:
         click.echo(json.dumps([_plain(referrer) for referrer in found], indent=2))

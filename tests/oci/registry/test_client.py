@@ -462,8 +462,17 @@ def test_each_registry_of_a_command_is_met_once(harbour: Harbour, elsewhere: Har
         registries.cancel()
         with pytest.raises(CancelledError):
             get(registries.at(elsewhere.host))
-    everywhere = Registries(keychain=Keychain(), plain_http=True)
-    assert everywhere.at("registry.example")._endpoint.base_url == "http://registry.example"
+
+
+def test_a_registry_without_tls_takes_it_from_no_other() -> None:
+    registries = Registries(keychain=Keychain(), plain_http=("Registry.example:5000", "index.docker.io"))
+    urls = {host: registries.at(host)._endpoint.base_url for host in ("registry.example:5000", "docker.io")}
+    assert urls == {
+        "registry.example:5000": "http://registry.example:5000",
+        "docker.io": "http://registry-1.docker.io",
+    }
+    for other in ("registry.example", "other.example:5000"):
+        assert registries.at(other)._endpoint.base_url == f"https://{other}"
 
 
 def test_who_we_are_is_what_the_environment_says_unless_told(
@@ -474,7 +483,7 @@ def test_who_we_are_is_what_the_environment_says_unless_told(
     monkeypatch.setenv("WHERRY_REGISTRY_PASSWORD", PASSWORD)
     sent = "Basic " + base64.b64encode(f"captain:{PASSWORD}".encode()).decode()
     harbour.routes[PATH] = guarded("Basic", lambda got: got == sent, b"blob")
-    with Registries(plain_http=True, patience=HASTE) as registries:
+    with Registries(plain_http={harbour.host}, patience=HASTE) as registries:
         assert get(registries.at(harbour.host)) == b"blob"
     registry = Registry(harbour.host, plain_http=True, patience=HASTE)
     assert get(registry) == b"blob"

@@ -44,8 +44,8 @@ def hub(start_world: Callable[[], World]) -> Hub:  # noqa: F811 - the fixture im
 
 
 @pytest.fixture
-def registries() -> Iterator[Registries]:
-    with Registries(patience=HASTE, plain_http=True) as registries:
+def registries(hub: Hub) -> Iterator[Registries]:
+    with Registries(patience=HASTE, plain_http={hub.host}) as registries:
         yield registries
 
 

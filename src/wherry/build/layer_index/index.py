@@ -53,7 +53,7 @@ from wherry.oci.registry.fetching import require_blobs
 from wherry.oci.registry.pull import repository_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from wherry.build.layer_index.records import Kind
     from wherry.layers.model import Layout
@@ -86,7 +86,7 @@ class LayerIndex:
         store: Store,
         progress: Progress,
         *,
-        plain_http: bool = False,
+        plain_http: Collection[str] = (),
         asks: bool = True,
     ) -> None:
         """Ask the index in the repository *reference*.
@@ -95,7 +95,7 @@ class LayerIndex:
             reference: A registry and a repository.
             store: Remembers what is told of wheels and pins; layers and segments that are fetched go there.
             progress: Told what is fetched.
-            plain_http: Whether the registry has no TLS.
+            plain_http: The registries that have no TLS.
             asks: Whether it is asked at all: else it only hears what it may be told.
 
         """

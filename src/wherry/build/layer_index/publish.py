@@ -48,7 +48,7 @@ from wherry.plan.model import Origin
 from wherry.store.disk import readable_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import msgspec
@@ -81,7 +81,7 @@ def tell(  # noqa: PLR0913 - whom, of what, and by name how
     progress: Progress,
     *,
     asked: LayerIndex | None = None,
-    plain_http: bool = False,
+    plain_http: Collection[str] = (),
 ) -> Told:
     """Tell the index in the repository *reference* what it lacks of *images*.
 
@@ -91,7 +91,7 @@ def tell(  # noqa: PLR0913 - whom, of what, and by name how
         store: Has what they were made of, or knows where it can be had.
         progress: Told of the transfers.
         asked: The index that was asked for them, and heard the names of their wheels.
-        plain_http: Whether the registry has no TLS.
+        plain_http: The registries that have no TLS.
 
     """
     with Registries(plain_http=plain_http) as registries:

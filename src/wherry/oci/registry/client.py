@@ -18,7 +18,7 @@ from wherry.fetch.failures import NotFoundError
 from wherry.oci.registry.access import Access
 from wherry.oci.registry.challenge import parse_challenges
 from wherry.oci.registry.credentials import Keychain
-from wherry.oci.registry.endpoint import Endpoint
+from wherry.oci.registry.endpoint import Endpoint, registry_host
 from wherry.oci.registry.errors import Complaint, refusal
 from wherry.oci.registry.exchange import Asked, Body, Exchange, Reply
 
@@ -222,19 +222,19 @@ class Registries:
         self,
         *,
         keychain: Keychain | None = None,
-        plain_http: Collection[str] | bool = False,
+        plain_http: Collection[str] = (),
         patience: Patience | None = None,
     ) -> None:
         """Talk to registries.
 
         Args:
             keychain: Who we are there; as this host's files and environment say if None.
-            plain_http: The hosts to talk to without TLS; all if True.
+            plain_http: The hosts to talk to without TLS, and no others: an image may name any.
             patience: How long to wait; as the environment says if None.
 
         """
         self._keychain = Keychain.of_environment() if keychain is None else keychain
-        self._plain_http = plain_http
+        self._plain_http = frozenset(map(registry_host, plain_http))
         self._patience = patience
         self._known: dict[str, Registry] = {}
         self._lock = threading.Lock()
@@ -249,13 +249,12 @@ class Registries:
 
     def at(self, host: str) -> Registry:
         """The registry at *host*, as users write it."""
-        plain = self._plain_http
         with self._lock:
             if host not in self._known:
                 self._known[host] = Registry(
                     host,
                     keychain=self._keychain,
-                    plain_http=plain if isinstance(plain, bool) else host in plain,
+                    plain_http=registry_host(host) in self._plain_http,
                     patience=self._patience,
                 )
             return self._known[host]
