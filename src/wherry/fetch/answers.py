@@ -195,6 +195,10 @@ def explained(url: str, patience: Patience, unreachable: str = _UNREACHABLE) -> 
     except http_errors.ProxyError as error:
         mend = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
         raise TransientError("the proxy does not answer", where=where, mend=mend) from error
-    except (http_errors.HTTPError, OSError, ValueError, AttributeError) as error:
-        # A connection shut down from another thread shows up as almost anything.
+    # A connection shut down from another thread shows up as almost anything.
+    except (http_errors.HTTPError, OSError, AttributeError) as error:
         raise TransientError("the connection broke off", where=where, mend="try again later") from error
+    except (
+        ValueError
+    ):  # without its text: http.client repeats a header that it does not send, secrets and all
+        raise TransientError("the connection broke off", where=where, mend="try again later") from None

@@ -322,6 +322,17 @@ def test_a_malformed_file_is_an_error_that_names_the_place_and_not_the_content(
     assert SECRET not in "".join(caught.value.lines())
 
 
+@pytest.mark.parametrize("kind", ["identitytoken", "registrytoken"])
+@pytest.mark.parametrize(
+    "odd", [f"{SECRET}\n", f"{SECRET} x", f"\r\n{SECRET}", f"{SECRET}\x7f", f"{SECRET}é"]
+)
+def test_a_token_that_no_header_can_carry_is_an_error_without_it(kind: str, odd: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a token there has") as caught:
+        found_in(tmp_path, {"auths": {HOST: {kind: odd}}})
+    assert len(caught.value.lines()) == 3
+    assert SECRET not in "".join(caught.value.lines())
+
+
 def test_a_malformed_variable_is_an_error_too() -> None:
     with pytest.raises(InputError, match="not JSON") as caught:
         Keychain(environ={"DOCKER_AUTH_CONFIG": SECRET}).find(HOST)

@@ -358,6 +358,16 @@ def test_a_token_for_the_registry_itself_is_sent_as_it_is(
     assert harbour.asked_for("/token") == []
 
 
+def test_a_token_that_cannot_be_sent_is_in_no_traceback(
+    harbour: Harbour, meet: Callable[..., Registry]
+) -> None:
+    harbour.routes[PATH] = guarded(bearer(harbour), is_token, b"manifest")
+    registry = meet(Login("a test", registry_token=f"{PASSWORD}\n"))
+    with pytest.raises(TransientError) as caught:
+        get(registry)
+    assert PASSWORD not in "".join(traceback.format_exception(caught.value))
+
+
 def test_the_login_of_a_path_is_used_below_it_alone(harbour: Harbour) -> None:
     logins = {
         f"{harbour.host}/team": {"auth": base64.b64encode(f"captain:{PASSWORD}".encode()).decode()},

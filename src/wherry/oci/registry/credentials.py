@@ -19,6 +19,7 @@ from __future__ import annotations
 import base64
 import binascii
 import os
+import re
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _LARGEST_FILE: Final = 4 << 20
 _OURS: Final = ("WHERRY_REGISTRY", "WHERRY_REGISTRY_USERNAME", "WHERRY_REGISTRY_PASSWORD")
 _DOCKER_TEXT: Final = "DOCKER_AUTH_CONFIG"
+_TOKEN: Final = re.compile(r"[!-~]*")  # what may stand in a header
 _IDENTITY_USER: Final = "<token>"
 """The name by which a helper says that its secret is an identity token."""
 
@@ -276,4 +278,7 @@ def _login(
         user, password, identity_token = "", "", identity_token or password
     if not (password or identity_token or registry_token):
         return None
+    if not (_TOKEN.fullmatch(identity_token) and _TOKEN.fullmatch(registry_token)):
+        what = "a token there has a space, a line break or another character that no token has"
+        raise InputError(what, where=source, mend="correct it, or log in anew")
     return Login(source, user, password, identity_token, registry_token)
