@@ -11,10 +11,11 @@ from wherry.build.layer_index.facts import unpack_facts
 from wherry.digest import Digest
 from wherry.layers.codec import coding_of
 from wherry.layers.estargz import TOC_DIGEST, UNCOMPRESSED_SIZE
+from wherry.layers.inflate import MAX_RATIO
 from wherry.layers.model import LAYOUT_VERSION, Compression, LayerBlob
 from wherry.layers.paths import path_problem
 from wherry.layers.wheel_layer import FACTS_VERSION, Segment
-from wherry.oci.media_types import layer_media_type
+from wherry.oci.media_types import LAYER_GZIP, LAYER_ZSTD, layer_media_type
 from wherry.oci.model import Descriptor
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ _BLOB_LIMIT_BYTES: Final = 1 << 40
 _LAYER_TYPES: Final[dict[str, str]] = {
     compression: layer_media_type(coding_of(compression)) for compression in get_args(Compression)
 }
+_MAX_RATIOS: Final = {LAYER_GZIP: MAX_RATIO, LAYER_ZSTD: 4 * MAX_RATIO}
+"""What a byte of a layer may unpack to: DEFLATE's most; zstd's own most would let a bomb pass."""
+
 _ANNOTATIONS: Final = frozenset({TOC_DIGEST, UNCOMPRESSED_SIZE})
 _SHORT: Final = re.compile(r"[ -~]{1,100}")
 _FACTS_TYPE: Final = "application/vnd.wherry.wheel.facts.v1+zstd"
@@ -77,6 +81,7 @@ def layer_of(key: str, record: Record[LayerBlob]) -> LayerBlob | None:
         and layer.media_type == _LAYER_TYPES.get(layer.codec.partition(";")[0])
         and f"codec={layer.codec}" in key.split("|")
         and 0 < layer.unpacked_bytes < _BLOB_LIMIT_BYTES
+        and layer.unpacked_bytes <= layer.size_bytes * _MAX_RATIOS[layer.media_type]
         and all(name in _ANNOTATIONS and _SHORT.fullmatch(text) for name, text in layer.annotations.items())
     )
     return layer if is_right else None
