@@ -25,7 +25,7 @@ from wherry.oci.model import Descriptor, Manifest, decode_manifest, encode
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from wherry.oci.registry.client import Registry
+    from wherry.oci.registry.client import Registry, Reply
 
 T = TypeVar("T")
 
@@ -155,7 +155,7 @@ class Records:
                 headers={"Accept": media_types.MANIFEST},
                 expect=(_OK, _NOT_FOUND),
             ) as reply:
-                return reply.read(_LIMIT_BYTES) if reply.status == _OK else None
+                return _bounded(reply) if reply.status == _OK else None
 
         return self._registry.retrying(attempt)
 
@@ -184,6 +184,16 @@ def manifest_of_record(kind: Kind, key: str, record: Record[msgspec.Struct]) -> 
             },
         )
     )
+
+
+def _bounded(reply: Reply) -> bytes:
+    """The body; nothing of one that is too large to be an entry."""
+    body = bytearray()
+    for chunk in reply.chunks():
+        body += chunk
+        if len(body) > _LIMIT_BYTES:
+            return b""
+    return bytes(body)
 
 
 def _read(data: bytes, kind: Kind, key: str, type_: type[T]) -> Record[T] | None:
