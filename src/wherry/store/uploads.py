@@ -39,6 +39,10 @@ class _Record(msgspec.Struct, frozen=True):
     offset_bytes: int  # that the registry has confirmed
     began_s: int
 
+    def __repr__(self) -> str:
+        """Show nothing secret."""
+        return f"_Record({self.registry}/{self.repository}@{self.digest})"
+
 
 class RememberedUpload:
     """One blob's way into one repository, as far as this disk knows it. Only one process at a time has it."""

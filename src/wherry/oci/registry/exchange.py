@@ -88,7 +88,7 @@ class Reply(Answer):
         return bytes(body)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Asked:
     """A request, wherever it is sent."""
 
@@ -97,6 +97,10 @@ class Asked:
     body: bytes | Body | None = None
     repository: str = ""
     scopes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        """Show nothing secret."""
+        return f"Asked({self.method} {self.repository})"
 
 
 class Exchange:

@@ -82,6 +82,10 @@ class _Answer(msgspec.Struct):
     expires_in: float | None = None
     issued_at: str | None = None
 
+    def __repr__(self) -> str:
+        """Show nothing secret."""
+        return "_Answer()"
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Token:
