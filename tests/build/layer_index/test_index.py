@@ -23,7 +23,9 @@ from wherry.build.layer_index.entries import (
 from wherry.build.layer_index.facts import pack_facts
 from wherry.build.layer_index.index import LayerIndex
 from wherry.build.layer_index.names import pin_key, tell_pin
+from wherry.build.layer_index.records import Record, manifest_of_record
 from wherry.digest import Digest
+from wherry.fetch.failures import TransientError
 from wherry.layers.stored import find_layer
 from wherry.layers.wheel import wheel_facts
 from wherry.layers.wheel_layer import (
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.build.layer_index.conftest import Team
+    from wherry.build.layer_index.records import Kind
     from wherry.layers.model import LayerBlob, WheelInput
     from wherry.store.store import Store
 
@@ -79,7 +82,7 @@ def test_a_known_layer_has_its_repository_for_an_origin_and_no_byte_of_it_is_fet
     key, made = tell_layer(team, team.wheel("red"))
     assert index.layers([key, "another key"]) == {key: made}
     assert Origins(empty).of(Digest(made.digest)) == (Origin(team.registry.host, REPOSITORY),)
-    assert not team.registry.asked(place="/blobs/")
+    assert not team.registry.asked("GET", place="/blobs/")
     assert not index.notes
 
 
@@ -106,7 +109,7 @@ def test_a_lie_about_the_diff_id_is_found_out_and_the_layer_is_made_here(
     assert find_layer(empty, lied) is None
     assert find_layer(empty, true) == made
     assert index.layers([lied, true]) == {true: made}
-    assert index.refused == {lied}
+    assert index.refused == {("layer", lied)}
     assert [note for note in index.notes if "is wrong" in note and OTHER in note]
 
 
@@ -149,6 +152,7 @@ def test_a_layer_that_cannot_be_is_not_known(
 ) -> None:
     key, _ = tell_layer(team, team.wheel("red"), **changed)
     assert index.layers([key]) == {}
+    assert index.refused == {("layer", key)}
 
 
 def test_an_entry_whose_blob_is_another_is_not_known(team: Team, index: LayerIndex) -> None:
@@ -160,11 +164,59 @@ def test_an_entry_whose_blob_is_another_is_not_known(team: Team, index: LayerInd
 def test_a_blob_that_is_gone_costs_its_own_layer_alone(team: Team, index: LayerIndex, empty: Store) -> None:
     gone, made = tell_layer(team, team.wheel("red"))
     there, other = tell_layer(team, team.wheel("blue"))
+    known = index.layers([gone, there])
     del team.registry.blobs[REPOSITORY][made.digest]
-    assert not index.bring(index.layers([gone, there]))
+    assert not index.bring(known)
     assert find_layer(empty, there) == other
     assert find_layer(empty, gone) is None
     assert [note for note in index.notes if "in vain" in note]
+
+
+@pytest.mark.parametrize("left", [None, b"cut short"])
+def test_a_layer_whose_blob_is_gone_is_not_known_and_told_again(
+    team: Team, index: LayerIndex, left: bytes | None
+) -> None:
+    gone, made = tell_layer(team, team.wheel("red"))
+    there, other = tell_layer(team, team.wheel("blue"))
+    if left is None:
+        del team.registry.blobs[REPOSITORY][made.digest]
+    else:
+        team.registry.blobs[REPOSITORY][made.digest] = left
+    assert index.layers([gone, there]) == {there: other}
+    assert index.refused == {("layer", gone)}
+    assert not index.notes
+
+
+def test_layers_are_not_refused_for_a_registry_that_fails(
+    team: Team, index: LayerIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("wherry.build.layer_index.index.require_blobs", _breaks)
+    key, _ = tell_layer(team, team.wheel("red"))
+    assert not index.bring(index.layers([key]))
+    assert index.refused == set()
+    assert index.layers([key]) == {}
+
+
+def _breaks(*_: object) -> None:
+    raise TransientError("the connection broke")
+
+
+def test_what_stands_there_and_is_no_entry_is_told_again(team: Team, index: LayerIndex) -> None:
+    wheel = team.wheel("red")
+    pin = pin_of(wheel.digest)
+    names: list[tuple[Kind, str]] = [
+        ("layer", "key"),
+        ("wheel", facts_key(wheel.filename, wheel.digest)),
+        ("set", set_key([wheel.digest], RECIPE.layout)),
+        ("pin", pin_key(pin, (3, 11))),
+    ]
+    for kind, key in names:
+        team.put_raw(kind, key, manifest_of_record("segment", key, Record(ToldSet(()))))
+    assert index.layers(["key"]) == {}
+    assert index.wheels([locked(wheel)]) == {}
+    assert index.agreed([locked(wheel)], RECIPE.layout) is None
+    assert index.find([pin], (3, 11)) == {}
+    assert index.refused == set(names)
 
 
 def test_a_registry_that_fails_is_asked_no_more(
@@ -289,6 +341,7 @@ def test_a_segment_that_would_leave_its_place_is_not_known(
     team.put("segment", segment_key(red.digest, RECIPE, frozenset()), told, descriptor)
     index.wheels([locked(red), locked(blue)])
     assert index.bring_segments([locked(red), locked(blue)], RECIPE) == set()
+    assert index.refused == {("segment", segment_key(red.digest, RECIPE, frozenset()))}
 
 
 def test_estargz_layers_are_made_of_whole_wheels(team: Team, index: LayerIndex) -> None:

@@ -102,8 +102,6 @@ class LayerIndex:
         self.reference: Final = reference
         self.seen: Final[dict[str, tuple[Pin, tuple[KnownFile, ...]]]] = {}
         """Pins that another than this index named the files of, by key: what it may be told."""
-        self.refused: Final[set[str]] = set()
-        """Keys of layers that it is wrong about."""
         self._store = store
         self._progress = progress
         self._plain_http = plain_http
@@ -118,6 +116,8 @@ class LayerIndex:
         )
         self._asking = Registries(plain_http=plain_http, patience=impatient)
         self._records = Records(self._asking.at(reference.host), repository_of(reference))
+        self.refused: Final = self._records.refused
+        """Kinds and keys that it is wrong about, or tells of in vain."""
         self._layers: dict[str, LayerBlob | None] = {}
         self._unknown: set[tuple[Kind, str]] = set()
         self._notes: list[str] = []
@@ -138,11 +138,17 @@ class LayerIndex:
         wanted = list(dict.fromkeys(keys))
         asked = [key for key in wanted if key not in self._layers]
         found = self._ask(lambda: self._records.find("layer", asked, LayerBlob))
+        told = {key: layer_of(key, record) for key, record in (found or {}).items()}
+        blobs = {key: descriptor_of(layer) for key, layer in told.items() if layer}
+        # A push would fail for a blob that is gone, and so would every later one.
+        held = self._ask(lambda: self._records.holds(blobs.values()))
         for key in asked:
-            told = found.get(key) if found else None
-            self._layers[key] = None if told is None else layer_of(key, told)
-            if layer := self._layers[key]:
-                self._note_origin(layer.digest)
+            is_held = held is not None and key in blobs and blobs[key].digest in held
+            self._layers[key] = told[key] if is_held else None
+            if is_held:
+                self._note_origin(blobs[key].digest)
+            elif key in told and not self._is_out:
+                self.refused.add(("layer", key))
         return {key: layer for key in wanted if (layer := self._layers[key]) is not None}
 
     def bring(self, layers: Mapping[str, LayerBlob]) -> bool:
@@ -161,8 +167,9 @@ class LayerIndex:
                 keep_layer(self._store, key, layer)
             else:
                 self._layers[key] = None
-                self.refused.add(key)
                 refused = True
+                if not self._is_out or Digest(layer.digest) in self._store.blobs:
+                    self.refused.add(("layer", key))
         return not refused
 
     def agreed(self, wheels: Sequence[LockedFile], layout: Layout) -> dict[Digest, int] | None:
@@ -170,7 +177,10 @@ class LayerIndex:
         digests = sorted({wheel.digest for wheel in wheels})
         key = set_key(digests, layout)
         told = self._told("set", [key], ToldSet).get(key)
-        if told is None or len(told.sizes) != len(digests):
+        if told is None:
+            return None
+        if len(told.sizes) != len(digests):
+            self.refused.add(("set", key))
             return None
         return dict(zip(digests, told.sizes, strict=True))
 
@@ -192,6 +202,8 @@ class LayerIndex:
                 memory.put(TOLD_WHEELS, key, facts)
                 sizes[key] = ToldWheel(told.size_bytes)
                 memory.put(_SIZES, self._here(key), sizes[key])
+            elif not self._is_out:
+                self.refused.add(("wheel", key))
         return {by_key[key].digest: told.size_bytes for key, told in sizes.items()}
 
     def bring_segments(self, wheels: Sequence[LockedFile], recipe: Recipe) -> set[Digest]:
@@ -219,6 +231,7 @@ class LayerIndex:
                 asked[segment_key(wheel.digest, recipe, without)] = wheel.digest
         found = self._ask(lambda: self._records.find("segment", asked, Segment)) or {}
         told = {key: made for key, record in found.items() if (made := segment_of(record, recipe.layout))}
+        self.refused.update(("segment", key) for key in found if key not in told)
         blobs = {key: record.blob for key, record in found.items() if key in told and record.blob}
         for segment in told.values():
             self._note_origin(segment.digest)
@@ -233,8 +246,9 @@ class LayerIndex:
         """The names of the files of those of *pins* that are known (`wherry.project.locks.pins.Names`)."""
         by_key = {pin_key(pin, python): pin for pin in pins}
         told = self._told("pin", by_key, ToldPin)
-        answers = {by_key[key]: told_files(by_key[key], found) for key, found in told.items()}
-        return {pin: files for pin, files in answers.items() if files is not None}
+        answers = {key: told_files(by_key[key], found) for key, found in told.items()}
+        self.refused.update(("pin", key) for key, files in answers.items() if files is None)
+        return {by_key[key]: files for key, files in answers.items() if files is not None}
 
     def saw(self, pin: Pin, python: tuple[int, int], files: Sequence[KnownFile]) -> None:
         """Remember what an index of distributions answered, to be told (the same)."""

@@ -161,17 +161,13 @@ class _Telling:
                 Crew(self._put, missing, self._registry.cancel).run(_THREADS)
 
     def _missing(self, entries: Iterable[_Entry]) -> list[_Entry]:
-        refused = self._asked.refused if self._asked and self._is_same else set[str]()
+        refused: Collection[tuple[Kind, str]] = self._asked.refused if self._asked and self._is_same else ()
         once = {(entry.kind, entry.key): entry for entry in entries}
         by_kind: dict[Kind, list[str]] = {}
         for kind, key in once:
             by_kind.setdefault(kind, []).append(key)
         lacking = {(kind, key) for kind, keys in by_kind.items() for key in self.records.lacking(kind, keys)}
-        return [
-            entry
-            for name, entry in once.items()
-            if name in lacking or (name[0] == "layer" and name[1] in refused)
-        ]
+        return [entry for name, entry in once.items() if name in lacking or name in refused]
 
     def _put(self, entry: _Entry) -> None:
         record = Record(entry.value, entry.blob)

@@ -67,6 +67,8 @@ class Records:
         """Read and write below *repository* of *registry*."""
         self._registry = registry
         self.repository: Final = repository
+        self.refused: Final[set[tuple[Kind, str]]] = set()
+        """Keys under which something stands that is not rightly made, or wrong: to be told again."""
 
     @property
     def host(self) -> str:
@@ -88,9 +90,13 @@ class Records:
 
         def ask(key: str) -> None:
             data = self._manifest(kind, key)
-            record = None if data is None else _read(data, kind, key, type_)
+            if data is None:
+                return
+            record = _read(data, kind, key, type_)
             if record is not None:
                 found[key] = record
+            else:
+                self.refused.add((kind, key))
 
         self._each(ask, list(dict.fromkeys(keys)))
         return found
@@ -122,6 +128,35 @@ class Records:
 
         self._each(ask, list(dict.fromkeys(keys)))
         return lacking
+
+    def holds(self, blobs: Iterable[Descriptor]) -> set[Digest]:
+        """Those of *blobs* that the repository has in their full length: others may have removed some.
+
+        Raises:
+            WorldError: The registry cannot be asked, or does not let us.
+
+        """
+        by_digest = {blob.digest: blob for blob in blobs}
+        held: set[Digest] = set()
+
+        def ask(digest: str) -> None:
+            blob = by_digest[Digest(digest)]
+
+            def attempt() -> bool:
+                with self._registry.request(
+                    "HEAD",
+                    f"{self.repository}/blobs/{digest}",
+                    repository=self.repository,
+                    expect=(_OK, _NOT_FOUND),
+                ) as reply:
+                    size = str(blob.size_bytes)
+                    return bool(reply.status == _OK and reply.headers.get("Content-Length", size) == size)
+
+            if self._registry.retrying(attempt):
+                held.add(blob.digest)
+
+        self._each(ask, list(by_digest))
+        return held
 
     def read(self, blob: Descriptor, limit_bytes: int) -> bytes:
         """A small blob of the repository, checked.
