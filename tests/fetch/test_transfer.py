@@ -480,6 +480,17 @@ def test_credentials_of_the_other_origin_are_not_sent_there_either(
     assert another_world.asked("Authorization") == [None]
 
 
+def test_a_redirect_of_an_absurd_length_is_followed(store: Store, world: World) -> None:
+    def redirect(handler: Handler) -> None:
+        handler.begin(302, None, Location="files/a.whl", Content_Length="9" * 5000)
+        handler.hang_up()
+
+    world.routes["/a.whl"] = redirect
+    world.routes["/files/a.whl"] = serving(DATA)
+    fetcher(store).fetch([wanted(world)])
+    assert_fetched(store)
+
+
 def test_a_redirect_in_a_circle_ends(store: Store, world: World) -> None:
     world.routes["/a.whl"] = redirecting("/a.whl")
     with pytest.raises(WorldError, match="circle"):

@@ -20,7 +20,7 @@ from wherry.fetch.failures import TransientError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from urllib3 import BaseHTTPResponse
 
@@ -60,6 +60,13 @@ class Patience:
         return cls()
 
 
+def content_length(headers: Mapping[str, str]) -> int | None:
+    """How many bytes the server says it sends; None when it does not, or would send them encoded."""
+    text = headers.get("Content-Length", "")
+    is_plain = text.isascii() and text.isdigit() and len(text) < 19 and "Content-Encoding" not in headers  # noqa: PLR2004 - 64 bits
+    return int(text) if is_plain else None
+
+
 class Answer:
     """What a server sends, while it is being read."""
 
@@ -73,9 +80,8 @@ class Answer:
 
     @property
     def size_bytes(self) -> int | None:
-        """How many bytes the server says it sends; None when it does not."""
-        text = self.headers.get("Content-Length", "")
-        return int(text) if text.isascii() and text.isdigit() else None
+        """How many bytes the server says it sends; see `content_length`."""
+        return content_length(self.headers)
 
     def chunks(self) -> Iterator[bytes]:
         """The body as it comes, in pieces of at most CHUNK_BYTES, never decoded.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 from wherry.digest import Digest
 from wherry.errors import WorldError
 from wherry.fetch.addresses import shown
+from wherry.fetch.answers import content_length
 from wherry.fetch.download import Download
 from wherry.fetch.failures import CancelledError, TransientError
 from wherry.fetch.http import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from wherry.progress import Task
     from wherry.store.store import Store
 
-__all__ = ["LARGEST_BYTES", "Download", "Reply", "Server", "transfer"]
+__all__ = ["LARGEST_BYTES", "Download", "Reply", "Server", "content_length", "transfer"]
 
 R = TypeVar("R")
 
@@ -82,13 +83,6 @@ def content_range(headers: Mapping[str, str]) -> tuple[int, int | None] | None:
     """Where the part of a 206 begins, and how long the whole is where that is told; None when neither is."""
     found = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", ""))
     return None if found is None else (int(found[1]), None if found[2] == "*" else int(found[2]))
-
-
-def content_length(headers: Mapping[str, str]) -> int | None:
-    """How many bytes the server says it sends; None when it does not, or would send them encoded."""
-    text = headers.get("Content-Length", "")
-    is_plain = text.isascii() and text.isdigit() and len(text) < 19 and "Content-Encoding" not in headers  # noqa: PLR2004 - 64 bits
-    return int(text) if is_plain else None
 
 
 def transfer(  # noqa: PLR0913 - a file, where from and where to

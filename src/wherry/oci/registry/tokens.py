@@ -251,11 +251,11 @@ def _age_s(issued_at: str, date: str) -> float:
     """How old a token came to us, by the clock of its server where it tells the time."""
     try:
         issued = datetime.fromisoformat(issued_at)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0
     try:
         now = parsedate_to_datetime(date)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter of a year that no clock shows
         now = datetime.now(UTC)
     if issued.tzinfo is None or now.tzinfo is None:
         return 0
