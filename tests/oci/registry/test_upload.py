@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 import stat
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.registry_world.guard import Guard, Rights
 from wherry.errors import InputError, WorldError
 from wherry.fetch.answers import Patience
 from wherry.fetch.failures import TransientError
@@ -16,6 +19,7 @@ from wherry.oci.model import Descriptor, describe
 from wherry.oci.registry import upload as upload_module
 from wherry.oci.registry.client import Registry
 from wherry.oci.registry.content import Content
+from wherry.oci.registry.credentials import Keychain, Login
 from wherry.oci.registry.errors import AccessError, TooLargeError
 from wherry.oci.registry.session import Session
 from wherry.oci.registry.upload import Upload
@@ -277,6 +281,24 @@ def test_a_blob_that_is_refused_for_good_is_not_sent_again(quirks: QuirkRegistry
     with pytest.raises(WorldError, match="UNSUPPORTED: read-only today"):
         an_upload(registry).run()
     assert quirks.bytes_in == len(DATA)
+
+
+@pytest.mark.parametrize("status", [400, 416])
+def test_a_refusal_shows_nothing_of_who_we_are(quirks: QuirkRegistry, status: int) -> None:
+    login = Login("the test", "captain", "planted-password")
+    quirks.guard = Guard({"captain": Rights("planted-password")}, scheme="basic")
+    body = json.dumps({"errors": [{"code": "DENIED", "message": f"got {login.basic}"}]}).encode()
+    quirks.fails(status, method="PUT", times=9, body=body)
+    registry = Registry(quirks.host, keychain=Keychain(logins={quirks.host: login}), patience=HASTE)
+    with closing(registry), pytest.raises(WorldError, match=r"DENIED: got .*\*\*\*\*") as caught:
+        an_upload(registry, SMALL).run()
+    assert login.basic.removeprefix("Basic ") not in str(caught.value)
+
+
+def test_a_refusal_without_an_end_ends_no_upload(quirks: QuirkRegistry, registry: Registry) -> None:
+    quirks.fails(400, method="PUT", body=b"<html>" + bytes(100_000))
+    an_upload(registry).run()
+    assert quirks.blobs["team/app"][BLOB.digest] == DATA
 
 
 def test_a_registry_without_chunks_gets_the_blob_in_one_piece(

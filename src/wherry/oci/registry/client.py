@@ -158,6 +158,13 @@ class Registry:
         """
         return retrying(self.patience, self.cancelled, attempt, progress_bytes)
 
+    def complaint(self, reply: Reply) -> Complaint:
+        """What a *reply* not hoped for says is wrong, without our secrets; nothing if it is endless."""
+        try:
+            return Complaint(reply.read(_COMPLAINT_BYTES), self._access.redact)
+        except WorldError:
+            return Complaint()
+
     def _final_reply(self, asked: Asked, place: Address) -> Reply:
         """Follow redirects, and say who we are to the registry itself."""
         trusted = True
@@ -179,7 +186,7 @@ class Registry:
             if reply.status != _UNAUTHORIZED:
                 return reply
             challenges = parse_challenges(reply.headers.getlist("WWW-Authenticate"))
-            complaint = self._complaint(reply)
+            complaint = self.complaint(reply)
             reply.close()
             if not settled:
                 refused = sent
@@ -200,19 +207,13 @@ class Registry:
             yield reply
 
     def _refusal(self, reply: Reply, repository: str) -> WorldError:
-        complaint = self._complaint(reply)
+        complaint = self.complaint(reply)
         if reply.status == _UNAUTHORIZED:
             what = "the server that the registry names wants credentials, and has no right to ours (401)"
             return WorldError(what, where=reply.url)
         return refusal(
             reply.status, complaint, reply.headers, where=reply.url, host=self.host, repository=repository
         )
-
-    def _complaint(self, reply: Reply) -> Complaint:
-        try:
-            return Complaint(reply.read(_COMPLAINT_BYTES), self._access.redact)
-        except WorldError:
-            return Complaint()
 
 
 class Registries:

@@ -13,7 +13,7 @@ from urllib.parse import quote, urldefrag
 from wherry.errors import WherryError, WorldError
 from wherry.fetch.failures import CancelledError, NotFoundError, TransientError
 from wherry.oci.registry.content import Piece
-from wherry.oci.registry.errors import AccessError, Complaint, TooLargeError
+from wherry.oci.registry.errors import AccessError, TooLargeError
 from wherry.oci.registry.session import (
     ACCEPTED,
     ACTIONS,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from wherry.oci.model import Descriptor
     from wherry.oci.registry.client import Registry, Reply
     from wherry.oci.registry.content import Content
+    from wherry.oci.registry.errors import Complaint
     from wherry.progress import Task
     from wherry.store.uploads import RememberedUpload
 
@@ -53,7 +54,6 @@ _WRONG_BYTES: Final = frozenset(
     {_BAD_REQUEST, _RANGE_NOT_SATISFIABLE}
 )  # in answer to PUT, with one of these:
 _WRONG: Final = frozenset({"DIGEST_INVALID", "SIZE_INVALID", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
-_COMPLAINT_BYTES: Final = 16 << 10
 _NO_CHUNKS: Final = frozenset({_BAD_REQUEST, 405, 411, 415, 501})  # in answer to PATCH
 
 
@@ -229,7 +229,7 @@ class Upload:
                 self._is_closing = False
                 if reply.status in _WRONG_BYTES:
                     self._content.check()
-                    raise _not_taken(reply)
+                    raise _not_taken(reply, self._registry.complaint(reply))
                 check_digest(reply, self._blob.digest)
         except NotFoundError as error:
             self._forget()
@@ -301,9 +301,8 @@ class _WrongBytesError(TransientError):
     """
 
 
-def _not_taken(reply: Reply) -> WorldError:
+def _not_taken(reply: Reply, complaint: Complaint) -> WorldError:
     """What a refusal of the closing PUT means."""
-    complaint = Complaint(reply.read(_COMPLAINT_BYTES))
     said = f": {complaint.text}" if complaint.text else ""
     if complaint.codes and not complaint.codes & _WRONG:
         return WorldError(f"the registry does not take the blob ({reply.status}){said}", where=reply.url)
