@@ -178,6 +178,19 @@ def test_a_layer_that_is_not_what_the_manifest_says_is_not_pinned(
         pin(quirks, store, tag="amd64")
 
 
+def test_a_damaged_layer_of_a_platform_that_is_not_needed_is_told_too(
+    quirks: QuirkRegistry, store: Store
+) -> None:
+    amd64 = put(quirks, "amd64")
+    sound = set(quirks.blobs["python"])
+    put_index(quirks, amd64, put(quirks, "arm64"))
+    added = {d: data for d, data in quirks.blobs["python"].items() if d not in sound}
+    quirks.quirks.corrupt.update(d for d, data in added.items() if data[:2] == b"\x1f\x8b")
+    assert quirks.quirks.corrupt
+    with pytest.raises(InputError, match="digest promises"):
+        pin(quirks, store)
+
+
 def test_a_second_look_fetches_no_layer_again(quirks: QuirkRegistry, store: Store) -> None:
     put_index(quirks, put(quirks, "amd64"), put(quirks, "arm64"))
     first = pin(quirks, store)

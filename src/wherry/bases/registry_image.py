@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from wherry.bases.model import Base, ImageLayer
     from wherry.digest import Digest
     from wherry.oci.image import Image
-    from wherry.oci.model import Descriptor
     from wherry.oci.registry.client import Registries
     from wherry.oci.registry.pull import RegistrySource
     from wherry.progress import Progress
@@ -94,19 +93,23 @@ def pin_registry_image(
         The digest of what the name means, an index or a manifest, and the pins by platform.
 
     Raises:
-        InputError: There is no image for a needed platform, or what the registry has is damaged.
+        InputError: There is no image for a needed platform, or what the registry has for any
+            platform is damaged.
         WorldError: The registry cannot be asked, does not let us, or has no such image.
 
     """
     from wherry.oci.registry.pull import open_registry  # noqa: PLC0415 - a pinned base asks no registry
 
     source, root = open_registry(reference, registries, progress=progress)
-    pins = {str(p): _pins(source, root, p, store, progress, keep=True) for p in needed}
+    pins = {str(p): _pins(source, read_image(source, root, p), store, progress, keep=True) for p in needed}
+    others: dict[str, Image] = {}
     for platform in map(Platform.parse, SUPPORTED):
         if str(platform) not in pins:
             # Not for it, or a mirror that has copied less than the whole index.
             with suppress(InputError, NotFoundError):
-                pins[str(platform)] = _pins(source, root, platform, store, progress, keep=False)
+                others[str(platform)] = read_image(source, root, platform)
+    for name, image in others.items():  # and what is there is whole, or nothing is locked
+        pins[name] = _pins(source, image, store, progress, keep=False)
     return root.digest, pins
 
 
@@ -154,16 +157,9 @@ def note_origins(reference: RegistryReference, layers: Iterable[ImageLayer], sto
         origins.note(layer.digest, Origin(reference.host, reference.repository))
 
 
-def _pins(  # noqa: PLR0913 - an image, and by name whether its layers stay here
-    source: RegistrySource,
-    root: Descriptor,
-    platform: Platform,
-    store: Store,
-    progress: Progress,
-    *,
-    keep: bool,
+def _pins(
+    source: RegistrySource, image: Image, store: Store, progress: Progress, *, keep: bool
 ) -> PlatformPins:
-    image = read_image(source, root, platform)
     facts = _facts(source, image, store, progress, keep=keep)
     return PlatformPins(digest=image.descriptor.digest, image=pin_image(image, facts))
 
