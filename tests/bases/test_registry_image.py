@@ -24,7 +24,16 @@ from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.fetch.failures import NotFoundError
 from wherry.oci import media_types
-from wherry.oci.model import ImageConfig, PlatformSpec, RootFS, describe, encode, index_of, manifest_of
+from wherry.oci.model import (
+    Config,
+    ImageConfig,
+    PlatformSpec,
+    RootFS,
+    describe,
+    encode,
+    index_of,
+    manifest_of,
+)
 from wherry.oci.origins import Origin, Origins
 from wherry.oci.platform import Platform
 from wherry.oci.registry.client import Registries
@@ -96,7 +105,9 @@ def test_where_a_pinned_layer_is_is_remembered(store: Store) -> None:
     assert Origins(store).of(Digest(DIGEST)) == (Origin("docker.io", "library/python"),)
 
 
-def put(registry: QuirkRegistry, architecture: str, *, docker: bool = False) -> Descriptor:
+def put(
+    registry: QuirkRegistry, architecture: str, *, docker: bool = False, env: tuple[str, ...] = ()
+) -> Descriptor:
     """An image with a Python and a libc in the repository ``python``."""
     layer = tar_of(
         [
@@ -106,7 +117,12 @@ def put(registry: QuirkRegistry, architecture: str, *, docker: bool = False) -> 
     )
     blob = compress(layer, "gzip")
     config = encode(
-        ImageConfig(architecture=architecture, os="linux", rootfs=RootFS.of((Digest.of_bytes(layer),)))
+        ImageConfig(
+            architecture=architecture,
+            os="linux",
+            rootfs=RootFS.of((Digest.of_bytes(layer),)),
+            config=Config(env=env),
+        )
     )
     types = (
         (media_types.DOCKER_CONFIG, media_types.DOCKER_LAYER_GZIP, media_types.DOCKER_MANIFEST)
@@ -189,6 +205,15 @@ def test_a_damaged_layer_of_a_platform_that_is_not_needed_is_told_too(
     assert quirks.quirks.corrupt
     with pytest.raises(InputError, match="digest promises"):
         pin(quirks, store)
+
+
+@pytest.mark.parametrize("odd", ["A=\0", "A=" + "x" * (1 << 16)])
+def test_what_no_lock_could_be_read_with_is_not_pinned(odd: str, quirks: QuirkRegistry, store: Store) -> None:
+    put(quirks, "amd64", env=(odd,))
+    with pytest.raises(InputError, match="malformed configuration") as caught:
+        pin(quirks, store, tag="amd64")
+    assert f"{quirks.host}/python" in caught.value.where
+    assert len(caught.value.lines()) == 3
 
 
 def test_a_second_look_fetches_no_layer_again(quirks: QuirkRegistry, store: Store) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from wherry.bases.image_pins import pin_image
+from wherry.bases.image_pins import image_fault, pin_image
 from wherry.bases.pins import PlatformPins
 from wherry.errors import InputError
 from wherry.fetch.failures import NotFoundError
@@ -161,7 +161,11 @@ def _pins(
     source: RegistrySource, image: Image, store: Store, progress: Progress, *, keep: bool
 ) -> PlatformPins:
     facts = _facts(source, image, store, progress, keep=keep)
-    return PlatformPins(digest=image.descriptor.digest, image=pin_image(image, facts))
+    pinned = pin_image(image, facts)
+    if fault := image_fault(pinned):  # which would be found when the lock is read
+        where = f"{source.name}: {image.descriptor.digest}"
+        raise InputError(f"the image has {fault}", where=where, mend="name another image as the base")
+    return PlatformPins(digest=image.descriptor.digest, image=pinned)
 
 
 def _facts(
