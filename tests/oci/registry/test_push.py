@@ -258,6 +258,44 @@ def test_a_mount_that_fails_for_good_and_one_that_fails_for_now_are_told_apart(
     assert quirks.blobs["a"] == quirks.blobs["b"]
 
 
+def test_a_blob_that_is_mounted_in_another_length_than_the_manifests_is_not_taken(
+    quirks: QuirkRegistry, store: Store, registries: Registries
+) -> None:
+    root = make_image(store, layers=(100_000,))
+    push(store, root, quirks.host, "a", registries)
+    quirks.quirks.length_lie = -1
+    with pytest.raises(WorldError, match=r"with \d+ bytes; the manifest says \d+") as caught:
+        push(store, root, quirks.host, "b", registries)
+    assert caught.value.where == f"{quirks.host}/b"
+    assert "b" not in quirks.manifests
+
+
+def test_a_mount_that_came_to_nothing_is_followed_by_the_bytes(
+    quirks: QuirkRegistry, store: Store, registries: Registries
+) -> None:
+    root = make_image(store, layers=(100_000,))
+    push(store, root, quirks.host, "a", registries)
+    layer = blobs_under(source_of(store, root), root)[0]
+    quirks.fails(404, method="HEAD", place=f"^/v2/b/blobs/{layer.digest}", times=2)
+    pushed = push(store, root, quirks.host, "b", registries)
+    assert pushed.sent_bytes == layer.size_bytes + root.size_bytes
+    assert quirks.blobs["a"] == quirks.blobs["b"]
+
+
+def test_a_registry_of_several_names_is_one_to_mount_from(
+    quirks: QuirkRegistry, store: Store, registries: Registries
+) -> None:
+    root = make_image(store)
+    push(store, root, quirks.host, "a", registries)
+    target = RegistryReference(quirks.host, "b", "v1")
+    names = [
+        Origin("not a host", "a"),
+        Origin(f"https://{quirks.host}/v2/", "a"),
+    ]  # as Docker's files write it
+    pushed = push_image(source_of(store, root), root, target, registries, origins=lambda _: names)
+    assert pushed.mounted_bytes == large(store, root)
+
+
 def test_a_layer_that_was_never_fetched_goes_from_where_it_was_seen(
     start_quirks: Callable[..., QuirkRegistry], store: Store, registries: Registries
 ) -> None:

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from wherry.errors import InputError, WherryError, WorldError
 from wherry.fetch.crew import Crew
-from wherry.fetch.failures import CancelledError
+from wherry.fetch.failures import CancelledError, NotFoundError
 from wherry.oci import media_types
 from wherry.oci.image import blobs_under, read_document
 from wherry.oci.model import describe
@@ -23,6 +23,7 @@ from wherry.oci.origins import Origin, Origins
 from wherry.oci.reference import DEFAULT_TAG
 from wherry.oci.registry.blob_reader import open_blob
 from wherry.oci.registry.content import Content
+from wherry.oci.registry.endpoint import registry_host
 from wherry.oci.registry.mount import mount_blob
 from wherry.oci.registry.pull import RegistrySource, repository_of
 from wherry.oci.registry.session import ACCEPTED, ACTIONS, CREATED, OK, check_digest, has_blob
@@ -206,9 +207,9 @@ class _Push:
                 self._present_bytes += blob.size_bytes
             return
         origins = self._origins_of(blob.digest)
-        here = [origin.repository for origin in origins if origin.host == self._registry.host]
+        here = [origin.repository for origin in origins if self._is_here(origin.host)]
         mounted = mount_blob(self._registry, self._repository, blob.digest, here)
-        if mounted.is_there:
+        if mounted.is_there and self._is_whole(blob):
             with self._lock:
                 self._mounted_bytes += blob.size_bytes
             return
@@ -217,6 +218,38 @@ class _Push:
             self._send(blob, content, mounted.session, is_copy=is_copy)
         finally:
             content.close()
+
+    def _is_here(self, host: str) -> bool:
+        """Whether *host* is the registry, which may have several names: Docker Hub's has three."""
+        try:
+            return registry_host(host) == registry_host(self._registry.host)
+        except InputError:  # what a damaged store remembers
+            return False
+
+    def _is_whole(self, blob: Descriptor) -> bool:
+        """Whether a blob that was mounted is there.
+
+        Raises:
+            WorldError: It has another size than the manifest says.
+
+        """
+
+        def attempt() -> str:
+            place = f"{self._repository}/blobs/{blob.digest}"
+            with self._registry.request("HEAD", place, repository=self._repository, actions=ACTIONS) as reply:
+                return reply.headers.get("Content-Length", str(blob.size_bytes))
+
+        try:
+            size = self._registry.retrying(attempt)
+        except NotFoundError:
+            return False
+        if size != str(blob.size_bytes):
+            what = (
+                f"the registry has {blob.digest} with {size[:20]} bytes; the manifest says {blob.size_bytes}"
+            )
+            mend = "the manifest or the registry is damaged: ask who made the image"
+            raise WorldError(what, where=f"{self._registry.host}/{self._repository}", mend=mend)
+        return True
 
     def _send(self, blob: Descriptor, content: Content, session: Session | None, *, is_copy: bool) -> None:
         what = f"{'copying' if is_copy else 'pushing'} {blob.digest.hex[:12]} to {self._registry.host}"
