@@ -14,7 +14,7 @@ import pytest
 from tests.registry_world.guard import Guard, Rights
 from wherry.errors import InputError, WorldError
 from wherry.fetch.answers import Patience
-from wherry.fetch.failures import TransientError
+from wherry.fetch.failures import NotFoundError, TransientError
 from wherry.oci.model import Descriptor, describe
 from wherry.oci.registry import upload as upload_module
 from wherry.oci.registry.client import Registry
@@ -299,6 +299,22 @@ def test_a_refusal_without_an_end_ends_no_upload(quirks: QuirkRegistry, registry
     quirks.fails(400, method="PUT", body=b"<html>" + bytes(100_000))
     an_upload(registry).run()
     assert quirks.blobs["team/app"][BLOB.digest] == DATA
+
+
+@pytest.mark.parametrize("data", [SMALL, DATA])
+def test_a_source_that_lost_the_blob_is_not_taken_for_a_registry_that_forgot(
+    quirks: QuirkRegistry, registry: Registry, data: bytes
+) -> None:
+    gone = NotFoundError("the registry has no such thing (404)", where="https://source.example/v2/a")
+
+    def lost() -> io.BytesIO:
+        raise gone
+
+    blob = describe(data, "application/octet-stream")
+    with pytest.raises(NotFoundError) as caught:
+        Upload(registry, "team/app", blob, Content(lost, blob, "the source"), task=Told()).run()
+    assert caught.value is gone
+    assert len(quirks.asked("POST")) == 1
 
 
 def test_a_registry_without_chunks_gets_the_blob_in_one_piece(

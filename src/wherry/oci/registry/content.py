@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, BinaryIO, Final, Self, cast
 
-from wherry.errors import InputError
+from wherry.errors import InputError, WherryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from wherry.oci.model import Descriptor
 
@@ -39,6 +40,7 @@ class Content:
         self._is_checked = is_checked
         self._hash = hashlib.sha256()
         self._hashed_bytes = 0
+        self.failure: WherryError | None = None  # why they could not be read last
 
     def check(self) -> None:
         """From now on, do not hand on the last byte unless the digest is right."""
@@ -91,6 +93,15 @@ class Content:
                 raise self._wrong("does not have the bytes its digest promises")
         return data
 
+    @contextmanager
+    def noting_failure(self) -> Iterator[None]:
+        """Remember why the block cannot read, to be told from why the bytes cannot be sent."""
+        try:
+            yield
+        except WherryError as error:
+            self.failure = error
+            raise
+
     def _go_to(self, offset: int) -> None:
         if self._stream is not None and self._position == offset:
             return
@@ -125,7 +136,8 @@ class Piece:
 
     def open(self) -> BinaryIO:
         """Read it from its start."""
-        self._content.seek(self._offset)
+        with self._content.noting_failure():
+            self._content.seek(self._offset)
         return cast("BinaryIO", _Reading(self._content, self._offset, self._count))
 
 
@@ -144,7 +156,8 @@ class _Reading:
         pass
 
     def read(self, size: int) -> bytes:
-        data = self._content.read(size)
+        with self._content.noting_failure():
+            data = self._content.read(size)
         self._count(self._position, len(data))
         self._position += len(data)
         return data

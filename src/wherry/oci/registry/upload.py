@@ -189,6 +189,8 @@ class Upload:
             with self._request("PATCH", self._location, headers, body, expect=expect) as reply:
                 self._take_answer(reply, size_bytes)
         except NotFoundError as error:
+            if error is self._content.failure:
+                raise  # where the bytes come from, not where they go, something is gone
             self._forget()
             raise TransientError("the registry forgot the upload", where=error.where) from error
         except TransientError:
@@ -232,6 +234,8 @@ class Upload:
                     raise _not_taken(reply, self._registry.complaint(reply))
                 check_digest(reply, self._blob.digest)
         except NotFoundError as error:
+            if error is self._content.failure:
+                raise  # where the bytes come from, not where they go, something is gone
             self._forget()
             raise TransientError("the registry forgot the upload", where=error.where) from error
         except _WrongBytesError:
