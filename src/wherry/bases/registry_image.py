@@ -108,8 +108,9 @@ def pin_registry_image(
             # Not for it, or a mirror that has copied less than the whole index.
             with suppress(InputError, NotFoundError):
                 others[str(platform)] = read_image(source, root, platform)
-    for name, image in others.items():  # and what is there is whole, or nothing is locked
-        pins[name] = _pins(source, image, store, progress, keep=False)
+    for name, image in others.items():  # what is there is whole, or nothing is locked
+        with suppress(NotFoundError):  # a mirror that has the manifest and not the layers
+            pins[name] = _pins(source, image, store, progress, keep=False)
     return root.digest, pins
 
 
