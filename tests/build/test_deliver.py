@@ -3,7 +3,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -13,6 +13,7 @@ from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.oci.archive_source import DockerArchiveSource, OciArchiveSource
 from wherry.oci.layout import LayoutSource
+from wherry.oci.platform import Platform
 from wherry.oci.reference import (
     DaemonReference,
     DockerArchiveReference,
@@ -20,6 +21,7 @@ from wherry.oci.reference import (
     OciArchiveReference,
     RegistryReference,
 )
+from wherry.progress import SilentProgress
 
 if TYPE_CHECKING:
     from tests.registry_world.quirks import QuirkRegistry
@@ -173,3 +175,19 @@ def test_an_image_for_other_machines_only_is_not_loaded(store: Store, engines: P
     name_image(store, "far", put_index(store, images))
     with pytest.raises(InputError, match="none of the image's platforms"):
         deliver(store, "far", DaemonReference("far:latest"))
+
+
+def test_of_several_platforms_a_docker_archive_gets_this_machines_and_it_is_said(
+    store: Store, tmp_path: Path
+) -> None:
+    class Notes(SilentProgress):
+        lines: ClassVar[list[str]] = []
+
+        def note(self, line: str) -> None:
+            self.lines.append(line)
+
+    host = Platform.of_host().architecture
+    images = [put_image(store, [[Entry(a)]], architecture=a) for a in ("s390x", host)]
+    name_image(store, "both", put_index(store, images))
+    deliver(store, "both", DockerArchiveReference(tmp_path / "d"), Notes())
+    assert Notes.lines == [f"only the image for linux/{host} goes there: docker's formats hold one platform"]

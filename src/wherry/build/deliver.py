@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
     from pathlib import Path
 
-    from wherry.oci.image import ImageSource
+    from wherry.oci.image import Image, ImageSource
     from wherry.oci.model import Descriptor
     from wherry.progress import Progress
     from wherry.store.store import Store
@@ -160,17 +160,17 @@ def hand_over(  # noqa: PLR0913 - an image, where to, and what to call it there
                     sink, source, root, ref_name=tag or ref_name, repo_tags=names, progress=progress
                 )
         case DockerArchiveReference(path, wanted):
-            chosen = image_for_docker(source, root)
+            chosen = _one_platform(source, root, progress)
             names = _names(wanted, full_name)
             with _output(path) as sink:
                 size = write_docker_archive(sink, source, chosen, repo_tags=names, progress=progress)
         case DaemonReference(wanted):
             Engine("docker").require()
-            chosen = image_for_docker(source, root)
+            chosen = _one_platform(source, root, progress)
             size = Engine("docker").load(source, chosen, _names(wanted, full_name), progress)
         case LocalEngine(preferred):
             engine = working_engine(preferred)
-            chosen = image_for_docker(source, root)
+            chosen = _one_platform(source, root, progress)
             size = engine.load(source, chosen, _names("", full_name), progress)
             return Delivered(engine.name, root.digest, size)
     return Delivered(str(destination), root.digest, size)
@@ -196,6 +196,15 @@ def _push(
         pushed = push_stored(store, image, target, registries, progress)
     moved_bytes = pushed.image.sent_bytes + pushed.image.copied_bytes
     return Delivered(pushed.image.reference, pushed.image.digest, moved_bytes, pushed.amounts)
+
+
+def _one_platform(source: ImageSource, root: Descriptor, progress: Progress | None) -> Image:
+    """The image that docker's formats can hold; of several platforms this machine's, and it is said."""
+    chosen = image_for_docker(source, root)
+    if progress is not None and chosen.descriptor.digest != root.digest:
+        platform = f"{chosen.config.os}/{chosen.config.architecture}"
+        progress.note(f"only the image for {platform} goes there: docker's formats hold one platform")
+    return chosen
 
 
 def _names(wanted: str, full_name: str) -> tuple[str, ...]:
