@@ -16,7 +16,14 @@ from wherry.fetch.failures import NotFoundError
 from wherry.oci.image import StoreSource, read_image
 from wherry.oci.origins import Origin, Origins
 from wherry.oci.platform import SUPPORTED, Platform
-from wherry.oci.reference import DEFAULT_TAG, RegistryReference, parse_reference
+from wherry.oci.reference import (
+    DEFAULT_TAG,
+    DOCKER_HUB,
+    DOCKER_HUB_NAMES,
+    RegistryReference,
+    parse_reference,
+    repository_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -31,9 +38,6 @@ if TYPE_CHECKING:
     from wherry.store.store import Store
 
 _TRANSPORT: Final = "docker://"
-_HUB: Final = "docker.io"
-_HUB_NAMES: Final = frozenset({_HUB, "index.docker.io", "registry-1.docker.io"})
-_OFFICIAL: Final = "library"
 
 
 def base_reference(name: str) -> RegistryReference:
@@ -49,21 +53,14 @@ def base_reference(name: str) -> RegistryReference:
     text = name.removeprefix(_TRANSPORT)
     host, slash, _ = text.partition("/")
     if not slash or not (host == "localhost" or "." in host or ":" in host):
-        text = f"{_HUB}/{text}"
-    if "@" in text and not text.partition("@")[2].startswith("sha256:"):
-        raise InputError(  # and nothing of it is repeated: it may be a password
-            "after @ in a base's name stands a digest, sha256: and 64 hex digits",
-            mend="for a user and a password: wherry login HOST",
-        )
+        text = f"{DOCKER_HUB}/{text}"
     found = parse_reference(f"{_TRANSPORT}{text}")
     if not isinstance(found, RegistryReference):
         msg = f"{text!r} was read as another kind of name"
         raise TypeError(msg)
     tag = found.tag or ("" if found.digest else DEFAULT_TAG)
-    if found.host not in _HUB_NAMES:
-        return RegistryReference(found.host, found.repository, tag, found.digest)
-    repository = found.repository if "/" in found.repository else f"{_OFFICIAL}/{found.repository}"
-    return RegistryReference(_HUB, repository, tag, found.digest)
+    host = DOCKER_HUB if found.host in DOCKER_HUB_NAMES else found.host
+    return RegistryReference(host, repository_of(found), tag, found.digest)
 
 
 def full_name(reference: RegistryReference) -> str:

@@ -102,7 +102,7 @@ def push_attachments(
     found = list(_stored(store, root))
     if not found:
         return ()
-    from wherry.oci.registry.pull import repository_of  # noqa: PLC0415 - most images have nothing attached
+    from wherry.oci.reference import repository_of  # noqa: PLC0415 - most images have nothing attached
     from wherry.oci.registry.referrers import attach  # noqa: PLC0415 - the same
 
     registry, repository = registries.at(target.host), repository_of(target)

@@ -14,6 +14,8 @@ from wherry.digest import Digest
 from wherry.errors import InputError
 
 DEFAULT_TAG: Final = "latest"
+DOCKER_HUB: Final = "docker.io"
+DOCKER_HUB_NAMES: Final = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 
 # distribution-spec, "Pulling manifests": <name> and <reference> as a tag; Docker's host grammar.
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -160,6 +162,12 @@ def parse_tag(text: str) -> StoreTag:
     if not _REPOSITORY.fullmatch(repository) or len(name) > _MAX_NAME:
         raise _not_a_name(text)
     return StoreTag(name, tag or DEFAULT_TAG)
+
+
+def repository_of(reference: RegistryReference) -> str:
+    """The repository as its registry calls it: Docker Hub keeps what has a short name under ``library``."""
+    is_short = reference.host in DOCKER_HUB_NAMES and "/" not in reference.repository
+    return f"library/{reference.repository}" if is_short else reference.repository
 
 
 def parse_repository(text: str) -> RegistryReference:

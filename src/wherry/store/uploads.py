@@ -36,7 +36,6 @@ class _Record(msgspec.Struct, frozen=True):
     repository: str
     digest: str
     location: str
-    offset_bytes: int  # that the registry has confirmed
     began_s: int
 
     def __repr__(self) -> str:
@@ -55,18 +54,17 @@ class RememberedUpload:
         found = self._read()
         self._began_s = found.began_s if found else int(time.time())
         self.location = found.location if found else ""
-        self.offset_bytes = found.offset_bytes if found else 0
 
     def __repr__(self) -> str:
         """Show nothing secret."""
         return f"RememberedUpload({'/'.join(self._names[:2])}@{self._names[2]})"
 
-    def remember(self, location: str, offset_bytes: int) -> None:
-        """Note how far the registry has come. A disk that cannot take the note does not hinder the upload."""
+    def remember(self, location: str) -> None:
+        """Note where to go on. A disk that cannot take the note does not hinder the upload."""
         if not self.location:
             self._began_s = int(time.time())
-        self.location, self.offset_bytes = location, offset_bytes
-        record = _Record(*self._names, location, offset_bytes, self._began_s)
+        self.location = location
+        record = _Record(*self._names, location, self._began_s)
         with suppress(WorldError), explained(self._root, "remember an upload"):
             self._path.parent.mkdir(mode=0o700, exist_ok=True)
             descriptor, path = temporary_file(self._root)  # which only its owner can read
@@ -81,7 +79,7 @@ class RememberedUpload:
 
     def forget(self) -> None:
         """There is nothing to go on with."""
-        self.location, self.offset_bytes = "", 0
+        self.location = ""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
@@ -92,7 +90,7 @@ class RememberedUpload:
         except (OSError, ValueError):  # msgspec's errors are ValueErrors
             return None
         is_ours = (record.registry, record.repository, record.digest) == self._names
-        return record if is_ours and record.offset_bytes >= 0 and not _is_old(record.began_s) else None
+        return record if is_ours and not _is_old(record.began_s) else None
 
 
 @contextmanager

@@ -370,5 +370,5 @@ def test_nothing_that_holds_a_secret_shows_it(tmp_path: Path) -> None:
 def test_no_request_no_answer_and_no_record_of_an_upload_shows_a_secret() -> None:
     asked = exchange.Asked("POST", {"Authorization": SECRET}, f"refresh_token={SECRET}".encode(), "team/app")
     answer = tokens._Answer(token=SECRET, access_token=SECRET, refresh_token=SECRET)
-    record = uploads._Record(HOST, "team/app", "sha256:0", f"/upload?_state={SECRET}", 0, 0)
+    record = uploads._Record(HOST, "team/app", "sha256:0", f"/upload?_state={SECRET}", 0)
     assert SECRET not in f"{asked!r} {answer!r} {record!r} {[asked, answer, record]}"

@@ -27,9 +27,9 @@ from wherry.oci.image import blobs_under, read_document, read_image, read_images
 from wherry.oci.model import describe, encode, index_of
 from wherry.oci.origins import Origin
 from wherry.oci.platform import Platform
-from wherry.oci.reference import RegistryReference
+from wherry.oci.reference import RegistryReference, repository_of
 from wherry.oci.registry.client import Registries
-from wherry.oci.registry.pull import open_registry, repository_of
+from wherry.oci.registry.pull import open_registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -48,9 +48,9 @@ from wherry.layers.wheel_layer import (
 from wherry.oci.coding import decompressed
 from wherry.oci.media_types import layer_coding
 from wherry.oci.origins import Origin, Origins
+from wherry.oci.reference import repository_of
 from wherry.oci.registry.client import Registries
 from wherry.oci.registry.fetching import require_blobs
-from wherry.oci.registry.pull import repository_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

@@ -38,11 +38,10 @@ from wherry.layers.wheel_layer import (
     shared_paths,
 )
 from wherry.oci import media_types
-from wherry.oci.model import Descriptor, describe
+from wherry.oci.model import EMPTY_CONFIG, Descriptor, describe
 from wherry.oci.origins import Origins
-from wherry.oci.reference import RegistryReference
+from wherry.oci.reference import RegistryReference, repository_of
 from wherry.oci.registry.client import Registries
-from wherry.oci.registry.pull import repository_of
 from wherry.oci.registry.push import push_bytes, push_image, push_manifest
 from wherry.plan.model import Origin
 from wherry.store.disk import readable_size
@@ -63,7 +62,6 @@ if TYPE_CHECKING:
     from wherry.store.store import Store
 
 _THREADS: Final = 8
-_EMPTY: Final = b"{}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +155,7 @@ class _Telling:
         for entries in (first, list(self._sets(images))):
             missing = self._missing(entries)
             if missing:
-                push_bytes(self._registry, self._repository, _EMPTY, EMPTY.media_type)
+                push_bytes(self._registry, self._repository, EMPTY_CONFIG, EMPTY.media_type)
                 Crew(self._put, missing, self._registry.cancel).run(_THREADS)
 
     def _missing(self, entries: Iterable[_Entry]) -> list[_Entry]:
@@ -179,7 +177,7 @@ class _Telling:
         else:
             root = describe(manifest, media_types.MANIFEST)
             pushed = push_image(
-                _EntrySource(self._store, root, (manifest, _EMPTY, entry.data)),
+                _EntrySource(self._store, root, (manifest, EMPTY_CONFIG, entry.data)),
                 root,
                 RegistryReference(self._reference.host, self._reference.repository, tag),
                 self._registries,

@@ -20,7 +20,7 @@ from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.fetch.crew import Crew
 from wherry.oci import media_types
-from wherry.oci.model import Descriptor, Manifest, decode_manifest, encode
+from wherry.oci.model import EMPTY_CONFIG, Descriptor, Manifest, decode_manifest, describe, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -40,15 +40,13 @@ KEY: Final = "dev.wherry.key"
 VALUE: Final = "dev.wherry.value"
 """Annotation: the value, as JSON."""
 
-_EMPTY: Final = b"{}"
-_EMPTY_TYPE: Final = "application/vnd.oci.empty.v1+json"
 _LIMIT_BYTES: Final = 1 << 20
 _TAG_DIGITS: Final = 40
 _OK: Final = 200
 _NOT_FOUND: Final = 404
 _NOT_ALLOWED: Final = 405
 
-EMPTY: Final = Descriptor(media_type=_EMPTY_TYPE, digest=Digest.of_bytes(_EMPTY), size_bytes=len(_EMPTY))
+EMPTY: Final = describe(EMPTY_CONFIG, media_types.EMPTY)
 """What a manifest names where it has nothing to name (manifest.md, "Guidelines for Artifact Usage")."""
 
 

@@ -260,12 +260,6 @@ class Registries:
                 )
             return self._known[host]
 
-    def cancel(self) -> None:
-        """Make every transfer of every thread end soon."""
-        with self._lock:
-            for registry in self._known.values():
-                registry.cancel()
-
     def close(self) -> None:
         """Close the idle connections."""
         with self._lock:

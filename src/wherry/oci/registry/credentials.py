@@ -28,8 +28,9 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from wherry.errors import InputError
+from wherry.oci.reference import DOCKER_HUB
 from wherry.oci.registry import credential_helper
-from wherry.oci.registry.endpoint import DOCKER_HUB, DOCKER_HUB_KEY, registry_host
+from wherry.oci.registry.endpoint import DOCKER_HUB_KEY, registry_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

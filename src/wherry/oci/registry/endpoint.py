@@ -19,11 +19,10 @@ from urllib.parse import urlsplit
 
 from wherry.errors import InputError, WorldError
 from wherry.fetch.addresses import Address, address, shown
+from wherry.oci.reference import DOCKER_HUB, DOCKER_HUB_NAMES
 
-DOCKER_HUB: Final = "docker.io"
 DOCKER_HUB_KEY: Final = "https://index.docker.io/v1/"
 """What Docker's own files and credential helpers call Docker Hub."""
-_DOCKER_HUB_NAMES: Final = frozenset({DOCKER_HUB, "index.docker.io", "registry-1.docker.io"})
 _DOCKER_HUB_SERVER: Final = "registry-1.docker.io"
 _HOST: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9_.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 _LONGEST_HOST: Final = 255
@@ -46,7 +45,7 @@ def registry_host(text: str) -> str:
         mend = "write it as registry.example or registry.example:5000"
         name = shown(text).rpartition("@")[2][:300]
         raise InputError(f"{name!r} cannot be the host of a registry", mend=mend)
-    return DOCKER_HUB if rest in _DOCKER_HUB_NAMES else rest
+    return DOCKER_HUB if rest in DOCKER_HUB_NAMES else rest
 
 
 class _Network(Enum):

@@ -25,7 +25,7 @@ from wherry.oci.model import (
     decode_manifest_or_index,
 )
 from wherry.oci.origins import Origin
-from wherry.oci.reference import DEFAULT_TAG
+from wherry.oci.reference import DEFAULT_TAG, repository_of
 from wherry.oci.registry.blob_reader import open_blob
 from wherry.oci.registry.errors import RepositoryNotFoundError
 from wherry.oci.registry.fetching import fetch_blobs, require_blobs
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from wherry.progress import Progress
     from wherry.store.store import Store
 
-__all__ = ["RegistrySource", "fetch_blobs", "open_registry", "repository_of", "require_blobs"]
+__all__ = ["RegistrySource", "fetch_blobs", "open_registry", "require_blobs"]
 
 _TYPES: Final = (
     media_types.INDEX,
@@ -49,7 +49,6 @@ _TYPES: Final = (
     media_types.DOCKER_INDEX,
     media_types.DOCKER_MANIFEST,
 )
-_DOCKER_HUB: Final = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 _SCHEMA_1: Final = "application/vnd.docker.distribution.manifest.v1+"
 _DOCUMENTS_BYTES: Final = 16 << 20
 """All manifests of one image together; the largest index in use has some 30 of a few kB each."""
@@ -95,12 +94,6 @@ def open_registry(
             where=error.where,
             mend="check the name and the tag for a mistyped part",
         ) from error
-
-
-def repository_of(reference: RegistryReference) -> str:
-    """The repository as its registry calls it: Docker Hub keeps what has a short name under ``library``."""
-    is_short = reference.host in _DOCKER_HUB and "/" not in reference.repository
-    return f"library/{reference.repository}" if is_short else reference.repository
 
 
 class RegistrySource:

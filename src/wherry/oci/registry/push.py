@@ -20,12 +20,12 @@ from wherry.oci import media_types
 from wherry.oci.image import blobs_under, read_document
 from wherry.oci.model import describe
 from wherry.oci.origins import Origin, Origins
-from wherry.oci.reference import DEFAULT_TAG
+from wherry.oci.reference import DEFAULT_TAG, repository_of
 from wherry.oci.registry.blob_reader import open_blob
 from wherry.oci.registry.content import Content
 from wherry.oci.registry.endpoint import registry_host
 from wherry.oci.registry.mount import mount_blob
-from wherry.oci.registry.pull import RegistrySource, repository_of
+from wherry.oci.registry.pull import RegistrySource
 from wherry.oci.registry.session import ACCEPTED, ACTIONS, CREATED, OK, check_digest, has_blob
 from wherry.oci.registry.upload import AT_ONCE_BYTES, Upload
 from wherry.progress import SilentProgress

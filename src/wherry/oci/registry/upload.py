@@ -290,7 +290,7 @@ class Upload:
         self._furthest_bytes = max(self._furthest_bytes, offset)
         self._tell(offset)
         if self._memory:
-            self._memory.remember(location, offset)
+            self._memory.remember(location)
 
     def _forget(self) -> None:
         self._location, self._offset, self._refused_offset = "", 0, -1
