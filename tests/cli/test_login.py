@@ -53,7 +53,8 @@ def harbour() -> Iterator[Harbour]:
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, text: str, *, terminal: bool = False) -> None:
-    stdin = io.StringIO(text)
+    typed = io.BytesIO(text.encode(errors="surrogateescape"))
+    stdin = io.TextIOWrapper(typed, encoding="utf-8", newline="")
     monkeypatch.setattr(stdin, "isatty", lambda: terminal)
     monkeypatch.setattr("sys.stdin", stdin)
 
@@ -106,9 +107,39 @@ def test_a_login_that_the_registry_refuses_is_not_kept(
 ) -> None:
     assert log_in(monkeypatch, harbour.host, password="planted-wrong") == 3  # noqa: S106 - planted
     error = capsys.readouterr().err
-    assert error.startswith(f"error: wrong name or password for {harbour.host}, from what you typed (401)")
+    assert error.startswith(f"error: wrong name or password for {harbour.host}, from standard input (401)")
+    mend = "check the name captain and the password from standard input, and try again"
+    assert error.splitlines()[-1] == f"  mend: {mend}"
     assert "planted" not in error
     assert not docker_file.exists()
+
+
+def test_a_password_in_other_bytes_than_utf_8_is_sent_and_kept_as_it_is(
+    harbour: Harbour, docker_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = base64.b64encode(b"captain:planted-\xff\xe4").decode()
+    harbour.routes["/v2/"] = guarded("Basic", lambda sent: sent == f"Basic {pair}")
+    assert log_in(monkeypatch, harbour.host, password="planted-\udcff\udce4") == 0  # noqa: S106 - planted
+    assert content(docker_file)["auths"][harbour.host] == {"auth": pair}
+    with Registries() as registries:  # as the file has it
+        assert registries.at(harbour.host).greet()
+
+
+def test_a_helper_that_cannot_be_told_such_a_password_is_an_error_without_it(
+    harbour: Harbour,
+    docker_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    harbour.routes["/v2/"] = says(200)
+    install_helper(tmp_path, monkeypatch)
+    docker_file.parent.mkdir(parents=True)
+    docker_file.write_text('{"credsStore": "test"}')
+    assert log_in(monkeypatch, harbour.host, password="planted-\udcff") == 2  # noqa: S106 - planted
+    error = capsys.readouterr().err
+    assert "docker-credential-test can only be told a name and password in UTF-8" in error
+    assert "planted" not in error
 
 
 def test_a_login_is_checked_at_the_token_server_too(
@@ -251,7 +282,7 @@ def test_an_empty_or_endless_password_is_an_input_error(
 
 
 def test_on_a_terminal_name_and_password_are_asked_for_and_the_password_is_hidden(
-    harbour: Harbour, docker_file: Path, monkeypatch: pytest.MonkeyPatch
+    harbour: Harbour, docker_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[tuple[str, bool]] = []
 
@@ -263,7 +294,10 @@ def test_on_a_terminal_name_and_password_are_asked_for_and_the_password_is_hidde
     monkeypatch.setattr("click.prompt", prompt)
     type_in(monkeypatch, "", terminal=True)
     assert main.run(["login", harbour.host]) == 0
-    assert asked == [("Username", False), ("Password for captain", True)]
+    harbour.routes["/v2/"] = guarded("Basic", lambda _: False)
+    assert main.run(["login", harbour.host, "-u", "captain"]) == 3
+    assert "the password from what you typed, and try again" in capsys.readouterr().err
+    assert asked[:2] == [("Username", False), ("Password for captain", True)]
     assert content(docker_file)["auths"] == {harbour.host: {"auth": PAIR}}
 
 

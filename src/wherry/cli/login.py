@@ -32,7 +32,10 @@ def command(*, host: str, user: str | None, password_stdin: bool, plain_http: bo
     from wherry.oci.registry.logins import keep_login
 
     host = registry_host(host)
-    login = Login("what you typed", *_ask(user, password_stdin=password_stdin))
+    user, password = _ask(user, password_stdin=password_stdin)
+    source = "standard input" if password_stdin else "what you typed"
+    correction = f"check the name {user} and the password from {source}, and try again"
+    login = Login(source, user, password, correction=correction)
     registry = Registry(host, keychain=Keychain(logins={host: login}), plain_http=plain_http)
     try:
         was_asked = registry.retrying(registry.greet)
@@ -56,7 +59,8 @@ def _ask(user: str | None, *, password_stdin: bool) -> tuple[str, str]:
             raise click.UsageError("give the name with -u")
         user = click.prompt("Username", err=True)
     if password_stdin:
-        password = sys.stdin.read(_LONGEST + 1).removesuffix("\n").removesuffix("\r")
+        data = sys.stdin.buffer.read(_LONGEST + 1)  # whatever bytes the registry accepts
+        password = data.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
     elif on_terminal:
         password = click.prompt(f"Password for {user}", hide_input=True, err=True)
     else:

@@ -142,6 +142,47 @@ def test_our_variables_without_a_host_are_an_error_and_sent_nowhere() -> None:
     assert SECRET not in "".join(caught.value.lines())
 
 
+@pytest.mark.parametrize(("there", "missing"), [("USERNAME", "PASSWORD"), ("PASSWORD", "USERNAME")])
+def test_our_variables_half_set_are_an_error_that_names_the_missing_one(there: str, missing: str) -> None:
+    for empty in ({}, {f"WHERRY_REGISTRY_{missing}": ""}):
+        keychain = Keychain(environ={"WHERRY_REGISTRY": HOST, f"WHERRY_REGISTRY_{there}": SECRET, **empty})
+        with pytest.raises(InputError, match=f"and WHERRY_REGISTRY_{missing} is not") as caught:
+            keychain.find(HOST)
+        assert caught.value.mend == f"set WHERRY_REGISTRY_{missing}, or unset WHERRY_REGISTRY_{there}"
+        assert SECRET not in "".join(caught.value.lines())
+        assert keychain.find("other.example") is None
+
+
+def test_a_login_that_logging_in_anew_would_not_replace_says_what_to_correct() -> None:
+    variables = {
+        "WHERRY_REGISTRY": HOST,
+        "WHERRY_REGISTRY_USERNAME": "ours",
+        "WHERRY_REGISTRY_PASSWORD": SECRET,
+        "DOCKER_AUTH_CONFIG": json.dumps({"auths": {"other.example": entry("ci")}}),
+    }
+    ours, docker = (Keychain(environ=variables).find(host) for host in (HOST, "other.example"))
+    assert ours is not None
+    assert ours.mend(HOST) == (
+        "correct $WHERRY_REGISTRY_USERNAME and $WHERRY_REGISTRY_PASSWORD, or unset them"
+    )
+    assert docker is not None
+    assert docker.mend("other.example") == "correct $DOCKER_AUTH_CONFIG, or unset it"
+    assert Login("a file", "ours", SECRET).mend(HOST) == f"run 'wherry login {HOST}'"
+
+
+def test_a_password_is_sent_in_the_bytes_it_has(tmp_path: Path) -> None:
+    bytes_of_it = base64.b64encode(b"captain:\xff\xe4").decode()
+    variables = {
+        "WHERRY_REGISTRY": HOST,
+        "WHERRY_REGISTRY_USERNAME": "captain",
+        "WHERRY_REGISTRY_PASSWORD": os.fsdecode(b"\xff\xe4"),
+    }
+    file = write(tmp_path / "config.json", {"auths": {HOST: {"auth": bytes_of_it}}})
+    for found in (Keychain(environ=variables).find(HOST), Keychain([file]).find(HOST)):
+        assert found is not None
+        assert found.basic == f"Basic {bytes_of_it}"
+
+
 def test_a_login_given_by_hand_comes_first(tmp_path: Path) -> None:
     file = write(tmp_path / "config.json", {"auths": {HOST: entry("file")}})
     by_hand = Login("here", "hand", SECRET)

@@ -120,7 +120,7 @@ class Access:
             f"{host}/{repository} is private or does not exist" if repository else f"{host} asks who we are"
         )
         login = self._keychain.find(host, repository)
-        mend = f"run 'wherry login {host}'"
+        mend = login.mend(host) if login else f"run 'wherry login {host}'"
         chosen = _chosen(challenges)
         if challenges and chosen is None:
             known = ", ".join(challenge.scheme[:20] for challenge in challenges[:3])
@@ -136,7 +136,8 @@ class Access:
             what = f"the token for {host} from {login.source} is not valid, or no longer (401){said}"
             return ExpiredTokenError(what, where=where, mend=mend)
         what = f"no permission for {host}/{repository} with the credentials from {login.source} (401){said}"
-        mend = f"check the name, ask its owner for access, or 'wherry login {host}' as someone who has it"
+        other = login.correction or f"'wherry login {host}' as someone who has it"
+        mend = f"check the name, ask its owner for access, or {other}"
         return PermissionDeniedError(what, where=where, mend=mend)
 
     def redact(self, text: str) -> str:
@@ -145,7 +146,9 @@ class Access:
             secrets = {*self._secrets, *self._tokens.secrets()}
         for secret in sorted(secrets, key=len, reverse=True):
             if len(secret) >= _SHORTEST_SECRET:
-                text = text.replace(secret, "****").replace(quote(secret, safe=""), "****")
+                text = text.replace(secret, "****").replace(
+                    quote(secret, safe="", errors="surrogateescape"), "****"
+                )
         return text
 
     def _header(

@@ -21,7 +21,7 @@ import binascii
 import os
 import re
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 _LARGEST_FILE: Final = 4 << 20
 _OURS: Final = ("WHERRY_REGISTRY", "WHERRY_REGISTRY_USERNAME", "WHERRY_REGISTRY_PASSWORD")
 _DOCKER_TEXT: Final = "DOCKER_AUTH_CONFIG"
+_BYTES: Final = "surrogateescape"  # a variable, and so a password, may be any bytes
 _TOKEN: Final = re.compile(r"[!-~]*")  # what may stand in a header
 _IDENTITY_USER: Final = "<token>"
 """The name by which a helper says that its secret is an identity token."""
@@ -52,6 +53,7 @@ class Login:
     password: str = ""
     identity_token: str = ""  # exchanged at the token server (OAuth2's refresh token)
     registry_token: str = ""  # sent to the registry as it is
+    correction: str = ""  # what to do when it is refused, where logging in anew would not help
 
     def __repr__(self) -> str:
         """Show the source only."""
@@ -59,14 +61,20 @@ class Login:
 
     @property
     def basic(self) -> str:
-        """The value of ``Authorization`` (RFC 7617, UTF-8)."""
+        """The value of ``Authorization`` (RFC 7617, UTF-8; other bytes as they were given)."""
         pair = f"{self.user or _IDENTITY_USER}:{self.password or self.identity_token}"
-        return "Basic " + base64.b64encode(pair.encode()).decode()
+        return "Basic " + base64.b64encode(pair.encode(errors=_BYTES)).decode()
+
+    def mend(self, host: str) -> str:
+        """What to do when *host* refuses it."""
+        return self.correction or f"run 'wherry login {host}'"
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """What must be shown nowhere."""
-        found = (self.password, self.identity_token, self.registry_token, self.basic.removeprefix("Basic "))
+        echoed = self.password.encode(errors=_BYTES).decode(errors="replace")  # by a server that reads UTF-8
+        basic = self.basic.removeprefix("Basic ")
+        found = (self.password, echoed, self.identity_token, self.registry_token, basic)
         return tuple(filter(None, found))
 
 
@@ -137,8 +145,10 @@ class Keychain:
         yield self._logins.get(host)
         yield self._of_variables(host)
         if text := self._environ.get(_DOCKER_TEXT):
-            file = parse_file(text.encode(errors="surrogateescape"), f"${_DOCKER_TEXT}")
-            yield from _of_file(file, f"${_DOCKER_TEXT}", host, repository)
+            file = parse_file(text.encode(errors=_BYTES), f"${_DOCKER_TEXT}")
+            for login in _of_file(file, f"${_DOCKER_TEXT}", host, repository):
+                # What `wherry login` keeps comes after it, and would not be looked at.
+                yield login and replace(login, correction=f"correct ${_DOCKER_TEXT}, or unset it")
         for path in self._files:
             file = parse_file(read_file(path), str(path))
             yield from _of_file(file, str(path), host, repository)
@@ -148,9 +158,15 @@ class Keychain:
         if not ours and (user or password):
             what = f"{_OURS[1]} and {_OURS[2]} are set without {_OURS[0]}"
             raise InputError(what, mend=f"set {_OURS[0]} to the one host that they are for")
-        if not ours or registry_host(ours) != host or not password:
+        if not ours or registry_host(ours) != host or not (user or password):
             return None
-        return _login(f"${_OURS[2]}", user, password)
+        if not (user and password):
+            there, missing = (_OURS[1], _OURS[2]) if user else (_OURS[2], _OURS[1])
+            raise InputError(
+                f"{there} is set for {host}, and {missing} is not", mend=f"set {missing}, or unset {there}"
+            )
+        login = _login(f"${_OURS[2]}", user, password)
+        return login and replace(login, correction=f"correct ${_OURS[1]} and ${_OURS[2]}, or unset them")
 
 
 def docker_file(environ: Mapping[str, str]) -> Path:
@@ -254,8 +270,8 @@ def _of_entry(entry: _Entry, where: str, place: str) -> Login | None:
     user, password = entry.username or "", entry.password or ""
     if entry.auth:
         try:
-            pair = base64.b64decode(entry.auth, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError, ValueError):
+            pair = base64.b64decode(entry.auth, validate=True).decode(errors=_BYTES)
+        except (binascii.Error, ValueError):
             pair = ""
         user, colon, password = pair.partition(":")
         if not colon:

@@ -44,13 +44,21 @@ def keep_login(path: Path, host: str, user: str, password: str) -> str:
     document = _read(path)
     helper = next(_helpers(path, host), None)
     if helper is None:
-        pair = base64.b64encode(f"{user}:{password}".encode()).decode()
-        entry = {"auth": pair}
+        pair = f"{user}:{password}".encode(errors="surrogateescape")
+        entry = {"auth": base64.b64encode(pair).decode()}
     else:
+        _require_text(helper, user, password)
         credential_helper.store(helper, server_key(host), user, password)
         entry = {}  # as Docker: the entry says that there is a login, the helper knows it
     _write(path, {**document, _AUTHS: {**_without(document, host), server_key(host): entry}})
     return str(path) if helper is None else f"docker-credential-{helper}"
+
+
+def _require_text(helper: str, *texts: str) -> None:
+    """See that a helper, which is spoken to in JSON, can be told these."""
+    if any("\udc80" <= character <= "\udcff" for text in texts for character in text):
+        what = f"docker-credential-{helper} can only be told a name and password in UTF-8"
+        raise InputError(what, mend="choose another password, or take credsStore out of docker's config.json")
 
 
 def forget_login(path: Path, host: str) -> list[str]:

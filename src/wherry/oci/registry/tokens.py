@@ -175,7 +175,9 @@ class Tokens:
         if login is not None and login.user:
             query.append(("account", login.user))
         joint = "&" if urlsplit(place.url).query else "?"
-        asked = address(f"{place.url}{joint}{urlencode(query)}" if query else place.url)
+        asked = address(
+            f"{place.url}{joint}{urlencode(query, errors='surrogateescape')}" if query else place.url
+        )
         headers = {} if login is None else {"Authorization": login.basic}
         with self._ask("GET", asked, headers, None) as answer:
             if answer.status != _OK:
@@ -224,7 +226,7 @@ class Tokens:
             complaint = Complaint()
         host, where = self._endpoint.host, shown(place.url)
         said = f": {complaint.text}" if complaint.text else ""
-        mend = f"run 'wherry login {host}'"
+        mend = login.mend(host) if login else f"run 'wherry login {host}'"
         by_identity = login is not None and bool(login.identity_token)
         if answer.status == _UNAUTHORIZED or (answer.status == _BAD_REQUEST and by_identity):
             if login is None:
