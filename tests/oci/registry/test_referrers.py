@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from tests.handmade import source_of
@@ -15,11 +19,12 @@ from wherry.fetch.answers import Patience
 from wherry.oci import media_types
 from wherry.oci.model import Descriptor, describe, encode, index_of
 from wherry.oci.reference import RegistryReference
-from wherry.oci.registry import referrers
+from wherry.oci.registry import kept_list, referrers
 from wherry.oci.registry.client import Registries
 from wherry.oci.registry.errors import AccessError
+from wherry.oci.registry.kept_list import KeptList, fallback_tag
 from wherry.oci.registry.push import push_image
-from wherry.oci.registry.referrers import attach, fallback_tag, image_referrers, list_referrers
+from wherry.oci.registry.referrers import attach, image_referrers, list_referrers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,9 +60,13 @@ def attach_to(
     return attach(registry, REPOSITORY, SUBJECT, kind, payload, kind, annotations)
 
 
-def kept_list(registry: QuirkRegistry) -> list[dict[str, object]]:
+def entries_in(registry: QuirkRegistry) -> list[dict[str, object]]:
     found: list[dict[str, object]] = json.loads(registry.manifests[REPOSITORY][TAG].data)["manifests"]
     return found
+
+
+def descriptor_of(entry: dict[str, object]) -> Descriptor:
+    return msgspec.convert(entry, Descriptor, dec_hook=lambda kind, value: kind(value))
 
 
 def put_list(registry: QuirkRegistry, data: bytes, media_type: str = media_types.INDEX) -> None:
@@ -138,6 +147,26 @@ def test_of_an_index_the_referrers_of_its_images_are_listed_too(
     assert [one.artifact for one in found] == [on_index, on_image]
     assert found[1].subject.platform is not None
     assert found[1].subject.platform.architecture == "arm64"
+
+
+def test_of_many_who_attach_at_the_same_moment_none_is_lost(
+    plain_registry: DockerRegistry, fresh_repository: str
+) -> None:
+    ready = threading.Barrier(8)
+
+    def write(number: int) -> Descriptor:
+        with Registries() as own:
+            registry = own.at(plain_registry.host)
+            registry.greet()
+            ready.wait()
+            return attach(registry, fresh_repository, SUBJECT, SBOM, str(number).encode(), SBOM)
+
+    with ThreadPoolExecutor(8) as writers:
+        attached = list(writers.map(write, range(8)))
+    with Registries() as later:
+        listed = list_referrers(later.at(plain_registry.host), fresh_repository, SUBJECT.digest)
+    assert {found.digest for found in listed} == {found.digest for found in attached}
+    assert len(listed) == 8
 
 
 # A registry that knows of subjects
@@ -237,7 +266,7 @@ def test_attaching_again_writes_nothing_anew(old: QuirkRegistry, registries: Reg
     attach_to(registry)
     assert not old.asked("PUT", LIST)
     assert not old.asked("POST")
-    assert len(kept_list(old)) == 1
+    assert len(entries_in(old)) == 1
 
 
 def test_what_others_wrote_into_the_list_stays_as_it_is(old: QuirkRegistry, registries: Registries) -> None:
@@ -258,16 +287,16 @@ def test_a_list_that_changed_meanwhile_is_not_written_over(
     old = start_quirks(referrers=False, etags=True)
     registry = registries.at(old.host)
     first = attach_to(registry, b"first")
-    write = referrers._write_list
+    write = KeptList._write
     others: list[Descriptor] = []
 
-    def beaten_to_it(*arguments: object) -> None:
+    def beaten_to_it(kept: KeptList, data: bytes, etag: str) -> bool:
         if not others:
             others.append(describe(b"theirs", media_types.MANIFEST))
             put_list(old, encode(index_of((first, *others))))
-        write(*arguments)  # type: ignore[arg-type]
+        return write(kept, data, etag)
 
-    monkeypatch.setattr(referrers, "_write_list", beaten_to_it)
+    monkeypatch.setattr(KeptList, "_write", beaten_to_it)
     old.quirks.checks_manifests = False
     second = attach_to(registry, b"second")
     assert [asked.status for asked in old.asked("PUT", LIST)] == [201, 412, 201]
@@ -293,28 +322,62 @@ def test_an_etag_that_is_not_the_registrys_own_hinders_nobody(
 def test_an_entry_that_another_writer_wiped_out_is_written_again(
     old: QuirkRegistry, registries: Registries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = referrers._write_list
+    write = KeptList._write
     wiped: list[list[dict[str, object]]] = []
 
-    def written_then_wiped(*arguments: object) -> None:
-        write(*arguments)  # type: ignore[arg-type]
+    def written_then_wiped(kept: KeptList, data: bytes, etag: str) -> bool:
+        is_there = write(kept, data, etag)
         if not wiped:
-            wiped.append(kept_list(old))
+            wiped.append(entries_in(old))
             put_list(old, encode(index_of(())))
+        return is_there
 
-    monkeypatch.setattr(referrers, "_write_list", written_then_wiped)
+    monkeypatch.setattr(KeptList, "_write", written_then_wiped)
     attach_to(registries.at(old.host))
-    assert kept_list(old) == wiped[0]
+    assert entries_in(old) == wiped[0]
 
 
 def test_a_list_that_others_never_leave_alone_is_given_up(
     old: QuirkRegistry, registries: Registries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(referrers, "_STEP_S", 0)
+    monkeypatch.setattr(kept_list, "_WRITES", 8)
+    monkeypatch.setattr(kept_list, "_SHORTEST_PAUSE_S", 0)
     old.fails(412, times=100, method="PUT", place=LIST)
     with pytest.raises(WorldError, match="others keep changing the list"):
         attach_to(registries.at(old.host))
     assert len(old.asked("PUT", LIST)) == 8
+
+
+def test_an_entry_that_is_wiped_out_while_others_are_busy_is_missed(
+    old: QuirkRegistry, registries: Registries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found once and then gone: a slower writer had read the list before we wrote it."""
+    old.quirks.checks_manifests = False
+    read, looks = KeptList._read, itertools.count()
+
+    def read_while_others_write(kept: KeptList) -> object:
+        look = next(looks)
+        if look == 1:
+            theirs = [descriptor_of(entry) for entry in entries_in(old)]
+            put_list(old, encode(index_of((*theirs, describe(b"theirs", media_types.MANIFEST)))))
+        if look == 2:
+            put_list(old, encode(index_of((describe(b"theirs", media_types.MANIFEST),))))
+        return read(kept)
+
+    monkeypatch.setattr(KeptList, "_read", read_while_others_write)
+    attach_to(registries.at(old.host))
+    assert len(entries_in(old)) == 2
+
+
+def test_what_the_registry_does_not_see_yet_is_named_again(
+    old: QuirkRegistry, registries: Registries
+) -> None:
+    """docker-registry 2.8 loses sight of a blob for a moment while another client sends it, too."""
+    unseen = b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}'
+    old.fails(400, method="PUT", place="/manifests/", body=unseen)
+    old.fails(404, method="PUT", place=LIST, body=unseen)
+    found = attach_to(registries.at(old.host))
+    assert list_referrers(registries.at(old.host), REPOSITORY, SUBJECT.digest) == (found,)
 
 
 def test_a_tag_that_is_an_image_is_not_written_over(old: QuirkRegistry, registries: Registries) -> None:
@@ -337,7 +400,7 @@ def test_a_list_with_other_bytes_than_it_is_named_by_is_refused(
 def test_a_list_that_is_full_is_said_to_be(
     old: QuirkRegistry, registries: Registries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(referrers, "MAX_DOCUMENT_BYTES", 200)
+    monkeypatch.setattr(kept_list, "MAX_DOCUMENT_BYTES", 200)
     with pytest.raises(WorldError, match="is full"):
         attach_to(registries.at(old.host))
 

@@ -14,10 +14,14 @@ from wherry.fetch.failures import NotFoundError, TransientError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+_BAD_REQUEST: Final = 400
 _FORBIDDEN: Final = 403
 _TOO_LARGE: Final = 413
 _TOO_MANY: Final = 429
 _NAME_UNKNOWN: Final = "NAME_UNKNOWN"
+_BLOB_UNKNOWN: Final = "MANIFEST_BLOB_UNKNOWN"
+_NO_METHOD: Final = frozenset({405, 501})
+_PAGE: Final = "text/html"  # no registry answers with a page
 _SHOWN: Final = 200
 _MESSAGES: Final = 3
 _UNPRINTABLE: Final = re.compile(r"[^ -~]+")
@@ -45,6 +49,10 @@ class PermissionDeniedError(AccessError):
 
 class RepositoryNotFoundError(NotFoundError):
     """The registry has no such repository."""
+
+
+class NoRegistryError(WorldError):
+    """What answers there is no registry."""
 
 
 class RateLimitedError(TransientError):
@@ -101,6 +109,26 @@ def _printable(text: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
+def is_page(headers: Mapping[str, str]) -> bool:
+    """Whether an answer is a page of a web site."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower() == _PAGE
+
+
+def is_foreign(status: int, complaint: Complaint, headers: Mapping[str, str]) -> bool:
+    """Whether a refusal is one that no registry gives: it knows its methods, and writes no pages."""
+    return not complaint.text and (status in _NO_METHOD or (status < _BAD_REQUEST and is_page(headers)))
+
+
+def no_registry(status: int, *, where: str, host: str) -> NoRegistryError:
+    """What to tell of a server that answers, and is none."""
+    what = f"the server at {host} does not speak the registry protocol ({status})"
+    return NoRegistryError(what, where=where, mend=_check_host(host))
+
+
+def _check_host(host: str) -> str:
+    return f"check the host and the port: {host} may be something else"
+
+
 def refusal(  # noqa: PLR0913 - an answer, and whom it concerns
     status: int, complaint: Complaint, headers: Mapping[str, str], *, where: str, host: str, repository: str
 ) -> WorldError:
@@ -121,6 +149,8 @@ def refusal(  # noqa: PLR0913 - an answer, and whom it concerns
         what = f"no permission for {name} (403){said}"
         mend = f"ask its owner for access, or 'wherry login {host}' as someone who has it"
         return PermissionDeniedError(what, where=where, mend=mend)
+    if status in TRY_AGAIN or _BLOB_UNKNOWN in complaint.codes:
+        return _passing(status, said, headers, where=where, host=host)
     if status in GONE:
         if _NAME_UNKNOWN in complaint.codes:
             what = f"the registry has no repository {repository}{said}"
@@ -129,15 +159,21 @@ def refusal(  # noqa: PLR0913 - an answer, and whom it concerns
     if status == _TOO_LARGE:
         what = f"the registry, or a proxy before it, takes nothing this large (413){said}"
         return TooLargeError(what, where=where, mend="raise its limit for the size of a request")
-    if status in TRY_AGAIN:
-        error: TransientError
-        if status == _TOO_MANY:
-            mend = f"wait a while; some registries allow more after 'wherry login {host}'"
-            error = RateLimitedError(f"the registry was asked too often (429){said}", where=where, mend=mend)
-        else:
-            error = TransientError(
-                f"the registry answered {status}{said}", where=where, mend="try again later"
-            )
-        error.wait_s = retry_after_s(headers.get("Retry-After", ""))
-        return error
     return WorldError(f"the registry answered {status}{said}", where=where)
+
+
+def _passing(status: int, said: str, headers: Mapping[str, str], *, where: str, host: str) -> TransientError:
+    """What may be otherwise the next time."""
+    error: TransientError
+    if status == _TOO_MANY:
+        mend = f"wait a while; some registries allow more after 'wherry login {host}'"
+        error = RateLimitedError(f"the registry was asked too often (429){said}", where=where, mend=mend)
+    elif status in TRY_AGAIN:
+        what = f"the registry answered {status}{said}"
+        error = TransientError(what, where=where, mend="try again later")
+    else:
+        # A blob that two clients send at once is not there for a moment (docker-registry 2.8, on files).
+        what = f"the registry does not see, or not yet, what a manifest names ({status}){said}"
+        error = TransientError(what, where=where, mend="push again: what is missing is sent")
+    error.wait_s = retry_after_s(headers.get("Retry-After", ""))
+    return error

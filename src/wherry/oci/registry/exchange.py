@@ -72,6 +72,11 @@ class Reply(Answer):
         except ValueError as error:
             raise WorldError("the registry's Location is no URL", where=self.url) from error
 
+    @property
+    def media_type(self) -> str:
+        """What the registry calls what it sends, in lower case; "" if nothing."""
+        return str(self.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
+
     def read(self, limit_bytes: int = _MESSAGE_BYTES) -> bytes:
         """The whole body, if it is no larger than that.
 
