@@ -11,7 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from wherry.check.facts import Facts
     from wherry.dockerfile.source import Position, Source, Span
@@ -142,15 +142,17 @@ class Finding:
     fix: Fix | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """One rule: its module's docstring is its page."""
+    """One rule, equal to itself alone: its module's docstring is its page."""
 
     code: str  # the theme's letter and a number: "C2"
     name: str  # "cuda-twice"
     severity: Severity
     check: Callable[[Facts], Iterable[Finding]]
     default: bool = True  # in the quiet set
+    also: tuple[str, ...] = ()  # what peers call it: "DL3042", "DS-0002", "tally/...", "JSONArgsRecommended"
+    options: Mapping[str, str | int | bool] = field(default_factory=dict)  # its own settings, with defaults
 
     def at(  # noqa: PLR0913 - one name for each part of a finding
         self,

@@ -70,19 +70,22 @@ def read_config(table: Node | None) -> WherryConfig:
         InputError: A key is unknown or a value is not what its key takes; the place is the key's line.
 
     """
-    return WherryConfig(**_checked(table, _KEYS)) if table else WherryConfig()
+    return WherryConfig(**_checked(table, _KEYS, _ELSEWHERE)) if table else WherryConfig()
 
 
 def _budgets(node: Node) -> Budgets:
     return Budgets(**_checked(node, _BUDGET_KEYS))
 
 
-def _checked(table: Node, keys: dict[str, Callable[[Node], Any]]) -> dict[str, Any]:
+def _checked(
+    table: Node, keys: dict[str, Callable[[Node], Any]], elsewhere: frozenset[str] = frozenset()
+) -> dict[str, Any]:
     checked: dict[str, Any] = {}
     for key, node in table.items():
-        if key not in keys:
-            raise _unknown_key(key, node, table, list(keys))
-        checked[key.replace("-", "_")] = keys[key](node)
+        if key in keys:
+            checked[key.replace("-", "_")] = keys[key](node)
+        elif key not in elsewhere:
+            raise _unknown_key(key, node, table, [*keys, *elsewhere])
     return checked
 
 
@@ -133,6 +136,9 @@ _KEYS: Final[dict[str, Callable[[Node], Any]]] = {
     "labels": values.labels,
     "cache": values.repository,
 }
+
+_ELSEWHERE: Final = frozenset({"check"})
+"""Tables that others read: `wherry.check.settings`."""
 
 _BUDGET_KEYS: Final[dict[str, Callable[[Node], Any]]] = {
     "max-image": values.size_bytes,

@@ -1,0 +1,1 @@
+"""Bytes that nobody needs, minutes that nobody must wait."""

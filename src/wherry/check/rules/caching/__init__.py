@@ -1,0 +1,1 @@
+"""What a change rebuilds, and what a cache keeps."""

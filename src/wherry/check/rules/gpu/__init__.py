@@ -1,0 +1,1 @@
+"""CUDA: bases, wheels, drivers, and who asks for a GPU."""

@@ -1,0 +1,1 @@
+"""Stages: what is built where, and what ships."""

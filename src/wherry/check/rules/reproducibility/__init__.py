@@ -1,0 +1,1 @@
+"""The same image again, tomorrow and elsewhere."""

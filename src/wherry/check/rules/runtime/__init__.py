@@ -1,0 +1,1 @@
+"""How it runs: user, processes, health, ports, orchestration."""

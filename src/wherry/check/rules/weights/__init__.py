@@ -1,0 +1,1 @@
+"""Model files and data: where they lie, how they come."""
