@@ -488,7 +488,7 @@ def test_a_session_that_the_registry_has_just_opened_gives_way_to_one_that_is_fa
     assert quirks.uploads == {}
 
 
-@pytest.mark.parametrize("status", [403, 404])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 416, 422, 501])
 def test_what_the_registry_knows_no_more_is_begun_anew(
     quirks: QuirkRegistry,
     registry: Registry,
@@ -501,6 +501,72 @@ def test_what_the_registry_knows_no_more_is_begun_anew(
     with remembered_upload(store, quirks.host, "team/app", BLOB.digest) as memory:
         an_upload(connected(quirks), memory=memory).run()
     assert quirks.bytes_in == len(DATA)
+    assert records(store) == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 415, 416, 422])
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+def test_what_the_registry_still_knows_but_takes_no_more_for_is_begun_anew(  # noqa: PLR0913, PLR0917 - fixtures
+    quirks: QuirkRegistry,
+    registry: Registry,
+    connected: Callable[[QuirkRegistry], Registry],
+    store: Store,
+    status: int,
+    method: str,
+) -> None:
+    broken(quirks, registry, store)
+    if method == "PUT":  # all has come, and only the closing request is refused
+        (upload,) = quirks.uploads.values()
+        upload[:] = DATA
+    quirks.fails(status, method=method)
+    with remembered_upload(store, quirks.host, "team/app", BLOB.digest) as memory:
+        an_upload(connected(quirks), memory=memory).run()
+    assert quirks.blobs["team/app"][BLOB.digest] == DATA
+    assert records(store) == []
+
+
+def test_a_session_that_cannot_be_asked_about_any_more_is_begun_anew(
+    quirks: QuirkRegistry, registry: Registry, connected: Callable[[QuirkRegistry], Registry], store: Store
+) -> None:
+    """Some registries answer 500 for a session that they forgot."""
+    broken(quirks, registry, store)
+    quirks.fails(500, method="GET", place="uploads", times=100)
+    with remembered_upload(store, quirks.host, "team/app", BLOB.digest) as memory:
+        an_upload(connected(quirks), memory=memory).run()
+    assert quirks.blobs["team/app"][BLOB.digest] == DATA
+    assert len(quirks.asked("GET", "uploads")) == 2
+
+
+@pytest.mark.parametrize("status", [401, 403, 503])
+def test_a_registry_that_is_down_or_lets_nobody_in_makes_nobody_forget_how_far_it_came(
+    quirks: QuirkRegistry,
+    registry: Registry,
+    connected: Callable[[QuirkRegistry], Registry],
+    store: Store,
+    status: int,
+) -> None:
+    broken(quirks, registry, store)
+    (record,) = records(store)
+    before = record.read_bytes()
+    quirks.fails(status, times=100)
+    with (
+        remembered_upload(store, quirks.host, "team/app", BLOB.digest) as memory,
+        pytest.raises((TransientError, AccessError)),
+    ):
+        an_upload(connected(quirks), memory=memory).run()
+    assert record.read_bytes() == before
+
+
+@pytest.mark.parametrize("location", ["http://169.254.169.254/latest", "no address", "http://[::1"])
+def test_a_session_at_an_address_that_may_not_be_asked_is_begun_anew(
+    quirks: QuirkRegistry, registry: Registry, store: Store, location: str
+) -> None:
+    with remembered_upload(store, quirks.host, "team/app", BLOB.digest) as memory:
+        assert memory is not None
+        memory.remember(location)
+    with remembered_upload(store, quirks.host, "team/app", BLOB.digest) as memory:
+        an_upload(registry, memory=memory).run()
+    assert quirks.blobs["team/app"][BLOB.digest] == DATA
 
 
 def test_a_record_that_is_old_or_damaged_or_of_another_place_is_not_used(

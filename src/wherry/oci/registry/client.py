@@ -19,7 +19,7 @@ from wherry.oci.registry.access import Access
 from wherry.oci.registry.challenge import parse_challenges
 from wherry.oci.registry.credentials import Keychain
 from wherry.oci.registry.endpoint import Endpoint, registry_host
-from wherry.oci.registry.errors import Complaint, refusal
+from wherry.oci.registry.errors import Complaint, is_foreign, is_page, no_registry, refusal
 from wherry.oci.registry.exchange import Asked, Body, Exchange, Reply
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ __all__ = ["Body", "Registries", "Registry", "Reply"]
 R = TypeVar("R")
 
 _UNAUTHORIZED: Final = 401
+_NOT_FOUND: Final = 404
 _FOLLOWED: Final = frozenset({"GET", "HEAD"})
 _REDIRECTS: Final = 10
 _COMPLAINT_BYTES: Final = 16 << 10
@@ -113,9 +114,7 @@ class Registry:
             WorldError: The registry refuses otherwise, or cannot be trusted.
 
         """
-        base = self._endpoint.base_url
-        absolute = "://" in place or place.startswith("/")
-        there = self._endpoint.checked(urljoin(base, place) if absolute else f"{base}/v2/{place}")
+        there = self._endpoint.checked(self._url_of(place))
         # Some registries look at the first scope only: that of what is asked about.
         scopes: tuple[str, ...] = (f"repository:{repository}:{actions}",) if repository else ()
         scopes += (f"repository:{also_pull}:pull",) if also_pull else ()
@@ -139,11 +138,12 @@ class Registry:
 
         """
         try:
-            with self.request("GET", "", repository=""):
+            with self.request("GET", "", repository="") as reply:
+                if is_page(reply.headers):
+                    raise no_registry(reply.status, where=reply.url, host=self.host)
                 return self._access.was_asked
         except NotFoundError as error:
-            what = "the server speaks no registry's language (404 for /v2/)"
-            raise WorldError(what, where=error.where, mend=f"check that {self.host} is a registry") from error
+            raise no_registry(_NOT_FOUND, where=error.where, host=self.host) from error
 
     def retrying(self, attempt: Callable[[], R], progress_bytes: Callable[[], int] = lambda: 0) -> R:
         """Call *attempt* until it succeeds, waiting longer each time it fails in a way that may pass.
@@ -164,6 +164,15 @@ class Registry:
             return Complaint(reply.read(_COMPLAINT_BYTES), self._access.redact)
         except WorldError:
             return Complaint()
+
+    def _url_of(self, place: str) -> str:
+        base = self._endpoint.base_url
+        if "://" not in place and not place.startswith("/"):
+            return f"{base}/v2/{place}"
+        try:
+            return urljoin(base, place)
+        except ValueError as error:  # a place that was remembered on a disk
+            raise WorldError("the registry names an address that is none", where=shown(place)) from error
 
     def _final_reply(self, asked: Asked, place: Address) -> Reply:
         """Follow redirects, and say who we are to the registry itself."""
@@ -211,6 +220,8 @@ class Registry:
         if reply.status == _UNAUTHORIZED:
             what = "the server that the registry names wants credentials, and has no right to ours (401)"
             return WorldError(what, where=reply.url)
+        if is_foreign(reply.status, complaint, reply.headers):
+            return no_registry(reply.status, where=reply.url, host=self.host)
         return refusal(
             reply.status, complaint, reply.headers, where=reply.url, host=self.host, repository=repository
         )

@@ -54,6 +54,7 @@ _WRONG_BYTES: Final = frozenset(
     {_BAD_REQUEST, _RANGE_NOT_SATISFIABLE}
 )  # in answer to PUT, with one of these:
 _WRONG: Final = frozenset({"DIGEST_INVALID", "SIZE_INVALID", "BLOB_UPLOAD_INVALID", "RANGE_INVALID"})
+_SILENCES: Final = 2
 _NO_CHUNKS: Final = frozenset({_BAD_REQUEST, 405, 411, 415, 501})  # in answer to PATCH
 
 
@@ -94,6 +95,8 @@ class Upload:
         self._chunk_bytes = max(CHUNK_BYTES, self._least_bytes)
         self._offset = 0  # how far the registry has come
         self._in_step = True  # whether that is sure
+        self._is_inherited = False  # whether the session is an earlier run's, and took nothing of this one's
+        self._silences = 0  # times that it did not say how far it is
         self._refused_offset = -1  # where it last said that we are at the wrong place
         self._in_chunks = True  # whether it knows PATCH
         self._is_closing = False
@@ -114,7 +117,7 @@ class Upload:
         if self._memory and self._memory.location:
             if self._location:
                 cancel_session(self._registry, self._repository, self._location)
-            self._location, self._in_step = self._memory.location, False
+            self._location, self._in_step, self._is_inherited = self._memory.location, False, True
         try:
             self._registry.retrying(self._attempt, lambda: self._furthest_bytes)
         except (TransientError, CancelledError, AccessError):
@@ -122,7 +125,8 @@ class Upload:
         except WherryError:
             if self._location:
                 cancel_session(self._registry, self._repository, self._location)
-            self._forget()
+            if self._memory:
+                self._memory.forget()
             raise
         if self._memory:
             self._memory.forget()
@@ -144,6 +148,12 @@ class Upload:
                 self._send_chunk()
             except TooLargeError as error:
                 self._send_less(error)
+            except (TransientError, CancelledError):
+                raise
+            except WorldError as error:
+                if not self._is_inherited or error is self._content.failure:
+                    raise
+                self._forget()  # who may not go on may perhaps begin
 
     @property
     def _is_rest_closing(self) -> bool:
@@ -157,16 +167,25 @@ class Upload:
             session = Session.of(reply)
         self._least_bytes = max(_LEAST_CHUNK_BYTES, session.least_chunk_bytes)
         self._chunk_bytes = max(self._chunk_bytes, self._least_bytes)
+        self._is_inherited = self._is_closing = False
+        if self._memory:
+            self._memory.forget()
         self._confirm(session.location, 0)
 
     def _catch_up(self) -> None:
         """Ask how far the registry has come (distribution-spec, "Resuming an upload")."""
-        refusals = {_BAD_REQUEST, 405, _RANGE_NOT_SATISFIABLE, 501}
         try:
-            with self._request("GET", self._location, expect=DONE | refusals) as reply:
-                offset = _end_of_range(reply.headers) if reply.status in DONE else -1
+            with self._request("GET", self._location, expect=DONE) as reply:
+                offset = _end_of_range(reply.headers)
                 location = reply.location if "Location" in reply.headers else self._location
-        except (NotFoundError, AccessError):
+        except CancelledError:
+            raise
+        except TransientError:
+            self._silences += 1
+            if not self._is_inherited or self._silences < _SILENCES:
+                raise
+            offset = -1  # some answer 500 for what they forgot
+        except WorldError:
             offset = -1  # who may not go on may perhaps begin
         if 0 <= offset <= self._blob.size_bytes and offset != self._refused_offset and self._in_chunks:
             if not self.sent_bytes:
@@ -202,7 +221,7 @@ class Upload:
     def _take_answer(self, reply: Reply, size_bytes: int) -> None:
         """What the registry says to a chunk."""
         if reply.status in DONE:
-            self._broken_chunks = 0
+            self._broken_chunks, self._is_inherited = 0, False
             location = reply.location if "Location" in reply.headers else self._location
             self._confirm(location, self._offset + size_bytes)
         elif reply.status == _RANGE_NOT_SATISFIABLE:
@@ -293,8 +312,9 @@ class Upload:
             self._memory.remember(location)
 
     def _forget(self) -> None:
+        """Begin anew. What an earlier run left stays remembered until that has succeeded."""
         self._location, self._offset, self._refused_offset = "", 0, -1
-        if self._memory:
+        if self._memory and not self._is_inherited:
             self._memory.forget()
 
 
