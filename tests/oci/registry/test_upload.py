@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.registry_world.faults import FaultProxy
 from tests.registry_world.guard import Guard, Rights
 from wherry.errors import InputError, WorldError
 from wherry.fetch.answers import Patience
@@ -21,7 +22,7 @@ from wherry.oci.registry.client import Registry
 from wherry.oci.registry.content import Content
 from wherry.oci.registry.credentials import Keychain, Login
 from wherry.oci.registry.errors import AccessError, TooLargeError
-from wherry.oci.registry.session import Session
+from wherry.oci.registry.session import Session, has_blob
 from wherry.oci.registry.upload import Upload
 from wherry.store import uploads
 from wherry.store.uploads import remembered_upload
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.registries import DockerRegistry
+    from tests.registry_world.faults import Kind
     from tests.registry_world.quirks import QuirkRegistry
     from wherry.store.store import Store
     from wherry.store.uploads import RememberedUpload
@@ -177,6 +180,25 @@ def test_an_upload_that_the_registry_forgot_is_begun_anew(quirks: QuirkRegistry,
     quirks.fails(404, method="PUT", place="uploads")
     an_upload(registry, SMALL).run()
     assert len(quirks.asked("POST")) == 2
+
+
+@pytest.mark.parametrize("kind", ["hang up", "reset"])
+@pytest.mark.parametrize("place", [MB // 2, 3 * MB, 5 * MB])
+def test_debians_registry_gives_up_an_upload_whose_chunk_was_cut_and_gets_it_anew(
+    plain_registry: DockerRegistry, fresh_repository: str, place: int, kind: Kind
+) -> None:
+    """It asks back with 404 where 3.0 says how far it is (distribution#3755)."""
+    with FaultProxy(plain_registry.host, [place], random.Random(1), kinds=(kind,)) as proxy:
+        registry = Registry(proxy.host, patience=HASTE)
+        content = Content(lambda: io.BytesIO(DATA), BLOB, "the test")
+        with closing(registry):
+            Upload(registry, fresh_repository, BLOB, content, task=Told()).run()
+            assert has_blob(registry, fresh_repository, BLOB)
+        assert proxy.met == [kind]
+    seen = [line for line in plain_registry.log.read_text().splitlines() if fresh_repository + "/" in line]
+    asked = [line for line in seen if f'"GET /v2/{fresh_repository}/blobs/uploads/' in line]
+    assert [line.partition('HTTP/1.1" ')[2][:3] for line in asked] == ["404"]
+    assert sum(f'"POST /v2/{fresh_repository}/blobs/uploads/' in line for line in seen) == 2
 
 
 def test_a_registry_that_cannot_say_how_far_it_is_gets_the_blob_anew(

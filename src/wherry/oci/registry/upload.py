@@ -192,8 +192,8 @@ class Upload:
                 self.resumed_bytes = offset
             self._confirm(location, offset)
         else:
-            # docker-registry 2.8 gives up a session whose chunk was cut: its size is no longer the one in the
-            # signed state of our Location (distribution#3755 mended that in 3.0).
+            # docker-registry 2.8 gives up a session whose chunk was cut, and answers 404: its size is no longer
+            # the one in the signed state of our Location (distribution#3755 mended that in 3.0).
             self._forget()
 
     def _send_chunk(self) -> None:
