@@ -188,7 +188,7 @@ def test_debians_registry_gives_up_an_upload_whose_chunk_was_cut_and_gets_it_ane
     plain_registry: DockerRegistry, fresh_repository: str, place: int, kind: Kind
 ) -> None:
     """It asks back with 404 where 3.0 says how far it is (distribution#3755)."""
-    with FaultProxy(plain_registry.host, [place], random.Random(1), kinds=(kind,)) as proxy:
+    with FaultProxy(plain_registry.host, [place], random.Random(1), kinds=(kind,)) as proxy:  # noqa: S311 - not secret
         registry = Registry(proxy.host, patience=HASTE)
         content = Content(lambda: io.BytesIO(DATA), BLOB, "the test")
         with closing(registry):
