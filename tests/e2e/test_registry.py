@@ -424,8 +424,8 @@ HOSTILE = {
     "not UTF-8": b'{"schemaVersion":2,"config":"\xff"}',
 }
 
-NOT_THERE = {"huge", "an impossible size", "two sizes for a blob"}
-"""What is not even read, and what names a blob that is not there and is asked for first."""
+NOT_THERE = {"an impossible size", "two sizes for a blob"}
+"""What names a blob that is not there and is asked for first."""
 
 
 @pytest.mark.parametrize("kind", HOSTILE)

@@ -253,7 +253,10 @@ def test_a_document_that_never_ends_is_read_no_further_than_manifests_are_long(
     hub: Hub, registries: Registries
 ) -> None:
     hub.manifest("v1", b" " * (6 << 20))
-    assert "larger than 4194304 bytes" in refused(hub, registries).what
+    error = refused(hub, registries)
+    assert isinstance(error, InputError)
+    assert "larger than 4 MiB" in error.what
+    assert error.mend
 
 
 def test_manifests_that_are_many_and_large_are_refused_together(hub: Hub, registries: Registries) -> None:

@@ -48,6 +48,10 @@ class Body(Protocol):
         """Read them from the start; the client closes it."""
 
 
+class TooLongError(WorldError):
+    """An answer is larger than anything that is asked for."""
+
+
 class Reply(Answer):
     """What the registry answers, while it is being read."""
 
@@ -81,7 +85,7 @@ class Reply(Answer):
         """The whole body, if it is no larger than that.
 
         Raises:
-            WorldError: It is larger.
+            TooLongError: It is larger.
             TransientError: The connection broke.
 
         """
@@ -89,7 +93,9 @@ class Reply(Answer):
         for chunk in self.chunks():
             body += chunk
             if len(body) > limit_bytes:
-                raise WorldError(f"the registry's answer is larger than {limit_bytes} bytes", where=self.url)
+                raise TooLongError(
+                    f"the registry's answer is larger than {limit_bytes} bytes", where=self.url
+                )
         return bytes(body)
 
 

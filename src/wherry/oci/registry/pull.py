@@ -28,6 +28,7 @@ from wherry.oci.origins import Origin
 from wherry.oci.reference import DEFAULT_TAG, repository_of
 from wherry.oci.registry.blob_reader import open_blob
 from wherry.oci.registry.errors import RepositoryNotFoundError
+from wherry.oci.registry.exchange import TooLongError
 from wherry.oci.registry.fetching import fetch_blobs, require_blobs
 from wherry.progress import SilentProgress
 
@@ -92,7 +93,7 @@ def open_registry(
         raise NotFoundError(
             f"the registry has no image {reference}",
             where=error.where,
-            mend="check the name and the tag for a mistyped part",
+            mend=error.mend or "check the name and the tag for a mistyped part",
         ) from error
 
 
@@ -185,7 +186,13 @@ class RegistrySource:
             repository=self.repository,
             headers={"Accept": ", ".join(_TYPES)},
         ) as reply:
-            data = reply.read(MAX_DOCUMENT_BYTES)
+            try:
+                data = reply.read(MAX_DOCUMENT_BYTES)
+            except TooLongError as error:
+                what = f"it is larger than {MAX_DOCUMENT_BYTES >> 20} MiB, which no manifest of an image is"
+                raise InputError(
+                    what, where=error.where, mend="check the name: what lies there is no image"
+                ) from error
             if content_length(reply.headers) not in {None, len(data)}:
                 raise TransientError("the connection broke off", where=reply.url, mend="try again later")
             return reply.headers, data
@@ -228,7 +235,8 @@ def _decoded(data: bytes, media_type: str, where: str) -> Manifest | Index:
             mend="pull and push it again with a current docker, or build it anew",
         )
     if media_type not in _TYPES:
-        raise InputError(f"media type {media_type[:80]!r} is not an image's", where=where)
+        mend = "check the host and the port: a registry sends no pages" if media_type == "text/html" else ""
+        raise InputError(f"media type {media_type[:80]!r} is not an image's", where=where, mend=mend)
     document: Manifest | Index
     if media_type in media_types.INDEXES:
         document = decode_index(data, where)
