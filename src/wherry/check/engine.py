@@ -1,0 +1,68 @@
+"""Ask the rules of one Dockerfile, and set what they say in order."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.catalogue import all_rules
+from wherry.check.ignores import ignores_of, silence
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from wherry.check.facts import Facts
+    from wherry.check.ignores import Ignore
+    from wherry.check.model import Finding, Rule
+
+BYTES_A_SECOND: Final = 10_000_000
+"""What a second of a build weighs against bytes of an image, when findings are put in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What there is to say of one Dockerfile and what stands beside it."""
+
+    path: str
+    findings: tuple[Finding, ...] = ()  # the costliest first
+    silenced: tuple[Finding, ...] = ()  # by comments in the file
+    unused_ignores: tuple[Ignore, ...] = ()
+    notes: tuple[str, ...] = ()  # what could not be read or judged
+
+
+def judge(facts: Facts, codes: Collection[str]) -> Judgement:
+    """Findings of the rules called *codes*."""
+    rules = [rule for rule in all_rules() if rule.code in codes]
+    notes: list[str] = []
+    found = [finding for rule in rules for finding in _ask(rule, facts, notes)]
+    ignores = ignores_of(facts.dockerfile)
+    kept, silenced, unused = silence(found, ignores, rules)
+    return Judgement(
+        facts.file.name, tuple(in_order(kept)), tuple(in_order(silenced)), tuple(unused), tuple(notes)
+    )
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """The costliest first; what costs the same by severity, then by place."""
+    return sorted(
+        findings,
+        key=lambda finding: (
+            -(finding.cost.size_bytes + finding.cost.seconds * BYTES_A_SECOND),
+            finding.severity.rank,
+            finding.place.path,
+            finding.place.span,
+            finding.rule,
+        ),
+    )
+
+
+def _ask(rule: Rule, facts: Facts, notes: list[str]) -> Sequence[Finding]:
+    """What one rule says. A rule that fails is a defect of ours, and silences no other rule."""
+    try:
+        return tuple(dict.fromkeys(rule.check(facts)))
+    except Exception as error:
+        if os.environ.get("WHERRY_DEBUG"):
+            raise
+        notes.append(f"rule {rule.code} failed: {type(error).__name__}; this is a defect, please report it")
+        return ()
