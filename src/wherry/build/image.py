@@ -70,6 +70,7 @@ def build_image(
     whole = not pushes or not all(isinstance(to, RegistryReference) for to in destinations)
     with store.using(), _asking(_open(options, store, progress), pushes=pushes) as (workshop, told):
         name = str(parse_tag(options.name or workshop.project.image_name))
+        _require_push(destinations, workshop)
         bases = [find_base(platform, workshop) for platform in asked_platforms(workshop)]
         gathered = [gather(base, workshop, dry=False, whole=whole) for base in bases]
         images = tuple(_build(one, workshop) for one in gathered)
@@ -175,6 +176,17 @@ def _name(name: str, manifests: Sequence[Descriptor], store: Store) -> Descripto
         ),
     )
     return descriptor
+
+
+def _require_push(destinations: Sequence[Destination], workshop: Workshop) -> None:
+    """See that the image can go where it is to be pushed, before an hour is spent on it."""
+    targets = [to for to in destinations if isinstance(to, RegistryReference)]
+    if not targets or workshop.options.offline:
+        return
+    from wherry.build.push import require_push  # noqa: PLC0415 - most builds stay in the store
+
+    plain = frozenset().union(*(plain_hosts(workshop, to) for to in targets))
+    require_push(targets, plain_http=plain)
 
 
 def _deliver(name: str, destination: Destination, workshop: Workshop) -> str:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.oci.origins import Origins
-from wherry.oci.reference import RegistryReference, StoreDigest, parse_reference, parse_tag
+from wherry.oci.reference import RegistryReference, StoreDigest, parse_reference, parse_tag, repository_of
 from wherry.oci.registry.push import Pushed, push_image
 from wherry.oci.sources import open_reference
 from wherry.store.disk import readable_size
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from wherry.oci.model import Descriptor
     from wherry.oci.registry.client import Registries
     from wherry.progress import Progress
     from wherry.store.store import Store
+
+_THREADS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,32 @@ def registry_destination(text: str) -> RegistryReference:
     raise InputError(
         f"{text!r} names no registry", mend="write the whole name: registry.example/team/app:1.0"
     )
+
+
+def require_push(targets: Iterable[RegistryReference], *, plain_http: Collection[str] = ()) -> None:
+    """See, before the work is done, that all *targets* can be pushed to; they are asked at the same time.
+
+    Args:
+        targets: Where images are going; a repository with several tags is asked once.
+        plain_http: The registries that are talked to without TLS.
+
+    Raises:
+        WorldError: A registry cannot be reached, or refuses.
+
+    """
+    from wherry.fetch.crew import Crew  # noqa: PLC0415 - most images stay on this machine
+    from wherry.oci.registry.client import Registries  # noqa: PLC0415 - the same
+    from wherry.oci.registry.permission import require_permission  # noqa: PLC0415 - the same
+
+    places = list(dict.fromkeys((target.host, repository_of(target)) for target in targets))
+    with Registries(plain_http=plain_http) as registries:
+        asked = [(registries.at(host), repository) for host, repository in places]
+
+        def give_up() -> None:
+            for registry, _ in asked:
+                registry.cancel()
+
+        Crew(lambda place: require_permission(*place), asked, give_up).run(_THREADS)
 
 
 def push_stored(

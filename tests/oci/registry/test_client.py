@@ -418,7 +418,7 @@ def test_a_registry_without_tls_is_asked_without_it_on_this_machine_only(
 
 
 def test_a_server_that_is_no_registry_is_told_as_such(registry: Registry) -> None:
-    with pytest.raises(WorldError, match="speaks no registry's language"):
+    with pytest.raises(WorldError, match="does not speak the registry protocol"):
         registry.greet()
 
 

@@ -58,6 +58,12 @@ class Access:
         with self._lock:
             return self._latest is not None
 
+    @property
+    def is_by_token(self) -> bool:
+        """Whether the registry wants a token that somebody else gives out."""
+        with self._lock:
+            return self._latest is not None and self._latest.scheme == _BEARER
+
     def header(self, repository: str, scopes: tuple[str, ...]) -> str | None:
         """The value of ``Authorization`` for a request, as far as it is known what the registry wants.
 

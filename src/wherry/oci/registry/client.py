@@ -72,6 +72,11 @@ class Registry:
             self._ask_token_server,
         )
 
+    @property
+    def hands_out_tokens(self) -> bool:
+        """Whether it is known to answer only who brings a token."""
+        return self._access.is_by_token
+
     def cancel(self) -> None:
         """Make every transfer of every thread end soon."""
         self.cancelled.set()

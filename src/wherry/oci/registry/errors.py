@@ -155,11 +155,13 @@ def refusal(  # noqa: PLR0913 - an answer, and whom it concerns
         if _NAME_UNKNOWN in complaint.codes:
             what = f"the registry has no repository {repository}{said}"
             return RepositoryNotFoundError(what, where=where, mend="check the name for a mistyped part")
-        return NotFoundError(f"the registry has no such thing ({status}){said}", where=where)
+        mend = "" if complaint.text else _check_host(host)  # registries say why
+        return NotFoundError(f"the registry has no such thing ({status}){said}", where=where, mend=mend)
     if status == _TOO_LARGE:
         what = f"the registry, or a proxy before it, takes nothing this large (413){said}"
         return TooLargeError(what, where=where, mend="raise its limit for the size of a request")
-    return WorldError(f"the registry answered {status}{said}", where=where)
+    mend = "the registry may be a mirror, or for reading only" if status in _NO_METHOD else ""
+    return WorldError(f"the registry answered {status}{said}", where=where, mend=mend)
 
 
 def _passing(status: int, said: str, headers: Mapping[str, str], *, where: str, host: str) -> TransientError:

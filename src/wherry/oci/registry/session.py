@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wherry.oci.registry.client import Registry, Reply
 
 ACTIONS: Final = "pull,push"  # for every request of a push, so that one token serves them all
+_CANCEL: Final = f"{ACTIONS},delete"  # distribution wants a right of its own for every DELETE
 
 OK: Final = 200
 CREATED: Final = 201
@@ -50,7 +51,7 @@ def cancel_session(registry: Registry, repository: str, location: str) -> None:
     """Tell the registry that nothing more will come. It need not heed it, nor know how."""
     with (
         suppress(WherryError),
-        registry.request("DELETE", location, repository=repository, actions=ACTIONS, expect=DONE) as reply,
+        registry.request("DELETE", location, repository=repository, actions=_CANCEL, expect=DONE) as reply,
     ):
         reply.skip()
 
