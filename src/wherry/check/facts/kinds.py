@@ -3,16 +3,16 @@
 Gives ``Kinds``, reached as ``context.kinds``. Only what would be sent is listed, sorted by path. A directory
 that is one thing (a virtual environment, ``mlruns``) is one ``Found`` with its bytes and files.
 
-    kinds.secrets       Found.what says of which kind: "environment file", "private key", "cloud credentials"...
+    kinds.secrets       Found.what says of which kind: "environment file", "private key", ...
                         Names decide; *.pem, *.json, .npmrc, pip.conf and .git/config are also read, and only
                         listed when a credential stands in them. A certificate or an .env.example is none.
-    kinds.weights       Weights: format ("safetensors", "gguf", "pickle", "torch zip", "onnx", "hdf5", "tflite",
-                        "numpy", "unknown"), is_pickle, is_pointer (a Git LFS pointer; pointer_bytes is what
+    kinds.weights       Weights: format ("safetensors", "gguf", "pickle", "torch zip", "onnx", "hdf5",
+                        "tflite", "numpy", "keras", "unknown", "pointer"), is_pickle, is_pointer (a Git LFS pointer; pointer_bytes is what
                         it stands for). From suffixes and the first bytes; .bin only from 50 MB.
     kinds.notebooks     *.ipynb; ``has_outputs(found)`` looks inside, up to 4 MB
     kinds.datasets      .csv .parquet .tar .zip ... of more than 10 MB, and data/ datasets/ without code
     kinds.experiments   mlruns, wandb, lightning_logs, runs, outputs, checkpoints
-    kinds.caches        __pycache__, .pytest_cache, .venv and every directory with pyvenv.cfg, node_modules, ...
+    kinds.caches        __pycache__, .pytest_cache, node_modules, .venv and all with pyvenv.cfg, ...
     kinds.repository    .git, .hg, .svn
     kinds.tests         tests/ and test/
 
@@ -122,7 +122,7 @@ _LOOKED_INTO: Final = (
     (re.compile(r"pip\.(?:conf|ini)|config"), re.compile(rb"://[^/\s:@$]*:[^/\s@$]+@"), "password in a URL"),
     (
         re.compile(r".*\.tfvars"),
-        re.compile(rb"(?i)(?:secret|password|token|key)\w*\s*="),
+        re.compile(rb"(?i)(?:secret|password|token)\w*\s*="),
         "Terraform variables",
     ),
 )
@@ -200,7 +200,7 @@ def _take_directory(entry: Entry, context: Context, kinds: Kinds, *, is_environm
         kinds.experiments.append(_whole(entry, context, _EXPERIMENTS[name]))
     elif name in _EXPERIMENTS_WITHOUT_CODE and not _has_code(entry, context):
         kinds.experiments.append(_whole(entry, context, _EXPERIMENTS_WITHOUT_CODE[name]))
-    elif name in _DATA_WITHOUT_CODE and not _has_code(entry, context):
+    elif name in _DATA_WITHOUT_CODE and not _has_code(entry, context) and not _is_in_data(entry, kinds):
         kinds.datasets.append(_whole(entry, context, _DATA_WITHOUT_CODE[name]))
     elif name in _TESTS:
         kinds.tests.append(_whole(entry, context, _TESTS[name]))
@@ -211,6 +211,12 @@ def _whole(entry: Entry, context: Context, what: str) -> Found:
     below = context.below(entry.path)
     files = sum(one.kind is Kind.FILE for one in below)
     return Found(entry.path, sum(one.size_bytes for one in below), what, files, is_directory=True)
+
+
+def _is_in_data(entry: Entry, kinds: Kinds) -> bool:
+    """Whether a listed directory already counts it; what is below one follows it at once."""
+    last = kinds.datasets[-1] if kinds.datasets else None
+    return last is not None and last.is_directory and entry.path.startswith(f"{last.path}/")
 
 
 def _has_code(entry: Entry, context: Context) -> bool:
@@ -232,7 +238,8 @@ def _take_file(entry: Entry, kinds: Kinds, *, may_look: bool) -> bool:
             kinds.weights.append(weights)
             return True
     if entry.size_bytes > _DATASET_FROM_BYTES and _DATASETS.fullmatch(name):
-        kinds.datasets.append(Found(entry.path, entry.size_bytes, "data"))
+        if not _is_in_data(entry, kinds):
+            kinds.datasets.append(Found(entry.path, entry.size_bytes, "data"))
         return False
     return _take_secret(entry, kinds)
 
