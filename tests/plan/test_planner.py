@@ -130,6 +130,22 @@ def test_an_image_never_has_more_layers_than_the_policy_allows() -> None:
     assert sum(len(layer.distributions) for layer in made.layers) == 82
 
 
+def test_many_small_wheels_leave_the_other_layers_their_room() -> None:
+    many = [wheel(f"package{n}", 900_000) for n in range(200)]
+    made = plan(*many, wheel("app", 1, Origin.PROJECT), source=SourceFacts("sha256:x", 1, 1))
+    assert len(made.layers) == 40
+    assert sum(len(layer.distributions) for layer in made.layers) == 201
+
+
+def test_a_small_wheel_that_shares_its_layer_with_none_is_said_to_be_small() -> None:
+    alone = plan(wheel("idna", 1)).layers[-1]
+    assert (alone.kind, alone.title, alone.reason) == (
+        LayerKind.WHEEL,
+        "idna 1.0",
+        "small, alone in its group",
+    )
+
+
 def test_a_layer_of_a_base_image_is_taken_as_it_is() -> None:
     layer = ImageLayer(Digest.of_bytes(b"a"), Digest.of_bytes(b"b"), 10, "application/x", None)
     made = plan(base=debian(packages=(), layers=(layer, layer), name="oci:base"))

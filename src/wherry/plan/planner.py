@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.layers.codec import codec_id
+from wherry.layers.conflicts import shared_paths
 from wherry.layers.deb_layer import deb_layer_key
 from wherry.layers.deb_root import RootUser
 from wherry.layers.model import LAYOUT_VERSION
 from wherry.layers.prefetch import prefetch_below, prefetch_key, prefetch_outside
-from wherry.layers.wheel_layer import shared_paths, wheel_layer_key
+from wherry.layers.wheel_layer import wheel_layer_key
 from wherry.plan.grouping import group_wheels
 from wherry.plan.model import Distribution, LayerKind, Origin, Plan, PlannedLayer
 
@@ -204,7 +205,9 @@ def _wheel_layer(inputs: Inputs, group: Group) -> PlannedLayer:
     if len(group.distributions) > 1:
         return _group_layer(inputs, group, LayerKind.WHEELS, f"small: {_some(group.names)}")
     size = group.size_bytes
-    reason = "large: a layer of its own" if size >= inputs.policy.own_layer_bytes else "the only small wheel"
+    reason = (
+        "large: a layer of its own" if size >= inputs.policy.own_layer_bytes else "small, alone in its group"
+    )
     return _group_layer(inputs, group, LayerKind.WHEEL, reason)
 
 
