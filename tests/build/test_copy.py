@@ -20,7 +20,7 @@ from wherry.build.deliver import deliver, parse_destination
 from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.oci import media_types
-from wherry.oci.image import blobs_under, read_images
+from wherry.oci.image import blobs_under, read_image, read_images
 from wherry.oci.layout import LayoutSource, write_layout
 from wherry.oci.origins import Origin, Origins
 from wherry.oci.platform import Platform
@@ -164,7 +164,9 @@ def test_one_platform_of_several_is_copied_alone(harbour: Harbour) -> None:
 def test_dockers_archive_gets_the_one_image_it_can_hold_under_the_name_it_had(harbour: Harbour) -> None:
     first, second = harbour.directory / "1.tar", harbour.directory / "2.tar"
     harbour.copy(harbour.layout, f"{harbour.name}:v1")
-    harbour.copy(f"{harbour.name}:v1", f"docker-archive:{first}")
+    copied = harbour.copy(f"{harbour.name}:v1", f"docker-archive:{first}")
+    source, root = open_reference(parse_reference(harbour.layout), harbour.store)
+    assert copied.digest == read_image(source, root, Platform.of_host()).descriptor.digest != root.digest
     with tarfile.open(first) as archive:
         member = archive.extractfile("manifest.json")
         assert member is not None

@@ -189,5 +189,17 @@ def test_of_several_platforms_a_docker_archive_gets_this_machines_and_it_is_said
     host = Platform.of_host().architecture
     images = [put_image(store, [[Entry(a)]], architecture=a) for a in ("s390x", host)]
     name_image(store, "both", put_index(store, images))
-    deliver(store, "both", DockerArchiveReference(tmp_path / "d"), Notes())
+    given = deliver(store, "both", DockerArchiveReference(tmp_path / "d"), Notes())
     assert Notes.lines == [f"only the image for linux/{host} goes there: docker's formats hold one platform"]
+    assert given.digest == images[1].digest
+
+
+def test_what_an_engine_got_of_several_platforms_is_named_by_its_own_digest(
+    store: Store, engines: Path
+) -> None:
+    write_program(engines, "docker", '[ "$1" = load ] && cat > /dev/null; exit 0')
+    host = Platform.of_host().architecture
+    images = [put_image(store, [[Entry(a)]], architecture=a) for a in ("s390x", host)]
+    name_image(store, "both", put_index(store, images))
+    for place in (LocalEngine("docker"), DaemonReference("app:latest")):
+        assert deliver(store, "both", place).digest == images[1].digest

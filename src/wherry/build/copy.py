@@ -45,7 +45,7 @@ class Copied:
     """What was copied."""
 
     to: str  # "docker://localhost:5000/app:v1", "app:latest"
-    digest: Digest  # of the manifest or index
+    digest: Digest  # of the manifest or index that went there
     written_bytes: int  # sent or written there
     mounted_bytes: int = 0  # that a registry took over from another of its repositories
     present_bytes: int = 0  # that were there already

@@ -56,7 +56,7 @@ class Delivered:
     """What was handed over."""
 
     to: str  # "oci:DIR:v1", "docker"
-    digest: Digest  # of the manifest or index
+    digest: Digest  # of the manifest or index that went there
     size_bytes: int  # written there; blobs that were there already are not
     amounts: str = ""  # how its bytes came into a registry, in words
 
@@ -164,15 +164,17 @@ def hand_over(  # noqa: PLR0913 - an image, where to, and what to call it there
             names = _names(wanted, full_name)
             with _output(path) as sink:
                 size = write_docker_archive(sink, source, chosen, repo_tags=names, progress=progress)
+            return Delivered(str(destination), chosen.descriptor.digest, size)
         case DaemonReference(wanted):
             Engine("docker").require()
             chosen = _one_platform(source, root, progress)
             size = Engine("docker").load(source, chosen, _names(wanted, full_name), progress)
+            return Delivered(str(destination), chosen.descriptor.digest, size)
         case LocalEngine(preferred):
             engine = working_engine(preferred)
             chosen = _one_platform(source, root, progress)
             size = engine.load(source, chosen, _names("", full_name), progress)
-            return Delivered(engine.name, root.digest, size)
+            return Delivered(engine.name, chosen.descriptor.digest, size)
     return Delivered(str(destination), root.digest, size)
 
 
