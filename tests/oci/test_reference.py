@@ -77,6 +77,19 @@ def test_what_names_no_image_is_refused(text: str) -> None:
         parse_reference(text)
 
 
+def test_a_url_is_answered_with_the_name_in_it() -> None:
+    for read in (parse_reference, parse_tag):
+        with pytest.raises(InputError, match="is a URL, not an image's name") as plain:
+            read("http://127.0.0.1:5000/app:v1")
+        assert plain.value.mend == (
+            "leave out http://, and write 127.0.0.1:5000/app:v1;"
+            " add --plain-http if that registry really has no TLS"
+        )
+        with pytest.raises(InputError) as secure:
+            read("HTTPS://reg.example/app")
+        assert secure.value.mend == "leave out HTTPS://, and write reg.example/app"
+
+
 def test_a_tag_of_ours_may_look_like_a_registrys() -> None:
     assert str(parse_tag("reg.example:5000/team/app")) == "reg.example:5000/team/app:latest"
 

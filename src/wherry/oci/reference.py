@@ -138,6 +138,7 @@ def parse_reference(text: str) -> Reference:
     if transport in {"oci", "oci-archive", "docker-archive", "docker-daemon"} and colon:
         return _in_transport(transport, rest, text)
     _refuse_credentials(text)
+    _refuse_scheme(text)
     if text.startswith("docker://"):
         return _registry(text.removeprefix("docker://"), text)
     if text.startswith("sha256:"):
@@ -155,6 +156,7 @@ def parse_tag(text: str) -> StoreTag:
 
     """
     _refuse_credentials(text)
+    _refuse_scheme(text)
     name, tag = _split_tag(text, text)
     host, slash, repository = name.partition("/")
     if not (slash and _has_host(name) and _HOST.fullmatch(host)):
@@ -208,6 +210,15 @@ def _refuse_credentials(text: str) -> None:
     if at and (not digest.startswith("sha256:") or "@" in digest):
         what = "what follows an @ in an image's name is its digest, sha256:..."
         raise InputError(what, mend="to give a registry a user and password: wherry login HOST")
+
+
+def _refuse_scheme(text: str) -> None:
+    """An image's name is no URL: whether TLS is spoken is not part of it."""
+    scheme, colon, rest = text.partition("://")
+    if colon and scheme.lower() in {"http", "https"}:
+        plain = "; add --plain-http if that registry really has no TLS" if scheme.lower() == "http" else ""
+        mend = f"leave out {scheme}://, and write {rest[:300]}{plain}"
+        raise InputError(f"{text[:300]!r} is a URL, not an image's name", mend=mend)
 
 
 def _registry(name: str, text: str) -> RegistryReference:
