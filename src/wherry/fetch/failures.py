@@ -15,5 +15,9 @@ class NotFoundError(WorldError):
     """The server has no such document: 404 or 410."""
 
 
+class WrongBytesError(WorldError):
+    """The server has other bytes than promised."""
+
+
 class CancelledError(WorldError):
     """Another transfer failed, so this one was given up."""

@@ -10,11 +10,10 @@ import re
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from wherry.digest import Digest
-from wherry.errors import WorldError
 from wherry.fetch.addresses import shown
 from wherry.fetch.answers import content_length
 from wherry.fetch.download import Download
-from wherry.fetch.failures import CancelledError, TransientError
+from wherry.fetch.failures import CancelledError, TransientError, WrongBytesError
 from wherry.fetch.http import PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE
 from wherry.fetch.partial import partial_download
 from wherry.store.disk import readable_size
@@ -101,7 +100,8 @@ def transfer(  # noqa: PLR0913 - a file, where from and where to
         mend: What to do when the server has other bytes than promised.
 
     Raises:
-        WorldError: The server failed, sent other bytes than promised, or the disk is full.
+        WrongBytesError: The server sent other bytes than promised.
+        WorldError: The server failed, or the disk is full.
 
     """
     with partial_download(store, download.digest, http.cancelled) as partial:
@@ -235,8 +235,8 @@ class _Transfer:
     def _is_right(self) -> bool:
         return self._hash.hexdigest() == self._download.digest.hex
 
-    def _wrong(self, how: str) -> WorldError:
-        return WorldError(
+    def _wrong(self, how: str) -> WrongBytesError:
+        return WrongBytesError(
             f"{self._download.filename} from the server {how}",
             where=shown(self._url),
             mend=self._mend,

@@ -210,12 +210,51 @@ def test_a_place_that_has_it_no_more_is_passed_over(
     assert_kept(store)
 
 
-def test_when_no_place_has_it_the_latest_one_says_why(hub: Hub, registries: Registries, store: Store) -> None:
+def test_a_place_that_sent_wrong_bytes_is_asked_last_from_then_on(
+    hub: Hub, registries: Registries, store: Store
+) -> None:
+    for data in (DATA, b"other"):
+        hub.blob(data)
+        hub.blob(data, serving(bytes(len(data))), repository="liar")
+        for repository in ("team/app", "liar"):
+            Origins(store).note(Digest.of_bytes(data), Origin(hub.host, repository))
+    for data in (DATA, b"other"):
+        require_blobs(store, [describe(data, media_types.LAYER_GZIP)], registries, SilentProgress())
+        assert_kept(store, data)
+    assert [request.path.split("/blobs/")[0] for request in hub.world.requests] == [
+        "/v2/liar",
+        "/v2/team/app",
+        "/v2/team/app",
+    ]
+
+
+def test_a_place_that_lied_is_asked_all_the_same_where_no_other_has_the_blob(
+    hub: Hub, registries: Registries, store: Store
+) -> None:
+    hub.blob(DATA)
+    hub.blob(DATA, serving(bytes(len(DATA))), repository="liar")
+    hub.blob(b"other", repository="liar")
+    other = describe(b"other", media_types.LAYER_GZIP)
+    Origins(store).note(other.digest, Origin(hub.host, "liar"))
+    for repository in ("team/app", "liar"):
+        Origins(store).note(BLOB.digest, Origin(hub.host, repository))
+    for blob in (BLOB, other):
+        require_blobs(store, [blob], registries, SilentProgress())
+    assert_kept(store, b"other")
+
+
+def test_when_no_place_has_it_each_one_says_why(hub: Hub, registries: Registries, store: Store) -> None:
     hub.blob(DATA, status(403), repository="closed")
-    Origins(store).note(BLOB.digest, Origin(hub.host, "gone"))
-    Origins(store).note(BLOB.digest, Origin(hub.host, "closed"))
-    with pytest.raises(WorldError, match="no permission"):
+    hub.blob(DATA, serving(bytes(len(DATA))), repository="liar")
+    for repository in ("gone", "closed", "liar"):
+        Origins(store).note(BLOB.digest, Origin(hub.host, repository))
+    with pytest.raises(WorldError) as caught:
         require_blobs(store, [BLOB], registries, SilentProgress())
+    first, *others = caught.value.what.split("; ")
+    assert f"{hub.host}/liar: " in first
+    assert f"has {Digest.of_bytes(bytes(len(DATA)))}, not {BLOB.digest}" in first
+    assert [f"{hub.host}/closed: no permission" in others[0], f"{hub.host}/gone: " in others[1]] == [True] * 2
+    assert len(caught.value.lines()) <= 3
 
 
 def test_a_blob_that_was_seen_nowhere_is_named(registries: Registries, store: Store) -> None:

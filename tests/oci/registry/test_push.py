@@ -15,7 +15,7 @@ from tests.registry_world.images import make_image, make_index
 from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.fetch.answers import Patience
-from wherry.fetch.failures import TransientError
+from wherry.fetch.failures import TransientError, WrongBytesError
 from wherry.oci import media_types
 from wherry.oci.image import blobs_under
 from wherry.oci.model import describe, encode, manifest_of
@@ -23,6 +23,7 @@ from wherry.oci.origins import Origin, Origins
 from wherry.oci.reference import RegistryReference
 from wherry.oci.registry import upload as upload_module
 from wherry.oci.registry.client import Registries
+from wherry.oci.registry.errors import AccessError
 from wherry.oci.registry.pull import open_registry
 from wherry.oci.registry.push import Pushed, push_bytes, push_image, push_manifest
 from wherry.store.store import Store
@@ -340,12 +341,80 @@ def test_a_registry_that_gives_other_bytes_spoils_nothing(
     layer = blobs_under(source_of(store, root), root)[0]
     store.blobs.remove(layer.digest)
     here.quirks.corrupt.add(layer.digest)
-    with pytest.raises(InputError, match="does not have the bytes its digest promises") as caught:
+    with pytest.raises(WrongBytesError, match=f"not {layer.digest}") as caught:
         push(store, root, there.host, "app", registries)
     assert caught.value.where == f"{here.host}/base"
     assert not [r for r in there.asked("PUT", layer.digest.hex) if r.status]  # it was noticed on the way
     assert "app" not in there.manifests
     assert layer.digest not in there.blobs.get("app", {})
+
+
+@pytest.mark.parametrize("size_bytes", [200_000, 5_000_000])
+def test_the_next_origin_is_asked_when_one_gives_other_bytes_and_first_for_the_next_blob(
+    start_quirks: Callable[..., QuirkRegistry], store: Store, registries: Registries, size_bytes: int
+) -> None:
+    liar, honest, there = (start_quirks() for _ in range(3))
+    for seed in (1, 2):
+        root = make_image(store, layers=(size_bytes,), seed=seed)
+        push(store, root, honest.host, "base", registries)
+        push(store, root, liar.host, "base", registries)
+        layer = blobs_under(source_of(store, root), root)[0]
+        store.blobs.remove(layer.digest)
+        liar.quirks.corrupt.add(layer.digest)
+        liar.forget_requests()
+        push(store, root, there.host, "app", registries)
+        assert there.blobs["app"][layer.digest] == honest.blobs["base"][layer.digest]
+        assert bool(liar.asked("GET", "/blobs/")) == (seed == 1)
+    assert there.corrupt_blobs() == []
+    assert there.uploads == {}
+
+
+def test_a_blob_that_this_disk_has_spoilt_comes_from_where_it_was_seen(
+    start_quirks: Callable[..., QuirkRegistry], store: Store, registries: Registries
+) -> None:
+    here, there = start_quirks(), start_quirks()
+    root = make_image(store, layers=(300_000,))
+    push(store, root, here.host, "base", registries)
+    layer = blobs_under(source_of(store, root), root)[0]
+    path = store.blobs.path(layer.digest)
+    path.chmod(0o644)
+    path.write_bytes(bytes(layer.size_bytes))
+    pushed = push(store, root, there.host, "app", registries)
+    assert pushed.copied_bytes == layer.size_bytes
+    assert there.blobs["app"] == here.blobs["base"]
+
+
+def test_when_every_origin_fails_each_ones_reason_is_told(
+    start_quirks: Callable[..., QuirkRegistry], store: Store, registries: Registries
+) -> None:
+    liar, poor, there = (start_quirks() for _ in range(3))
+    root = make_image(store, layers=(300_000,))
+    push(store, root, liar.host, "base", registries)
+    layer = blobs_under(source_of(store, root), root)[0]
+    store.blobs.remove(layer.digest)
+    liar.quirks.corrupt.add(layer.digest)
+    Origins(store).note(layer.digest, Origin(poor.host, "base"))
+    with pytest.raises(WorldError) as caught:
+        push(store, root, there.host, "app", registries)
+    assert f"{liar.host}/base: the registry sent sha256:" in caught.value.what
+    assert f"{poor.host}/base: the registry has no such thing (404)" in caught.value.what
+    assert len(caught.value.lines()) <= 3
+    assert there.uploads == {}
+
+
+def test_a_target_that_fails_is_not_blamed_on_the_origin(
+    start_quirks: Callable[..., QuirkRegistry], store: Store, registries: Registries
+) -> None:
+    here, other, there = (start_quirks() for _ in range(3))
+    root = make_image(store, layers=(300_000,))
+    for registry in (other, here):
+        push(store, root, registry.host, "base", registries)
+    store.blobs.remove(blobs_under(source_of(store, root), root)[0].digest)
+    there.fails(403, method="PATCH", times=9)
+    there.fails(403, method="PUT", times=9)
+    with pytest.raises(AccessError, match="no permission"):
+        push(store, root, there.host, "app", registries)
+    assert not other.asked("GET", "/blobs/")
 
 
 def test_a_blob_that_nobody_has_is_named(quirks: QuirkRegistry, store: Store, registries: Registries) -> None:

@@ -15,7 +15,7 @@ from tests.registry_world.faults import FaultProxy
 from tests.registry_world.guard import Guard, Rights
 from wherry.errors import InputError, WorldError
 from wherry.fetch.answers import Patience
-from wherry.fetch.failures import NotFoundError, TransientError
+from wherry.fetch.failures import NotFoundError, TransientError, WrongBytesError
 from wherry.oci.model import Descriptor, describe
 from wherry.oci.registry import upload as upload_module
 from wherry.oci.registry.client import Registry
@@ -87,10 +87,10 @@ def an_upload(  # noqa: PLR0913 - what an upload is made of
     task: Told | None = None,
     memory: RememberedUpload | None = None,
     session: Session | None = None,
-    is_checked: bool = False,
+    is_remote: bool = False,
 ) -> Upload:
     blob = blob or describe(data, "application/octet-stream")
-    content = Content(lambda: io.BytesIO(data), blob, "the test", is_checked=is_checked)
+    content = Content(lambda: io.BytesIO(data), blob, "the test", is_remote=is_remote)
     return Upload(registry, "team/app", blob, content, task=task or Told(), memory=memory, session=session)
 
 
@@ -399,8 +399,8 @@ def test_bytes_that_are_not_the_digests_are_refused_and_explained(
 
 
 def test_bytes_that_nobody_vouches_for_never_become_a_blob(quirks: QuirkRegistry, registry: Registry) -> None:
-    with pytest.raises(InputError, match="does not have the bytes its digest promises"):
-        an_upload(registry, DATA[:-1] + b"?", blob=BLOB, is_checked=True).run()
+    with pytest.raises(WrongBytesError, match=f"not {BLOB.digest}"):
+        an_upload(registry, DATA[:-1] + b"?", blob=BLOB, is_remote=True).run()
     assert not [r for r in quirks.asked("PUT") if r.status]
 
 
@@ -441,7 +441,7 @@ def test_a_checked_content_that_cannot_seek_is_read_from_its_start_again(
         return opened[-1]
 
     quirks.cuts(after=1_500_000, method="PATCH", skip=1)
-    content = Content(open_pipe, BLOB, "a pipe", is_checked=True)
+    content = Content(open_pipe, BLOB, "a pipe", is_remote=True)
     Upload(registry, "team/app", BLOB, content, task=Told()).run()
     content.close()
     assert quirks.blobs["team/app"][BLOB.digest] == DATA
@@ -493,9 +493,9 @@ def test_a_content_nobody_vouches_for_is_checked_whole_even_when_only_its_end_is
     broken(quirks, registry, store)
     with (
         remembered_upload(store, quirks.host, "team/app", BLOB.digest) as memory,
-        pytest.raises(InputError, match="does not have the bytes"),
+        pytest.raises(WrongBytesError, match=f"not {BLOB.digest}"),
     ):
-        an_upload(connected(quirks), b"?" + DATA[1:], blob=BLOB, memory=memory, is_checked=True).run()
+        an_upload(connected(quirks), b"?" + DATA[1:], blob=BLOB, memory=memory, is_remote=True).run()
     assert "team/app" not in quirks.blobs
 
 

@@ -64,6 +64,7 @@ class Registry:
         self.host: Final = host
         self.patience: Final = patience or Patience.of_environment()
         self.cancelled: Final = cancelled or threading.Event()
+        self.liars: Final[set[str]] = set()  # the repositories that sent other bytes than their digest says
         self._endpoint = Endpoint(host, plain_http=plain_http)
         self._exchange = Exchange(host, self.patience, self.cancelled)
         self._access = Access(

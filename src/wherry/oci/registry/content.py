@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, BinaryIO, Final, Self, cast
 
 from wherry.errors import InputError, WherryError
+from wherry.fetch.failures import WrongBytesError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ class Content:
     """A blob's bytes, read from any place in them; hashed as they pass where nobody vouches for them."""
 
     def __init__(
-        self, open_stream: Callable[[], IO[bytes]], blob: Descriptor, where: str, *, is_checked: bool = False
+        self, open_stream: Callable[[], IO[bytes]], blob: Descriptor, where: str, *, is_remote: bool = False
     ) -> None:
         """Read what *open_stream* opens.
 
@@ -29,7 +30,8 @@ class Content:
             open_stream: Opens the bytes at their start. Called when they are needed, perhaps several times.
             blob: What they must be.
             where: What to call their place in errors.
-            is_checked: Whether they must be right before the last one is handed on.
+            is_remote: Whether they come from a registry: then the last one is not handed on before all are
+                known to be right.
 
         """
         self._open_stream = open_stream
@@ -37,7 +39,7 @@ class Content:
         self._where = where
         self._stream: IO[bytes] | None = None
         self._position = 0
-        self._is_checked = is_checked
+        self._is_remote = self._is_checked = is_remote
         self._hash = hashlib.sha256()
         self._hashed_bytes = 0
         self.failure: WherryError | None = None  # why they could not be read last
@@ -53,9 +55,10 @@ class Content:
             WherryError: Their place does not give them.
 
         """
-        self._go_to(0)
-        if isinstance(self._stream, io.BufferedReader):
-            self._stream.peek(1)  # a stream over the network asks for nothing before
+        with self.noting_failure():
+            self._go_to(0)
+            if isinstance(self._stream, io.BufferedReader):
+                self._stream.peek(1)  # a stream over the network asks for nothing before
 
     def seek(self, offset: int) -> None:
         """Go to *offset*; what lies before is read, too, where it is yet to be hashed."""
@@ -76,12 +79,13 @@ class Content:
 
         Raises:
             InputError: They end too early, or are not what their digest says.
+            WrongBytesError: The same, where they come from a registry.
 
         """
         stream = self._stream
         data = stream.read(size) if stream else b""
         if not data:
-            raise self._wrong("ends too early")
+            raise self._wrong("ends too early", f"{self._position} bytes")
         begin, self._position = self._position, self._position + len(data)
         if self._is_checked and begin <= self._hashed_bytes < self._position:
             self._hash.update(memoryview(data)[self._hashed_bytes - begin :])
@@ -90,7 +94,8 @@ class Content:
                 self._hashed_bytes == self._blob.size_bytes
                 and self._hash.hexdigest() != self._blob.digest.hex
             ):
-                raise self._wrong("does not have the bytes its digest promises")
+                sent = f"sha256:{self._hash.hexdigest()}"
+                raise self._wrong("does not have the bytes its digest promises", sent)
         return data
 
     @contextmanager
@@ -117,7 +122,12 @@ class Content:
         while self._position < offset:
             self.read(min(_SKIPPED_BYTES, offset - self._position))
 
-    def _wrong(self, how: str) -> InputError:
+    def _wrong(self, how: str, sent: str) -> WherryError:
+        """What to tell of bytes that are not the blob's: of a file of this disk, or of what was sent here."""
+        if self._is_remote:
+            what = f"the registry sent {sent}, not {self._blob.digest} of {self._blob.size_bytes} bytes"
+            mend = "try again; if it stays so, something on the way changes what the registry sends"
+            return WrongBytesError(what, where=self._where, mend=mend)
         mend = "'wherry cache verify' removes what the disk has spoilt; then build or pull the image again"
         return InputError(f"blob {self._blob.digest} {how}", where=self._where, mend=mend)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from wherry.errors import InputError, WherryError, WorldError
@@ -19,6 +18,7 @@ from wherry.fetch.http import OK, PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE
 from wherry.fetch.partial import begun_bytes
 from wherry.fetch.transfer import transfer
 from wherry.oci.origins import Origins
+from wherry.oci.registry.places import Place, Reasons, honest_first
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from wherry.digest import Digest
     from wherry.fetch.transfer import Reply
     from wherry.oci.model import Descriptor
-    from wherry.oci.registry.client import Registries, Registry
+    from wherry.oci.registry.client import Registries
     from wherry.oci.registry.pull import RegistrySource
     from wherry.progress import Progress, Task
     from wherry.store.store import Store
@@ -54,7 +54,7 @@ def fetch_blobs(source: RegistrySource, blobs: Iterable[Descriptor], store: Stor
 
     """
     wanted = _missing(blobs, store)
-    place = _Place(source.registry, source.repository)
+    place = Place(source.registry, source.repository)
     return _fetch(wanted, dict.fromkeys(wanted, (place,)), store, progress)
 
 
@@ -80,27 +80,16 @@ def require_blobs(
             mend="no registry is known to have them: pull or build the image again",
         )
     places = {
-        digest: tuple(_Place(registries.at(origin.host), origin.repository) for origin in known)
+        digest: tuple(Place(registries.at(origin.host), origin.repository) for origin in known)
         for digest, known in origins.items()
     }
     return _fetch(wanted, places, store, progress)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A repository that should have a blob."""
-
-    registry: Registry
-    repository: str
-
-    def __str__(self) -> str:
-        return f"{self.registry.host}/{self.repository}"
-
-
 class _BlobServer:
     """The one blob of a place, as a transfer asks for it; counts what came."""
 
-    def __init__(self, place: _Place, digest: Digest, count: Callable[[int], None]) -> None:
+    def __init__(self, place: Place, digest: Digest, count: Callable[[int], None]) -> None:
         self._place = place
         self._digest = digest
         self._count = count
@@ -169,7 +158,7 @@ def _missing(blobs: Iterable[Descriptor], store: Store) -> dict[Digest, Descript
 
 def _fetch(
     wanted: Mapping[Digest, Descriptor],
-    places: Mapping[Digest, Sequence[_Place]],
+    places: Mapping[Digest, Sequence[Place]],
     store: Store,
     progress: Progress,
 ) -> int:
@@ -195,11 +184,11 @@ def _fetch(
 
 
 def _fetch_one(
-    blob: Descriptor, places: Sequence[_Place], store: Store, task: Task, received: _Counter
+    blob: Descriptor, places: Sequence[Place], store: Store, task: Task, received: _Counter
 ) -> None:
-    """Take the blob from the first place that gives it; when none does, the first one's reason is told."""
-    reasons: list[WherryError] = []
-    for place in places:
+    """Take the blob from the first place that gives it; when none does, all their reasons are told."""
+    reasons = Reasons(blob.digest)
+    for place in honest_first(places):
         try:
             transfer(
                 Download(f"a blob of {place}", blob.digest, size_bytes=blob.size_bytes),
@@ -212,7 +201,7 @@ def _fetch_one(
         except CancelledError:
             raise
         except WherryError as error:
-            reasons.append(error)
+            reasons.add(place, error)
         else:
             return
-    raise reasons[0]
+    raise reasons.error()

@@ -25,14 +25,23 @@ from wherry.oci.registry.blob_reader import open_blob
 from wherry.oci.registry.content import Content
 from wherry.oci.registry.endpoint import registry_host
 from wherry.oci.registry.mount import mount_blob
+from wherry.oci.registry.places import Place, Reasons, honest_first
 from wherry.oci.registry.pull import RegistrySource
-from wherry.oci.registry.session import ACCEPTED, ACTIONS, CREATED, OK, check_digest, has_blob
+from wherry.oci.registry.session import (
+    ACCEPTED,
+    ACTIONS,
+    CREATED,
+    OK,
+    cancel_session,
+    check_digest,
+    has_blob,
+)
 from wherry.oci.registry.upload import AT_ONCE_BYTES, Upload
 from wherry.progress import SilentProgress
 from wherry.store.uploads import remembered_upload, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from wherry.digest import Digest
     from wherry.oci.image import ImageSource
@@ -213,11 +222,7 @@ class _Push:
             with self._lock:
                 self._mounted_bytes += blob.size_bytes
             return
-        is_copy, content = self._content(blob, origins)
-        try:
-            self._send(blob, content, mounted.session, is_copy=is_copy)
-        finally:
-            content.close()
+        self._send_from_anywhere(blob, origins, mounted.session)
 
     def _is_here(self, host: str) -> bool:
         """Whether *host* is the registry, which may have several names: Docker Hub's has three."""
@@ -251,6 +256,48 @@ class _Push:
             raise WorldError(what, where=f"{self._registry.host}/{self._repository}", mend=mend)
         return True
 
+    def _send_from_anywhere(
+        self, blob: Descriptor, origins: Sequence[Origin], session: Session | None
+    ) -> None:
+        """Send the blob's bytes from the first place that gives them as they should be.
+
+        Raises:
+            WherryError: No place does, or the registry does not take them.
+
+        """
+        reasons = Reasons(blob.digest)
+        for place, content in self._contents(blob, origins):
+            try:
+                content.require()
+                waiting, session = session, None
+                self._send(blob, content, waiting, is_copy=isinstance(place, Place))
+            except CancelledError:
+                raise
+            except WherryError as error:
+                if error is not content.failure:
+                    raise
+                if isinstance(place, Place) or isinstance(error, InputError) or not origins:
+                    reasons.add(place, error)  # that this disk lacks what others should have is no news
+            else:
+                return
+            finally:
+                content.close()
+        if session:
+            cancel_session(self._registry, self._repository, session.location)
+        raise reasons.error()
+
+    def _contents(self, blob: Descriptor, origins: Sequence[Origin]) -> Iterator[tuple[Place | str, Content]]:
+        """The places that may give the blob: this disk, then other registries, none of them asked yet."""
+        here = self._open_here(blob.digest)
+        if here is not None:
+            yield self._source.name, Content(here, blob, self._source.name)
+        places = [Place(self._registries.at(origin.host), origin.repository) for origin in origins]
+        for place in honest_first(places):
+            with self._lock:
+                self._asked.add(place.registry)
+            opens = partial(open_blob, place.registry, place.repository, blob.digest)
+            yield place, Content(opens, blob, str(place), is_remote=True)
+
     def _send(self, blob: Descriptor, content: Content, session: Session | None, *, is_copy: bool) -> None:
         what = f"{'copying' if is_copy else 'pushing'} {blob.digest.hex[:12]} to {self._registry.host}"
         with ExitStack() as stack:
@@ -263,7 +310,12 @@ class _Push:
             upload = Upload(
                 self._registry, self._repository, blob, content, task=task, session=session, memory=memory
             )
-            upload.run()
+            try:
+                upload.run()
+            finally:
+                self._count(upload, is_copy=is_copy)
+
+    def _count(self, upload: Upload, *, is_copy: bool) -> None:
         with self._lock:
             self._present_bytes += upload.resumed_bytes
             if is_copy:
@@ -275,32 +327,6 @@ class _Push:
         own = [self._source.origin] if isinstance(self._source, RegistrySource) else []
         return [*own, *(origin for origin in self._origins(digest) if origin not in own)]
 
-    def _content(self, blob: Descriptor, origins: Sequence[Origin]) -> tuple[bool, Content]:
-        """The blob's bytes from the first place that has them, and whether that is another registry.
-
-        Raises:
-            WherryError: No place has them; what the last one said.
-
-        """
-        reasons: list[WherryError] = []
-        here = self._open_here(blob.digest)
-        if here is not None:
-            content = Content(here, blob, self._source.name)
-            try:
-                content.require()
-            except WherryError as error:
-                reasons.append(error)
-            else:
-                return False, content
-        for origin in origins:
-            try:
-                return True, self._copied(blob, origin)
-            except CancelledError:
-                raise
-            except WherryError as error:
-                reasons.append(error)
-        raise reasons[-1]
-
     def _open_here(self, digest: Digest) -> Callable[[], IO[bytes]] | None:
         """What opens the blob on this disk, if it may be there."""
         if not isinstance(self._source, RegistrySource):
@@ -308,23 +334,6 @@ class _Push:
         if self._store is not None and digest in self._store.blobs:
             return partial(self._store.blobs.open, digest)
         return None
-
-    def _copied(self, blob: Descriptor, origin: Origin) -> Content:
-        registry = self._registries.at(origin.host)
-        with self._lock:
-            self._asked.add(registry)
-        content = Content(
-            partial(open_blob, registry, origin.repository, blob.digest),
-            blob,
-            f"{origin.host}/{origin.repository}",
-            is_checked=True,
-        )
-        try:
-            content.require()
-        except BaseException:
-            content.close()
-            raise
-        return content
 
     def _give_up(self) -> None:
         with self._lock:

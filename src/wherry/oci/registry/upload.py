@@ -192,8 +192,8 @@ class Upload:
                 self.resumed_bytes = offset
             self._confirm(location, offset)
         else:
-            # docker-registry 2.8 gives up a session whose chunk was cut, and answers 404: its size is no longer
-            # the one in the signed state of our Location (distribution#3755 mended that in 3.0).
+            # docker-registry 2.8 gives up a session whose chunk was cut (404): its size is not the one in
+            # our signed Location (distribution#3755 mended that in 3.0).
             self._forget()
 
     def _send_chunk(self) -> None:
@@ -257,7 +257,7 @@ class Upload:
                 raise  # where the bytes come from, not where they go, something is gone
             self._forget()
             raise TransientError("the registry forgot the upload", where=error.where) from error
-        except _WrongBytesError:
+        except _DigestRefusedError:
             self._forget()
             raise
         self._offset = self._blob.size_bytes
@@ -318,7 +318,7 @@ class Upload:
             self._memory.forget()
 
 
-class _WrongBytesError(TransientError):
+class _DigestRefusedError(TransientError):
     """The registry did not find the digest: it miscounted a broken chunk, or a bit turned on the way.
 
     Sent anew they are right, unless our own are wrong, which are hashed then.
@@ -331,7 +331,7 @@ def _not_taken(reply: Reply, complaint: Complaint) -> WorldError:
     if complaint.codes and not complaint.codes & _WRONG:
         return WorldError(f"the registry does not take the blob ({reply.status}){said}", where=reply.url)
     what = f"the registry did not find the bytes that it was sent ({reply.status}){said}"
-    return _WrongBytesError(what, where=reply.url, mend="try again later")
+    return _DigestRefusedError(what, where=reply.url, mend="try again later")
 
 
 def _end_of_range(headers: Mapping[str, str]) -> int:
