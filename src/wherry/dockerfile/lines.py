@@ -1,0 +1,165 @@
+"""A file's lines, and the instructions' lines that they make when joined.
+
+BuildKit reads line by line: a line of comment or blanks is passed over, a line that ends in the escape
+character goes on in the next one. Spans and errors are the file's own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from wherry.dockerfile import blanks
+from wherry.dockerfile.directives import DirectiveReader
+from wherry.dockerfile.source import Joined, Source, Span, decode, join
+from wherry.dockerfile.syntax import Comment, DockerfileError, refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_LINE_BYTES: Final = 64 * 1024
+"""The buffer of BuildKit's scanner: a line with its newline fills it at most, a last one leaves a byte."""
+
+_BOM: Final = b"\xef\xbb\xbf"
+_COMMENT: Final = 0x23  # "#"
+
+
+@dataclass(frozen=True, slots=True)
+class LogicalLine:
+    """An instruction's lines, joined."""
+
+    joined: Joined
+    start: int  # first byte that is not a blank
+    end: int  # of the last line, before its line ending
+    comments: tuple[Comment, ...]
+    blank_lines: tuple[Span, ...]
+
+
+class LineReader:
+    """Walks over a file once, from its first line to its last.
+
+    Args:
+        source: The file.
+
+    """
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.comments: list[Comment] = []
+        self.too_long: int | None = None  # where the line starts that no further line is read from
+        self._data = source.data
+        self._at = 0
+        self._directives = DirectiveReader(source)
+        self._following = (0, 0)
+        self._last_end = 0
+
+    @property
+    def offset(self) -> int:
+        """Where the next line starts."""
+        return min(self._at, len(self._data))
+
+    @property
+    def escape(self) -> bytes:
+        """The escape character in force."""
+        return self._directives.escape
+
+    @property
+    def directives(self) -> DirectiveReader:
+        """What the first lines said."""
+        return self._directives
+
+    def logical_lines(self) -> Iterator[LogicalLine]:
+        """The instructions' lines in turn; a heredoc read between two turns is passed over.
+
+        Raises:
+            DockerfileError: A directive is repeated or sets no escape character.
+
+        """
+        while (line := self.next_line()) is not None:
+            start, end = line
+            if start == 0 and self._data.startswith(_BOM):
+                start = len(_BOM)
+            start = blanks.skip(self._data, start, end)
+            if start < end and self._data[start] == _COMMENT:
+                if not self._directives.take(start, end):
+                    self.comments.append(self._comment(start, end))
+            elif start < end:
+                self._directives.close()
+                yield self._join(start, end)
+            else:
+                self._directives.close()
+
+    def next_line(self) -> tuple[int, int] | None:
+        """Where the next line starts and where its text ends, before its line ending."""
+        start = self._at
+        if start >= len(self._data) or self.too_long is not None:
+            return None
+        newline = self._data.find(b"\n", start, start + MAX_LINE_BYTES)
+        if newline < 0:
+            newline = len(self._data)
+            if newline - start >= MAX_LINE_BYTES:
+                self.too_long = start
+                return None
+        self._at = newline + 1
+        while newline > start and self._data[newline - 1] == 0x0D:  # noqa: PLR2004 - "\r"
+            newline -= 1
+        return start, newline
+
+    def _join(self, start: int, end: int) -> LogicalLine:
+        pieces: list[tuple[int, int]] = []
+        comments: list[Comment] = []
+        blank_lines: list[Span] = []
+        line_start, line_end = start, end
+        while (cut := self._continued(line_start, line_end)) is not None:
+            pieces.append((line_start, cut))
+            if not self._skip_between(comments, blank_lines):
+                break
+            line_start, line_end = self._following
+            end = line_end
+        else:
+            pieces.append((line_start, line_end))
+        if comments or blank_lines:
+            end = max(end, self._last_end)
+        self.comments.extend(comments)
+        return LogicalLine(join(self._data, pieces), start, end, tuple(comments), tuple(blank_lines))
+
+    def _skip_between(self, comments: list[Comment], blank_lines: list[Span]) -> bool:
+        """Go to the next line that is neither comment nor blank; whether there is one."""
+        while (line := self.next_line()) is not None:
+            start, end = line
+            text = blanks.skip(self._data, start, end)
+            if text == end:
+                blank_lines.append(Span(start, end))
+            elif self._data[text] == _COMMENT:
+                comments.append(self._comment(text, end))
+            else:
+                self._following = line
+                return True
+            self._last_end = end
+        return False
+
+    def _continued(self, start: int, end: int) -> int | None:
+        """Where a line that goes on is cut: before its escape character; None if it does not go on."""
+        while end > start and self._data[end - 1] in b" \t":
+            end -= 1
+        escape = self.escape[0]
+        if end == start or self._data[end - 1] != escape:
+            return None
+        if end - 1 > start and self._data[end - 2] == escape:
+            return None
+        return end - 1
+
+    def _comment(self, start: int, end: int) -> Comment:
+        text_start = blanks.skip(self._data, start + 1, end)
+        text = self._data[text_start : blanks.trim(self._data, text_start, end)]
+        return Comment(decode(text), Span(start, end))
+
+    def too_long_error(self) -> DockerfileError:
+        """What to raise when a line did not fit."""
+        start = self.too_long or 0
+        return refusal(
+            self.source,
+            Span(start, min(start + MAX_LINE_BYTES, len(self._data))),
+            f"the line is longer than the {MAX_LINE_BYTES - 1} bytes that BuildKit reads",
+            "break it with a continuation, or COPY the text from a file",
+        )

@@ -1,0 +1,176 @@
+"""What a Dockerfile says, as values: directives, instructions, flags, arguments, heredocs, comments.
+
+Nothing of the file is lost: every value knows the bytes it stands on, and what lies between instructions is
+blank lines, comments and directives only. Values are BuildKit's: what its parser hands to its instructions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from wherry.errors import InputError
+
+if TYPE_CHECKING:
+    from wherry.dockerfile.source import Joined, Source, Span
+
+
+class DockerfileError(InputError):
+    """What BuildKit would not build from either.
+
+    Args:
+        what: What is wrong, one sentence without a full stop.
+        where: ``file:line``.
+        mend: How to put it right.
+        line: The line, from 1, on which the refused instruction begins.
+        span: The bytes that are refused.
+
+    """
+
+    def __init__(
+        self, what: str, *, where: str = "", mend: str = "", line: int = 0, span: Span | None = None
+    ) -> None:
+        super().__init__(what, where=where, mend=mend)
+        self.line = line
+        self.span = span
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the trip from a worker process with line and span."""
+        return _rebuild, (self.what, self.where, self.mend, self.line, self.span)
+
+
+def _rebuild(what: str, where: str, mend: str, line: int, span: Span | None) -> DockerfileError:
+    return DockerfileError(what, where=where, mend=mend, line=line, span=span)
+
+
+def refusal(source: Source, span: Span, what: str, mend: str) -> DockerfileError:
+    """The error of bytes that are refused; its line is the one on which they begin."""
+    line = source.line(span.start)
+    return DockerfileError(what, where=f"{source.name}:{line}", mend=mend, line=line, span=span)
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """``--name`` or ``--name=value`` before the arguments; the value without its quotes."""
+
+    name: str
+    value: str | None
+    span: Span
+    value_span: Span | None
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument as BuildKit's parser yields it: quotes are kept, but for the JSON form."""
+
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A name and its value, of ENV, LABEL and ARG; ``ARG name`` alone has no value."""
+
+    name: Argument
+    value: Argument | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heredoc:
+    """A file written into the Dockerfile, ``<<EOF`` to ``EOF``."""
+
+    name: str
+    expands: bool  # variables in it; not when the name was quoted
+    strips_tabs: bool  # <<-EOF
+    descriptor: int  # 3<<EOF
+    body: Span
+    content: str  # what the build gets: of <<- without the leading tabs
+    text: Joined  # the same, and where it stands
+    span: Span  # body and closing line
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A line of comment; its text is without ``#`` and the blanks around."""
+
+    text: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """``# name=value`` on the first lines: syntax, escape or check."""
+
+    name: str
+    value: str
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One instruction with all its lines, from its keyword to the last byte before the line ending."""
+
+    index: int  # in the file, from 0; of a trigger that of its ONBUILD
+    keyword: str  # lower case: "run"
+    span: Span
+    keyword_span: Span
+    flags: tuple[Flag, ...]
+    arguments: tuple[Argument, ...]
+    is_json: bool
+    body: Joined  # what follows the flags, continuations joined, comment lines dropped
+    heredocs: tuple[Heredoc, ...]
+    comments: tuple[Comment, ...]  # between its lines
+    blank_lines: tuple[Span, ...]  # between its lines: accepted, and BuildKit warns
+    trigger: Instruction | None  # of ONBUILD
+
+    def flag(self, name: str) -> Flag | None:
+        """The flag of that name, the last one if it is repeated."""
+        return next((flag for flag in reversed(self.flags) if flag.name == name), None)
+
+    def flag_values(self, name: str) -> list[Flag]:
+        """All flags of that name, in order: ``--mount`` and its like may be repeated."""
+        return [flag for flag in self.flags if flag.name == name]
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The arguments' values."""
+        return tuple(argument.value for argument in self.arguments)
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """Names and values of ENV, LABEL and ARG; nothing for other instructions."""
+        if self.keyword == "arg":
+            return tuple(_split_pair(self.body, argument) for argument in self.arguments)
+        if self.keyword not in {"env", "label"}:
+            return ()
+        found = self.arguments
+        return tuple(Pair(found[i], found[i + 1]) for i in range(0, len(found), 2))
+
+    @property
+    def is_legacy_pair(self) -> bool:
+        """``ENV name value`` or ``LABEL name value`` without an equals sign."""
+        if self.keyword not in {"env", "label"} or len(self.arguments) != 2:  # noqa: PLR2004 - one pair
+            return False
+        return self.body.data[len(self.arguments[0].value.encode("utf-8", "surrogateescape")) :][:1] != b"="
+
+
+def _split_pair(body: Joined, argument: Argument) -> Pair:
+    name, equals, value = argument.value.partition("=")
+    if not equals:
+        return Pair(argument, None)
+    return Pair(Argument(name, argument.span), Argument(value, argument.span))
+
+
+@dataclass(frozen=True, slots=True)
+class Dockerfile:
+    """A file that BuildKit's parser accepts."""
+
+    source: Source
+    directives: tuple[Directive, ...]
+    escape: str  # "\\" or "`"
+    instructions: tuple[Instruction, ...]
+    comments: tuple[Comment, ...]  # all, those inside instructions too
+
+    def directive(self, name: str) -> Directive | None:
+        """The directive of that name."""
+        return next((directive for directive in self.directives if directive.name == name), None)
