@@ -222,11 +222,13 @@ def test_lock_pins_what_is_not_pinned_and_upgrade_says_what_changed(tmp_path: Pa
     options = BuildOptions(root)
     (root / "requirements.txt").write_text("")
     first = lock_project(options, shared, SilentProgress(), upgrade_base=False)
-    assert any(line.startswith("pinned debian:trixie in wherry.lock") for line in first)
+    assert any(line.startswith("pinned debian:trixie in wherry.lock") for line in first.words)
+    assert not first.is_upgrade
     second = lock_project(options, shared, SilentProgress(), upgrade_base=False)
-    assert any("is pinned in wherry.lock: 'wherry lock --upgrade base' renews it" in line for line in second)
+    assert "debian:trixie is pinned in wherry.lock: 'wherry lock --upgrade base' renews it" in second.words
     lock = root / "wherry.lock"
-    assert lock_project(options, shared, SilentProgress(), upgrade_base=True)[1:] == ["  nothing changed"]
+    third = lock_project(options, shared, SilentProgress(), upgrade_base=True)
+    assert (third.is_upgrade, third.changes) == (True, ())
     assert lock.exists()
 
 
@@ -270,6 +272,6 @@ def test_what_is_missing_of_other_platforms_does_not_matter(tmp_path: Path, shar
 
 def test_an_image_without_system_packages_has_nothing_to_pin(tmp_path: Path, store: Store) -> None:
     root = project(tmp_path / "p", table='base = "oci:base"')
-    lines = lock_project(BuildOptions(root), store, SilentProgress(), upgrade_base=True)
-    assert lines == ["oci:base is an image on this disk: there is nothing to pin"]
+    locked = lock_project(BuildOptions(root), store, SilentProgress(), upgrade_base=True)
+    assert locked.words == ["oci:base is an image on this disk: there is nothing to pin"]
     assert not (root / "wherry.lock").exists()

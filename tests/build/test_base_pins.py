@@ -150,8 +150,8 @@ def test_lock_leaves_what_is_pinned_and_locks_for_its_python(tmp_path: Path, sto
     pins = pinned(root)
     workshop(root, store)
     (root / "pylock.toml").write_text('lock-version = "1.0"\ncreated-by = "hand"\npackages = []\n')
-    lines = lock_project(BuildOptions(root, offline=True), store, SilentProgress(), upgrade_base=False)
-    assert lines[1:] == [f"{NAME} is pinned in wherry.lock: 'wherry lock --upgrade base' renews it"]
+    locked = lock_project(BuildOptions(root, offline=True), store, SilentProgress(), upgrade_base=False)
+    assert locked.words[1:] == [f"{NAME} is pinned in wherry.lock: 'wherry lock --upgrade base' renews it"]
     assert read_pins(root / "wherry.lock") == pins
 
 

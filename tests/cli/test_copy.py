@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,6 +52,22 @@ def test_quiet_prints_the_digest_alone(
 ) -> None:
     assert main.run(["copy", "-q", "app", f"oci:{tmp_path}/dir"]) == 0
     assert capsys.readouterr().out == f"{image.digest}\n"
+
+
+def test_json_says_where_it_went(
+    image: Descriptor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run(["copy", "--json", "app", f"oci:{tmp_path}/dir"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document.pop("written_bytes") > image.size_bytes
+    assert document == {
+        "version": 1,
+        "from": "app",
+        "to": f"oci:{tmp_path}/dir:latest",
+        "digest": image.digest,
+        "mounted_bytes": 0,
+        "present_bytes": 0,
+    }
 
 
 def test_a_platform_is_read_as_everywhere(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +61,22 @@ def test_quiet_prints_the_digest_alone(
     assert capsys.readouterr().out == f"{image.digest}\n"
     assert main.run(["images", "-q"]) == 0
     assert capsys.readouterr().out == "app:latest\n"
+
+
+def test_json_says_what_came_and_what_was_there(
+    hub: Hub, image: Descriptor, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        assert main.run(["pull", "--json", f"{hub.host}/team/app:v1"]) == 0
+        document = json.loads(capsys.readouterr().out)
+    assert document.pop("size_bytes") > image.size_bytes
+    assert document == {
+        "version": 1,
+        "reference": f"docker://{hub.host}/team/app:v1",
+        "name": f"{hub.host}/team/app:v1",
+        "digest": image.digest,
+        "moved_bytes": image.size_bytes,  # the second time the manifest alone
+    }
 
 
 def test_an_image_without_a_name_is_said_to_be_at_risk(

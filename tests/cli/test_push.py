@@ -57,6 +57,7 @@ def test_a_script_gets_the_digest_or_json(
     assert document.pop("seconds") >= 0
     assert document.pop("present_bytes") > 500_000
     assert document == {
+        "version": 1,
         "reference": f"docker://{place}",
         "digest": image.digest,
         "sent_bytes": image.size_bytes,

@@ -85,17 +85,21 @@ def test_json_has_all_that_is_known_and_only_the_type_asked_for(
     put(quirks, registries, root, SBOM)
     toto = put(quirks, registries, root, TOTO, about="it")
     assert main.run(["referrers", f"docker://{name}", "--artifact-type", TOTO, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == [
-        {
-            "digest": toto.digest,
-            "artifact_type": TOTO,
-            "media_type": media_types.MANIFEST,
-            "size_bytes": toto.size_bytes,
-            "annotations": {"about": "it"},
-            "subject": root.digest,
-            "platform": "",
-        }
-    ]
+    assert json.loads(capsys.readouterr().out) == {
+        "version": 1,
+        "reference": f"docker://{name}",
+        "referrers": [
+            {
+                "digest": toto.digest,
+                "artifact_type": TOTO,
+                "media_type": media_types.MANIFEST,
+                "size_bytes": toto.size_bytes,
+                "annotations": {"about": "it"},
+                "subject": root.digest,
+                "platform": "",
+            }
+        ],
+    }
 
 
 def test_an_image_that_nothing_refers_to_is_no_failure(
@@ -106,7 +110,7 @@ def test_an_image_that_nothing_refers_to_is_no_failure(
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "nothing refers to it\n")
     assert main.run(["referrers", "--json", name]) == 0
-    assert json.loads(capsys.readouterr().out) == []
+    assert json.loads(capsys.readouterr().out)["referrers"] == []
 
 
 def test_what_others_wrote_moves_no_cursor(

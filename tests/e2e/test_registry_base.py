@@ -267,6 +267,20 @@ def test_what_is_pinned_wins_over_where_the_tag_has_moved_until_the_base_is_upgr
     assert bench.build()["containerimage.digest"] != first["containerimage.digest"]
 
 
+def test_a_base_tried_on_the_command_line_says_that_it_is_not_pinned(
+    bench: Bench, registry: Registry
+) -> None:
+    bench.project(registry.push("python:3.12", debian_like()))
+    bench.build()
+    other = registry.push("python:3.13", debian_like("3.13.1"))
+    before = pinned(bench)
+    note = f'{other} is not pinned: write base = "{other}" in [tool.wherry], and run wherry lock'
+    assert bench.build("--base", other)["notes"].count(note) == 1
+    assert pinned(bench) == before
+    own = f"{registry.host}/python:3.12"
+    assert not [note for note in bench.build("--base", own)["notes"] if "is not pinned" in note]
+
+
 def test_a_base_that_its_registry_no_longer_has_says_how_to_take_another(
     bench: Bench, registry: Registry
 ) -> None:

@@ -32,9 +32,8 @@ def first(team: Team) -> Machine:
 
 
 def referrers(machine: Machine) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(
-        machine.run("referrers", f"{machine.team.relay.host}/team/app:1", "--json")
-    )
+    said = machine.run("referrers", f"{machine.team.relay.host}/team/app:1", "--json")
+    found: list[dict[str, Any]] = json.loads(said)["referrers"]
     return found
 
 

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from wherry.bases.model import WantedPython
     from wherry.bases.pins import Pins, PlatformPins
 
-LINES: Final = 40
-"""Packages named one by one: a new release of a suite changes a hundred."""
-
 _SHOWN_DIGITS: Final = 12
 
 
@@ -28,7 +25,8 @@ def base_changes(before: Pins, after: Pins, python: WantedPython) -> list[str]:
         python: Which Pythons the project takes: the first that fits is compared.
 
     Returns:
-        A line each; one that is not true of every platform says of which it is.
+        A line each, the platforms first; one that is not true of every platform says of which it is. None if
+        nothing differs.
 
     """
     shared = sorted(before.platforms.keys() & after.platforms.keys())
@@ -38,12 +36,11 @@ def base_changes(before: Pins, after: Pins, python: WantedPython) -> list[str]:
         heads = [_digest(old, new), _python((before.base, old), (after.base, new), name, python)]
         for line in (*filter(None, heads), *_packages(old, new)):
             told.setdefault(line, []).append(name)
-    lines = [line if of == shared else f"{line} ({', '.join(of)})" for line, of in told.items()]
-    more = len(lines) - LINES
-    lines = [*lines[:LINES], f"and {more} more"] if more > 0 else lines
-    lines += [f"{name} is new" for name in sorted(after.platforms.keys() - before.platforms.keys())]
-    lines += [f"{name} is gone" for name in sorted(before.platforms.keys() - after.platforms.keys())]
-    return lines or ["nothing changed"]
+    return [
+        *(f"{name} is new" for name in sorted(after.platforms.keys() - before.platforms.keys())),
+        *(f"{name} is gone" for name in sorted(before.platforms.keys() - after.platforms.keys())),
+        *(line if of == shared else f"{line} ({', '.join(of)})" for line, of in told.items()),
+    ]
 
 
 def _digest(old: PlatformPins, new: PlatformPins) -> str:

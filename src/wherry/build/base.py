@@ -6,8 +6,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from wherry.bases.debian import SUITES, debian_base
-from wherry.bases.pins import FILENAME
-from wherry.build.base_pins import DEBIAN, find_pins, image_place, registry_reference, wanted_python
+from wherry.bases.pins import FILENAME, read_pins
+from wherry.build.base_pins import (
+    DEBIAN,
+    find_pins,
+    image_place,
+    is_pinned,
+    registry_reference,
+    wanted_python,
+)
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.oci.platform import Platform
@@ -29,6 +36,7 @@ class FoundBase:
 
     base: Base
     host_packages: tuple[DebianPin, ...] = ()  # of the same suite, for this machine's processor
+    remarks: tuple[str, ...] = ()  # on how it was found
 
 
 def find_base(platform: Platform, workshop: Workshop) -> FoundBase:
@@ -46,7 +54,8 @@ def find_base(platform: Platform, workshop: Workshop) -> FoundBase:
     # The interpreter that compiles bytecode for an image is this host's own.
     if reference is None:
         return FoundBase(_image_base(name, platform, workshop))
-    return FoundBase(_registry_base(name, reference, platform, workshop))
+    base = _registry_base(name, reference, platform, workshop)
+    return FoundBase(base, remarks=_not_pinned(name, workshop))
 
 
 def base_name(workshop: Workshop) -> str:
@@ -131,7 +140,17 @@ def _debian_base(name: str, platform: Platform, workshop: Workshop) -> FoundBase
     base = debian_base(name.removeprefix(DEBIAN), platform, found.packages, found.system_packages)
     _require_python(workshop.project, base)
     host = pins.platforms.get(str(Platform.of_host()))
-    return FoundBase(base, host.packages if host else ())
+    return FoundBase(base, host.packages if host else (), remarks=_not_pinned(name, workshop))
+
+
+def _not_pinned(name: str, workshop: Workshop) -> tuple[str, ...]:
+    """That a base tried on the command line is, the next time, what its name means then."""
+    if not workshop.options.base:
+        return ()
+    pins = read_pins(workshop.project.root / FILENAME)
+    if pins is not None and is_pinned(name, workshop, pins):
+        return ()
+    return (f'{name} is not pinned: write base = "{name}" in [tool.wherry], and run wherry lock',)
 
 
 def _registry_base(name: str, reference: RegistryReference, platform: Platform, workshop: Workshop) -> Base:

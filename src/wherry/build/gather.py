@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.build.distributions import find_distributions, select_distributions
 from wherry.build.interpreter import find_bytecode_compiler
+from wherry.build.mistold import look_again
 from wherry.build.prefetch import layer_format
+from wherry.errors import InputError, WorldError
+from wherry.layers.conflicts import PathConflictError
 from wherry.layers.model import MTIME, BytecodeCompiler, Layout, WheelInput
 from wherry.layers.stored import find_layer
 from wherry.layers.wheel_layer import known_facts
@@ -43,7 +46,7 @@ class Gathered:
     plan: Plan
     sources: SourceTree | None  # None: the image needs no more than the project's wheel
     facts: Sequence[tuple[WheelInput, WheelFacts]] = ()  # of its wheels; none where they need not be known
-    elsewhere: Mapping[str, LayerBlob] = field(default_factory=dict)  # finished, but not here; by key
+    elsewhere: Mapping[str, LayerBlob] = field(default_factory=dict)  # finished by others; by key
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool, whole: bool = Tru
     target = Target(base.platform, base.python, base.python_full_version, base.glibc)
     interpreter = cache(lambda: _interpreter(found, workshop))
     tree = source_files(project)
-    selected = select_distributions(workshop, target)
+    selected = _selected(workshop, target, index)
     # What the image runs is settled before anything is fetched: where that fails, it fails at once.
     command = find_command(project, {c.name for c in selected.production}, tree)
     layout = Layout(
@@ -102,14 +105,32 @@ def gather(found: FoundBase, workshop: Workshop, *, dry: bool, whole: bool = Tru
         settings=make_settings(project, base, layout, command, versions.keys()),
         distributions=distributions,
         source=None if sources is None else _source_facts(sources),
-        facts=[] if spared.are_agreed else _facts(workshop, distributions, dry=dry),
-        notes=(*selected.notes, *((floor,) if floor else ()), *_left_out(sources)),
+        facts=[] if spared.are_agreed else _facts(workshop, distributions, index, dry=dry),
+        notes=(*found.remarks, *selected.notes, *((floor,) if floor else ()), *_left_out(sources)),
     )
     if index is None:
         compiler = _Compiler(None) if project.config.bytecode is False else interpreter()
         return Gathered(_planned(inputs, compiler), sources, inputs.facts)
-    plan, elsewhere = _settled(inputs, interpreter, workshop, index, whole=whole)
+    try:
+        plan, elsewhere = _settled(inputs, interpreter, workshop, index, whole=whole)
+    except PathConflictError as conflict:
+        if not look_again(conflict, distributions, workshop, target, index):
+            raise
+        return gather(found, workshop, dry=dry, whole=whole)
     return Gathered(plan, sources, inputs.facts, elsewhere)
+
+
+def _selected(workshop: Workshop, target: Target, index: LayerIndex | None) -> Selected:
+    """What the lock has for the image; where it has nothing, by the word of the package index alone."""
+    try:
+        return select_distributions(workshop, target)
+    except InputError as error:
+        if index is None or workshop.options.offline or not index.doubt_names():
+            raise
+        try:
+            return select_distributions(workshop, target)
+        except WorldError:
+            raise error from None
 
 
 def _planned(inputs: Inputs, compiler: _Compiler) -> Plan:
@@ -142,10 +163,8 @@ def _settled(
         if compiler.is_guess and _compiles(made, store, elsewhere):
             compiler = interpreter()
             made = _planned(inputs, compiler)
-        elif not whole:
+        elif not whole or index.bring(elsewhere):
             return made, elsewhere
-        elif index.bring(elsewhere):
-            return made, {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,12 +199,13 @@ def _compiles(plan: Plan, store: Store, elsewhere: Mapping[str, LayerBlob]) -> b
 
 
 def _facts(
-    workshop: Workshop, distributions: Sequence[Distribution], *, dry: bool
+    workshop: Workshop, distributions: Sequence[Distribution], index: LayerIndex | None, *, dry: bool
 ) -> list[tuple[WheelInput, WheelFacts]]:
     """What the wheels say of themselves; without those that are not here yet, when *dry*."""
     blobs = workshop.store.blobs
     files = [d.file for d in distributions if d.file is not None and (not dry or d.file.digest in blobs)]
-    inputs = [WheelInput(blobs.path(f.digest), f.filename, f.digest) for f in files]
+    teller = index.teller if index else ""
+    inputs = [WheelInput(blobs.path(f.digest), f.filename, f.digest, teller=teller) for f in files]
     return [(wheel, known_facts(wheel, workshop.store)) for wheel in inputs]
 
 

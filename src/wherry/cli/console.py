@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 import time
@@ -14,14 +15,22 @@ from wherry.progress import SilentProgress
 from wherry.report.amounts import seconds, size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
     from wherry.progress import Progress, Task
 
+JSON_VERSION: Final = 1
+"""Of what ``--json`` prints: raised when a key goes or means something else, not when one is new."""
+
 _WORTH_A_LINE_S: Final = 0.5  # plain output tells only of work that took at least this long
+
+
+def print_json(document: Mapping[str, object]) -> None:
+    """One JSON object on standard output, which says first which form it has."""
+    click.echo(json.dumps({"version": JSON_VERSION, **document}, indent=2))
 
 
 @contextmanager

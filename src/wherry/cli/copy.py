@@ -13,14 +13,23 @@ from wherry.cli import options
 @click.option("--platform", help="linux/amd64, linux/arm64: only the image for that. Default: all there are.")
 @options.plain_http
 @options.quiet
-def command(*, source: str, destination: str, platform: str | None, plain_http: bool, quiet: bool) -> None:
+@options.json_output
+def command(
+    *,
+    source: str,
+    destination: str,
+    platform: str | None,
+    plain_http: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Copy an image from anywhere to anywhere, byte for byte.
 
     SRC and DST are NAME in the store, HOST/NAME:TAG in a registry (docker://HOST/NAME:TAG is the same),
     oci:DIR, oci-archive:FILE or docker-archive:FILE; DST may be docker-daemon:NAME.
     """
     from wherry.build.copy import copy_image
-    from wherry.cli.console import show_progress
+    from wherry.cli.console import print_json, show_progress
     from wherry.oci.platform import Platform
     from wherry.oci.reference import RegistryReference, parse_reference
     from wherry.oci.registry.client import Registries
@@ -33,6 +42,18 @@ def command(*, source: str, destination: str, platform: str | None, plain_http: 
     plain = [place.host for place in named if isinstance(place, RegistryReference)]
     with Registries(plain_http=plain) as registries, show_progress(quiet=quiet) as progress:
         copied = copy_image(source, destination, store, registries, platform=wanted, progress=progress)
+    if as_json:
+        print_json(
+            {
+                "from": source,
+                "to": copied.to,
+                "digest": copied.digest,
+                "written_bytes": copied.written_bytes,
+                "mounted_bytes": copied.mounted_bytes,
+                "present_bytes": copied.present_bytes,
+            }
+        )
+        return
     if quiet:
         click.echo(copied.digest)
         return

@@ -19,6 +19,7 @@ _F = TypeVar("_F", bound="Callable[..., Any]")
 project_path = click.argument("path", type=click.Path(path_type=Path), default=".", required=False)
 quiet = click.option("-q", "--quiet", is_flag=True, help="Print only errors and the result.")
 json_output = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+verbose = click.option("-v", "--verbose", is_flag=True, help="Leave nothing out.")
 offline = click.option("--offline", is_flag=True, help="Use no network: only the store and --find-links.")
 find_links = click.option(
     "--find-links",

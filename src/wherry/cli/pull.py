@@ -13,13 +13,22 @@ from wherry.cli import options
 @click.option("--platform", help="linux/amd64, linux/arm64: only the image for that. Default: all there are.")
 @options.plain_http
 @options.quiet
-def command(*, reference: str, name: str | None, platform: str | None, plain_http: bool, quiet: bool) -> None:
+@options.json_output
+def command(
+    *,
+    reference: str,
+    name: str | None,
+    platform: str | None,
+    plain_http: bool,
+    quiet: bool,
+    as_json: bool,
+) -> None:
     """Bring an image of a registry into the store.
 
     REF is HOST/NAME[:TAG] or HOST/NAME@DIGEST. What the store has of it already is not fetched again.
     """
     from wherry.build.pull import parse_registry_reference, pull_image
-    from wherry.cli.console import show_progress
+    from wherry.cli.console import print_json, show_progress
     from wherry.oci.platform import Platform
     from wherry.oci.reference import parse_tag
     from wherry.oci.registry.client import Registries
@@ -33,6 +42,17 @@ def command(*, reference: str, name: str | None, platform: str | None, plain_htt
     plain = (image.host,) if plain_http else ()
     with Registries(plain_http=plain) as registries, show_progress(quiet=quiet) as progress:
         pulled = pull_image(image, store, registries, name=tag, platform=wanted, progress=progress)
+    if as_json:
+        print_json(
+            {
+                "reference": pulled.reference,
+                "name": pulled.name,
+                "digest": pulled.digest,
+                "size_bytes": pulled.size_bytes,
+                "moved_bytes": pulled.moved_bytes,
+            }
+        )
+        return
     if quiet:
         click.echo(pulled.digest)
         return

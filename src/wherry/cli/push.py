@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 
 import click
@@ -22,7 +21,7 @@ def command(*, name: str, reference: str, plain_http: bool, quiet: bool, as_json
     REF is HOST/NAME[:TAG]. A push that broke off goes on where it stopped.
     """
     from wherry.build.push import push_stored, registry_destination
-    from wherry.cli.console import show_progress
+    from wherry.cli.console import print_json, show_progress
     from wherry.oci.registry.client import Registries
     from wherry.report.amounts import seconds
     from wherry.store.store import Store
@@ -30,22 +29,23 @@ def command(*, name: str, reference: str, plain_http: bool, quiet: bool, as_json
     target = registry_destination(reference)
     started = time.monotonic()
     plain = (target.host,) if plain_http else ()
-    with Registries(plain_http=plain) as registries, show_progress(quiet=quiet or as_json) as progress:
+    with Registries(plain_http=plain) as registries, show_progress(quiet=quiet) as progress:
         pushed = push_stored(Store.open(), name, target, registries, progress)
     took_s = time.monotonic() - started
     if as_json:
         image = pushed.image
-        document = {
-            "reference": image.reference,
-            "digest": image.digest,
-            "sent_bytes": image.sent_bytes,
-            "copied_bytes": image.copied_bytes,
-            "mounted_bytes": image.mounted_bytes,
-            "present_bytes": image.present_bytes,
-            "attached": [artifact.digest for artifact in pushed.attached],
-            "seconds": round(took_s, 3),
-        }
-        click.echo(json.dumps(document, indent=2))
+        print_json(
+            {
+                "reference": image.reference,
+                "digest": image.digest,
+                "sent_bytes": image.sent_bytes,
+                "copied_bytes": image.copied_bytes,
+                "mounted_bytes": image.mounted_bytes,
+                "present_bytes": image.present_bytes,
+                "attached": [artifact.digest for artifact in pushed.attached],
+                "seconds": round(took_s, 3),
+            }
+        )
     elif quiet:
         click.echo(pushed.image.digest)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -26,6 +25,7 @@ def command(*, reference: str, artifact_type: str, plain_http: bool, as_json: bo
     REF is HOST/NAME[:TAG] or HOST/NAME@DIGEST. Of an index, what refers to its images is listed as well.
     """
     from wherry.build.pull import parse_registry_reference
+    from wherry.cli.console import print_json
     from wherry.oci.registry.client import Registries
     from wherry.oci.registry.referrers import image_referrers
 
@@ -33,7 +33,7 @@ def command(*, reference: str, artifact_type: str, plain_http: bool, as_json: bo
     with Registries(plain_http=(image.host,) if plain_http else ()) as registries:
         found = image_referrers(image, registries, artifact_type)
     if as_json:
-        click.echo(json.dumps([_plain(referrer) for referrer in found], indent=2))
+        print_json({"reference": str(image), "referrers": [_plain(referrer) for referrer in found]})
     elif found:
         click.echo("\n".join(_lines(found)))
     else:
