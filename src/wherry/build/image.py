@@ -12,6 +12,7 @@ from wherry.build.base_pins import asked_platforms, plain_hosts
 from wherry.build.budgets import broken_budgets
 from wherry.build.gather import gather
 from wherry.build.make_layers import make_plan_layers, stored_layers
+from wherry.build.mistold import MistoldError
 from wherry.build.result import BuildResult, BuiltImage
 from wherry.build.workshop import open_workshop
 from wherry.oci.reference import RegistryReference, parse_tag
@@ -20,6 +21,7 @@ from wherry.project.locks.read import require_lock
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from wherry.build.base import FoundBase
     from wherry.build.deliver import Destination
     from wherry.build.gather import Gathered
     from wherry.build.options import BuildOptions
@@ -73,13 +75,15 @@ def build_image(
         _require_push(destinations, workshop)
         bases = [find_base(platform, workshop) for platform in asked_platforms(workshop)]
         gathered = [gather(base, workshop, dry=False, whole=whole) for base in bases]
-        images = tuple(_build(one, workshop) for one in gathered)
+        images = tuple(
+            _build(base, one, workshop, whole=whole) for base, one in zip(bases, gathered, strict=True)
+        )
         descriptor = _name(name, [image.descriptor for image in images], store)
         budgets = workshop.project.config.budgets
         broken = tuple(line for image in images for line in broken_budgets(image, budgets))
         # An image over its budget is kept to be looked at, and goes nowhere.
         delivered = tuple(_deliver(name, to, workshop) for to in destinations if not broken)
-        notes = [note for one in gathered for note in one.plan.notes]
+        notes = [note for image in images for note in image.plan.notes]
         if workshop.layer_index:
             notes += workshop.layer_index.notes
         if told and not broken:
@@ -116,7 +120,8 @@ def _asking(workshop: Workshop, *, pushes: bool) -> Iterator[tuple[Workshop, Reg
         workshop.store,
         workshop.progress,
         plain_http=plain_hosts(workshop),
-        asks=chosen.asked is not None and chosen.is_online,
+        asks=chosen.is_online,
+        believes=chosen.asked is not None,
     )
     with closing(index):
         yield replace(workshop, layer_index=index), chosen.told
@@ -147,10 +152,15 @@ def _open(options: BuildOptions, store: Store, progress: Progress) -> Workshop:
     return workshop
 
 
-def _build(gathered: Gathered, workshop: Workshop) -> BuiltImage:
+def _build(base: FoundBase, gathered: Gathered, workshop: Workshop, *, whole: bool) -> BuiltImage:
     from wherry.build.assemble import assemble_image  # noqa: PLC0415 - a plan assembles nothing
 
-    layers = make_plan_layers(gathered, workshop)
+    while True:
+        try:
+            layers = make_plan_layers(gathered, workshop)
+            break
+        except MistoldError:  # each time one thing less is told
+            gathered = gather(base, workshop, dry=False, whole=whole)
     descriptor = assemble_image(gathered.plan, [layer.blob for layer in layers], workshop.store)
     image = BuiltImage(gathered.plan, descriptor, layers)
     if workshop.options.sbom or workshop.options.provenance:

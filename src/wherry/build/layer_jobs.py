@@ -173,7 +173,8 @@ def job_of(layer: PlannedLayer, gathered: Gathered, workshop: Workshop) -> Layer
     plan = gathered.plan
     policy = plan.policy
     if layer.distributions:
-        wheels = tuple(_wheel(d, workshop.store) for d in layer.distributions)
+        teller = workshop.layer_index.teller if workshop.layer_index else ""
+        wheels = tuple(_wheel(d, workshop.store, teller) for d in layer.distributions)
         return WheelLayerJob(
             wheels, Recipe(policy.layout, policy.compression, policy.bytecode, layer.prefetch)
         )
@@ -236,7 +237,7 @@ def _look_at(base: Base, digest: Digest, workshop: Workshop) -> None:
         look_at_pinned(base, digest, workshop.store, registries, workshop.progress)
 
 
-def _wheel(distribution: Distribution, store: Store) -> WheelInput:
+def _wheel(distribution: Distribution, store: Store, teller: str) -> WheelInput:
     file = distribution.file
     if file is None:
         msg = f"{distribution.title} was planned without a wheel"
@@ -246,6 +247,7 @@ def _wheel(distribution: Distribution, store: Store) -> WheelInput:
         file.filename,
         file.digest,
         locked=distribution.origin is Origin.INDEX,
+        teller=teller,
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wherry.build.assemble import planned_image_layer
+from wherry.build.mistold import MistoldError, look_again, unsized
 from wherry.build.result import MadeLayer
+from wherry.layers.conflicts import PathConflictError
 from wherry.layers.stored import find_layer
 from wherry.plan.model import LayerKind
 
@@ -31,13 +33,22 @@ def make_plan_layers(gathered: Gathered, workshop: Workshop) -> tuple[MadeLayer,
 
     Raises:
         InputError: A wheel, a package or a source file is not what it should be, or a secret was found.
+        MistoldError: A layer index told something that proved wrong: gather again.
         WorldError: Network, disk or the interpreter failed.
 
     """
     plan, store = gathered.plan, workshop.store
     stored = {**stored_layers(plan, store), **gathered.elsewhere}
     missing = [layer for layer in plan.layers if layer.key is not None and layer.key not in stored]
-    made = _make(missing, gathered, workshop) if missing else {}
+    made: dict[str, LayerBlob] = {}
+    try:
+        if missing:
+            made = _make(missing, gathered, workshop)
+    except PathConflictError as conflict:
+        index, distributions = workshop.layer_index, [d for layer in missing for d in layer.distributions]
+        if index is None or not look_again(conflict, distributions, workshop, plan.target, index):
+            raise
+        raise MistoldError from conflict
     return tuple(_made_layer(layer, stored, made) for layer in plan.layers)
 
 
@@ -55,12 +66,17 @@ def _make(missing: list[PlannedLayer], gathered: Gathered, workshop: Workshop) -
     if workshop.layer_index:
         _bring_wheels(missing, plan, workshop, workshop.layer_index)
     jobs = [job_of(layer, gathered, workshop) for layer in missing]
-    store.require_space(_estimate(missing), f"{len(missing)} layers")
+    store.require_space(_estimate(missing, store), f"{len(missing)} layers")
     return {job.key: blob for job, blob in make_layers(jobs, store, workshop.progress)}
 
 
 def _bring_wheels(missing: list[PlannedLayer], plan: Plan, workshop: Workshop, index: LayerIndex) -> None:
-    """Fetch what the layers that have to be made are made from: segments that the index has, else wheels."""
+    """Fetch what the layers that have to be made are made from: segments that the index has, else wheels.
+
+    Raises:
+        MistoldError: A wheel is not what the index told of it.
+
+    """
     from wherry.build.distributions import fetch_wheels  # noqa: PLC0415 - only with a layer index
     from wherry.layers.wheel_layer import Recipe  # noqa: PLC0415 - the same
 
@@ -70,16 +86,27 @@ def _bring_wheels(missing: list[PlannedLayer], plan: Plan, workshop: Workshop, i
         lacking = [wheel for wheel in wheels if wheel.digest not in workshop.store.blobs]
         if lacking and len(wheels) > 1:
             told = index.wheels(lacking)
-            fetch_wheels((w for w in lacking if w.digest not in told), workshop, plan.target)
+            fetch_wheels((unsized(w) for w in lacking if w.digest not in told), workshop, plan.target)
             recipe = Recipe(policy.layout, policy.compression, policy.bytecode, layer.prefetch)
             spared = index.bring_segments(wheels, recipe)
             lacking = [wheel for wheel in lacking if wheel.digest not in spared]
-        fetch_wheels(lacking, workshop, plan.target)
+        fetch_wheels(map(unsized, lacking), workshop, plan.target)
+    if index.is_disproved_by(d.file for layer in missing for d in layer.distributions if d.file is not None):
+        raise MistoldError
 
 
-def _estimate(missing: list[PlannedLayer]) -> int:
-    """Bytes the new blobs will take: wheels and packages are about as large compressed again."""
-    return sum(layer.download_bytes or layer.unpacked_bytes or 0 for layer in missing)
+def _estimate(missing: list[PlannedLayer], store: Store) -> int:
+    """Bytes the new blobs will take: wheels and packages are about as large compressed again.
+
+    Wheels count as large as they are, whatever a lock or a layer index says.
+
+    """
+    return sum(
+        sum(store.blobs.size_bytes(d.file.digest) or 0 for d in layer.distributions if d.file is not None)
+        if layer.distributions
+        else layer.download_bytes or layer.unpacked_bytes or 0
+        for layer in missing
+    )
 
 
 def _made_layer(

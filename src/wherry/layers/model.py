@@ -77,6 +77,7 @@ class WheelInput:
     filename: str  # as the lock names it
     digest: Digest
     locked: bool = False  # the digest is the lock's: it vouches for every byte, RECORD's hashes for no more
+    teller: str = ""  # the layer index that is believed of the wheel as long as it is not here
 
     @property
     def size_bytes(self) -> int:

@@ -24,7 +24,7 @@ class _Running(Protocol):
 
 
 # PEP 427: "must be sha256 or better; specifically, md5, sha1 and sha224 are not permitted".
-_ALGORITHMS: Final[Mapping[str, Callable[[bytes | bytearray], _Running]]] = {
+ALGORITHMS: Final[Mapping[str, Callable[[bytes | bytearray], _Running]]] = {
     "sha256": hashlib.sha256,
     "sha384": hashlib.sha384,
     "sha512": hashlib.sha512,
@@ -64,7 +64,7 @@ class FileHash:
 
         """
         algorithm, _, value = text.partition("=")
-        if algorithm not in _ALGORITHMS:
+        if algorithm not in ALGORITHMS:
             raise RecordError(
                 f"RECORD has a hash of kind {algorithm[:20]!r} for it; PEP 427 wants sha256 or better"
             )
@@ -83,7 +83,7 @@ class FileHash:
             RecordError: It has another.
 
         """
-        if _ALGORITHMS[self.algorithm](data).digest() != self.digest:
+        if ALGORITHMS[self.algorithm](data).digest() != self.digest:
             raise RecordError("its hash is not the one in RECORD")
 
     def checked(

@@ -164,7 +164,7 @@ class OpenWheel:
         for target in self._targets(layout.python):
             path = f"{directories[target.scheme]}/{target.path}"
             content = self._content(target, layout.interpreter)
-            relative = _relative(path, site)
+            relative = relative_path(path, site)
             installed[target.member.name] = relative
             if isinstance(content, bytes):
                 changed[relative] = content
@@ -172,7 +172,7 @@ class OpenWheel:
             placed[path] = Placed(path, content, mode, self._hashes.get(target.member.name))
         for path, bytecode in (compiled or {}).items():
             placed[path] = Placed(path, bytecode, 0o644)
-            installed[f"/{path}"] = _relative(path, site)
+            installed[f"/{path}"] = relative_path(path, site)
         generated = self._generated(layout)
         placed |= {file.path: file for file in generated}
         record = installed_record(
@@ -180,7 +180,7 @@ class OpenWheel:
             installed,
             changed,
             {
-                _relative(file.path, site): file.content
+                relative_path(file.path, site): file.content
                 for file in generated
                 if isinstance(file.content, bytes)
             },
@@ -376,7 +376,7 @@ def _is_wrapper(path: str, entry_points: Collection[str]) -> bool:
     return name in entry_points
 
 
-def _relative(path: str, site: str) -> str:
+def relative_path(path: str, site: str) -> str:
     """*path* as RECORD names it: from site-packages."""
     if path.startswith(f"{site}/"):
         return path[len(site) + 1 :]

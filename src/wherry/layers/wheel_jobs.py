@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from wherry.layers.conflicts import shared_paths
 from wherry.layers.stored import find_layer
 from wherry.layers.wheel_layer import (
     Recipe,
@@ -12,7 +13,6 @@ from wherry.layers.wheel_layer import (
     known_facts,
     ordered_facts,
     segment,
-    shared_paths,
     wheel_layer,
 )
 

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from wherry.digest import Digest
-from wherry.errors import InputError, WorldError
+from wherry.errors import WorldError
 from wherry.layers.bytecode import compile_wheel
 from wherry.layers.codec import codec_id, unpacked
+from wherry.layers.conflicts import shared_paths
 from wherry.layers.formats import layer_writer
 from wherry.layers.model import LAYOUT_VERSION, SCHEMES, LayerBlob, WheelFacts
 from wherry.layers.paths import directories_of, tar_order
 from wherry.layers.prefetch import prefetch_key, wanted_first
 from wherry.layers.segment import write_segment
-from wherry.layers.stored import find_layer, keep_layer
+from wherry.layers.stored import find_layer, keep_layer, told_key
 from wherry.layers.wheel import Compiled, open_wheel, wheel_facts
 from wherry.progress import SilentProgress
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import BinaryIO
 
-    from wherry.layers.model import BytecodeCompiler, Compression, Layout, OwnedFile, WheelInput
+    from wherry.layers.model import BytecodeCompiler, Compression, Layout, WheelInput
     from wherry.layers.wheel import OpenWheel, Placed
     from wherry.layers.writer import LayerWriter
     from wherry.progress import Progress, Task
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 SEGMENTS: Final = "segments"
 WHEELS: Final = "wheels"
+TOLD_SEGMENTS: Final = "told-segments"
 TOLD_WHEELS: Final = "told-wheels"
 FACTS_VERSION: Final = 3
 """Raised when the same wheel would give other facts."""
@@ -50,6 +52,7 @@ class Segment(msgspec.Struct, frozen=True):
     """What the index keeps of a segment, which is a blob of its own."""
 
     digest: str
+    diff_id: str  # digest of the run of members, unpacked
     unpacked_bytes: int
     directories: tuple[str, ...]  # that its files lie in, bytecode's too
     table: bytes = b""  # what `LayerWriter.joined` must know of it
@@ -148,19 +151,18 @@ def wheel_layer(  # noqa: PLR0913 - the contract of the room
     title = wheels[0].filename if len(wheels) == 1 else f"{len(wheels)} wheels"
     total_bytes = sum(wheel.size_bytes for wheel in wheels)
     with (progress or SilentProgress()).task(title, total_bytes) as task:
-        made = (
-            _alone(wheels[0], recipe, store, task, beside=beside)
-            if len(wheels) == 1
-            else _joined(wheels, recipe, store, task, beside=beside)
-        )
-    keep_layer(store, key, made)
+        if len(wheels) == 1:
+            made, teller = _alone(wheels[0], recipe, store, task, beside=beside), ""
+        else:
+            made, teller = _joined(wheels, recipe, store, task, beside=beside)
+    keep_layer(store, key, made, teller)
     return made
 
 
 def known_facts(wheel: WheelInput, store: Store) -> WheelFacts:
     """The facts of a wheel, from the store's index if they were read before.
 
-    What others told of a wheel counts as long as the wheel is not here.
+    What its teller told of a wheel counts as long as the wheel is not here.
 
     Raises:
         InputError: It is not a wheel that we can install.
@@ -169,8 +171,8 @@ def known_facts(wheel: WheelInput, store: Store) -> WheelFacts:
     """
     key = facts_key(wheel.filename, wheel.digest)
     facts = store.index.get(WHEELS, key, WheelFacts)
-    if facts is None and not wheel.path.exists():
-        facts = store.index.get(TOLD_WHEELS, key, WheelFacts)
+    if facts is None and wheel.teller and not wheel.path.exists():
+        facts = store.index.get(TOLD_WHEELS, told_key(wheel.teller, key), WheelFacts)
     if facts is None:
         facts = wheel_facts(wheel.path, wheel.filename)
         store.index.put(WHEELS, key, facts)
@@ -201,8 +203,15 @@ def find_segment(
     *,
     first: bool = False,
 ) -> Segment | None:
-    """The segment of *wheel*, if the store has it and its blob. Arguments as for `segment`."""
-    known = store.index.get(SEGMENTS, segment_key(wheel.digest, recipe, left_out, first=first), Segment)
+    """The segment of *wheel*, if the store has it and its blob. Arguments as for `segment`.
+
+    What its teller told of a wheel counts as long as the wheel is not here.
+
+    """
+    key = segment_key(wheel.digest, recipe, left_out, first=first)
+    known = store.index.get(SEGMENTS, key, Segment)
+    if known is None and wheel.teller and not wheel.path.exists():
+        known = store.index.get(TOLD_SEGMENTS, told_key(wheel.teller, key), Segment)
     return known if known is not None and Digest(known.digest) in store.blobs else None
 
 
@@ -240,8 +249,8 @@ def segment(  # noqa: PLR0913 - what a segment is made from, where to, and of wh
         writer = layer_writer(blob, recipe.compression, mtime=recipe.layout.mtime)
         write_segment(opened, mine, writer, task, locked=wheel.locked)
         directories = directories_of((file.path for file in mine), recipe.layout.prefix.strip("/"))
-        table = writer.table()
-        made = Segment(str(blob.commit()), writer.unpacked_bytes, tuple(sorted(directories)), table)
+        table, diff_id = writer.table(), str(writer.diff_id())
+        made = Segment(str(blob.commit()), diff_id, writer.unpacked_bytes, tuple(sorted(directories)), table)
     store.index.put(SEGMENTS, segment_key(wheel.digest, recipe, left_out, first=first), made)
     return made
 
@@ -249,37 +258,6 @@ def segment(  # noqa: PLR0913 - what a segment is made from, where to, and of wh
 def segment_key(digest: Digest, recipe: Recipe, left_out: frozenset[str], *, first: bool = False) -> str:
     """What the index knows a wheel's segment by: equal keys, equal segments, on every machine."""
     return recipe.key(digest, *(f"without={path}" for path in sorted(left_out)), *(["first"] * first))
-
-
-def shared_paths(wheels: Sequence[tuple[WheelInput, WheelFacts]], layout: Layout) -> list[frozenset[str]]:
-    """For each wheel, the paths that an earlier one brings already, with equal bytes.
-
-    Args:
-        wheels: In the layer's order.
-        layout: Where they are installed.
-
-    Raises:
-        InputError: Two bring different bytes for one path, or one a file where another has a directory.
-
-    """
-    owners: dict[str, tuple[WheelInput, OwnedFile]] = {}
-    left_out = []
-    for wheel, facts in wheels:
-        mine = set()
-        directories = {scheme: layout.scheme_directory(scheme, facts.name) for scheme in SCHEMES}
-        for file in facts.files:
-            path = f"{directories[file.scheme]}/{file.path}"
-            first, same = owners.setdefault(path, (wheel, file))
-            if first is wheel:
-                continue
-            if not file.identity or same.identity != file.identity:
-                raise _both(first, wheel, path)
-            mine.add(path)
-        left_out.append(frozenset(mine))
-    for path in directories_of(owners, layout.prefix.strip("/")) & owners.keys():
-        inside = next(owner for other, (owner, _) in owners.items() if other.startswith(f"{path}/"))
-        raise _both(owners[path][0], inside, path)
-    return left_out
 
 
 def _alone(wheel: WheelInput, recipe: Recipe, store: Store, task: Task, *, beside: bool) -> LayerBlob:
@@ -298,17 +276,20 @@ def _alone(wheel: WheelInput, recipe: Recipe, store: Store, task: Task, *, besid
 
 def _joined(
     wheels: Sequence[WheelInput], recipe: Recipe, store: Store, task: Task, *, beside: bool
-) -> LayerBlob:
-    """The layer of several wheels, from their segments."""
+) -> tuple[LayerBlob, str]:
+    """The layer of several wheels, from their segments; and who told some of what it is made from, if any."""
     known = ordered_facts(wheels, store)
     left_out = shared_paths(known, recipe.layout)
     first: list[Segment] = []
     others: list[Segment] = []
+    tellers = set()
     for (wheel, facts), without in zip(known, left_out, strict=True):
         own = recipe.of_wheel(facts)
         if own.prefetch:
             first.append(segment(wheel, own, store, task, without, first=True))
         others.append(segment(wheel, own, store, task, without))
+        if wheel.teller and not _is_own(wheel, own, store, without):
+            tellers.add(wheel.teller)
     with store.blobs.writer() as blob:
         writer = layer_writer(blob, recipe.compression, mtime=recipe.layout.mtime, beside=beside)
         _write_directories(writer, {name for made in (*first, *others) for name in made.directories})
@@ -318,7 +299,14 @@ def _joined(
         for made in others:
             _join(writer, made, store, recipe.compression)
         writer.end()
-        return writer.layer(blob.commit())
+        return writer.layer(blob.commit()), next(iter(tellers), "")
+
+
+def _is_own(wheel: WheelInput, recipe: Recipe, store: Store, left_out: frozenset[str]) -> bool:
+    """Whether facts and segment were read and made here: facts decide what other wheels leave out."""
+    facts = store.index.get(WHEELS, facts_key(wheel.filename, wheel.digest), WheelFacts)
+    made = store.index.get(SEGMENTS, segment_key(wheel.digest, recipe, left_out), Segment)
+    return facts is not None and made is not None
 
 
 def _write_directories(writer: LayerWriter, directories: Iterable[str]) -> None:
@@ -371,11 +359,3 @@ def _module_of(path: str) -> str:
     """The module that the bytecode at *path* is of."""
     directory, _, name = path.rpartition("/")
     return f"{directory.removesuffix('/__pycache__')}/{name.rsplit('.', 2)[0]}.py"
-
-
-def _both(one: WheelInput, other: WheelInput, path: str) -> InputError:
-    return InputError(
-        f"{one.filename} and {other.filename} both install {path}",
-        where=path,
-        mend="lock only one of them, or versions that agree",
-    )

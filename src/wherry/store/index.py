@@ -83,6 +83,17 @@ class Index:
         with explained(self._root, "remember a result"):
             replace_file(self._root, file, data)
 
+    def forget(self, kind: str, key: str) -> None:
+        """Remember nothing under *key* any more.
+
+        Raises:
+            ValueError: *kind* is not a safe name.
+            WorldError: The store cannot be written.
+
+        """
+        with explained(self._root, "forget a result"):
+            self._file(kind, key).unlink(missing_ok=True)
+
     def files(self) -> Iterator[tuple[str, Path]]:
         """Every kind and file, for the store's keeping."""
         for kind in _listed(self._directory):

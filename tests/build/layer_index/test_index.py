@@ -25,8 +25,9 @@ from wherry.build.layer_index.index import LayerIndex
 from wherry.build.layer_index.names import pin_key, tell_pin
 from wherry.build.layer_index.records import Record, manifest_of_record
 from wherry.digest import Digest
+from wherry.errors import WorldError
 from wherry.fetch.failures import TransientError
-from wherry.layers.stored import find_layer
+from wherry.layers.stored import find_layer, find_told_layer
 from wherry.layers.wheel import wheel_facts
 from wherry.layers.wheel_layer import (
     Recipe,
@@ -92,12 +93,13 @@ def test_a_layer_is_asked_for_once(team: Team, index: LayerIndex) -> None:
     assert len(team.registry.asked("GET")) == 1
 
 
-def test_a_layer_that_is_brought_is_in_the_store_under_its_key(
+def test_a_layer_that_is_brought_is_in_the_store_as_the_tellers(
     team: Team, index: LayerIndex, empty: Store
 ) -> None:
     key, made = tell_layer(team, team.wheel("red"))
     assert index.bring(index.layers([key]))
-    assert find_layer(empty, key) == made
+    assert find_told_layer(empty, key, index.teller) == made
+    assert find_layer(empty, key) is None  # it was not made here
 
 
 def test_a_lie_about_the_diff_id_is_found_out_and_the_layer_is_made_here(
@@ -106,8 +108,8 @@ def test_a_lie_about_the_diff_id_is_found_out_and_the_layer_is_made_here(
     lied, _ = tell_layer(team, team.wheel("red"), diff_id=OTHER)
     true, made = tell_layer(team, team.wheel("blue"))
     assert not index.bring(index.layers([lied, true]))
-    assert find_layer(empty, lied) is None
-    assert find_layer(empty, true) == made
+    assert find_told_layer(empty, lied, index.teller) is None
+    assert find_told_layer(empty, true, index.teller) == made
     assert index.layers([lied, true]) == {true: made}
     assert index.refused == {("layer", lied)}
     assert [note for note in index.notes if "is wrong" in note and OTHER in note]
@@ -167,8 +169,8 @@ def test_a_blob_that_is_gone_costs_its_own_layer_alone(team: Team, index: LayerI
     known = index.layers([gone, there])
     del team.registry.blobs[REPOSITORY][made.digest]
     assert not index.bring(known)
-    assert find_layer(empty, there) == other
-    assert find_layer(empty, gone) is None
+    assert find_told_layer(empty, there, index.teller) == other
+    assert find_told_layer(empty, gone, index.teller) is None
     assert [note for note in index.notes if "in vain" in note]
 
 
@@ -190,7 +192,7 @@ def test_a_layer_whose_blob_is_gone_is_not_known_and_told_again(
 def test_layers_are_not_refused_for_a_registry_that_fails(
     team: Team, index: LayerIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("wherry.build.layer_index.index.require_blobs", _breaks)
+    monkeypatch.setattr("wherry.build.layer_index.conversation.require_blobs", _breaks)
     key, _ = tell_layer(team, team.wheel("red"))
     assert not index.bring(index.layers([key]))
     assert index.refused == set()
@@ -273,8 +275,11 @@ def test_what_is_told_of_a_wheel_stands_in_for_it(
     wheel = team.wheel("red")
     tell_wheel(team, wheel, as_blob=as_blob)
     assert index.wheels([locked(wheel)]) == {wheel.digest: wheel.path.stat().st_size}
-    absent = replace(wheel, path=tmp_path / "nowhere")
+    absent = replace(wheel, path=tmp_path / "nowhere", teller=index.teller)
     assert known_facts(absent, empty) == wheel_facts(wheel.path, wheel.filename)
+    for teller in ("", "registry.example/another"):
+        with pytest.raises(WorldError):
+            known_facts(replace(absent, teller=teller), empty)
 
 
 def test_what_is_told_of_another_wheel_is_not_believed(team: Team, index: LayerIndex) -> None:
@@ -312,9 +317,10 @@ def test_the_segments_of_wheels_that_are_not_here_make_their_layer(
     index.wheels(wheels[:2])
     assert index.bring_segments(wheels, RECIPE) == {red.digest, blue.digest}
     assert index.bring_segments(wheels, RECIPE) == {red.digest, blue.digest}  # they are here by now
-    inputs = [replace(w, path=empty.blobs.path(w.digest)) for w in (red, blue, green)]
+    inputs = [index.input(wheel) for wheel in wheels]
     assert wheel_layer(inputs, RECIPE.layout, empty) == made
-    assert find_layer(empty, key) == made
+    assert find_layer(empty, key) is None  # some of it was told
+    assert find_told_layer(empty, key, index.teller) == made
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from wherry.oci.media_types import LAYER_GZIP, LAYER_ZSTD, layer_media_type
 from wherry.oci.model import Descriptor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from wherry.build.layer_index.records import Record
     from wherry.layers.model import Layout, WheelFacts
@@ -32,12 +32,17 @@ FACTS_LIMIT_BYTES: Final = 8 << 20
 """What is read of packed facts; torch has a quarter of a megabyte."""
 
 _SET_VERSION: Final = 1
-_BLOB_LIMIT_BYTES: Final = 1 << 40
+SIZE_LIMIT_BYTES: Final = 1 << 40
+"""No wheel, layer or segment is so large."""
+
 _LAYER_TYPES: Final[dict[str, str]] = {
     compression: layer_media_type(coding_of(compression)) for compression in get_args(Compression)
 }
 _MAX_RATIOS: Final = {LAYER_GZIP: MAX_RATIO, LAYER_ZSTD: 4 * MAX_RATIO}
 """What a byte of a layer may unpack to: DEFLATE's most; zstd's own most would let a bomb pass."""
+
+_MANY_HEADERS_BYTES: Final = 64 << 10
+"""What compressing may add to a segment that has nothing to be compressed."""
 
 _ANNOTATIONS: Final = frozenset({TOC_DIGEST, UNCOMPRESSED_SIZE})
 _SHORT: Final = re.compile(r"[ -~]{1,100}")
@@ -70,17 +75,24 @@ def set_key(digests: Iterable[Digest], layout: Layout) -> str:
     return "|".join((*head, *sorted(set(digests))))
 
 
+def sizes_of(digests: Sequence[Digest], told: ToldSet) -> dict[Digest, int] | None:
+    """The sizes that are told of the wheels with *digests*, in their order; None where they cannot be."""
+    if len(told.sizes) != len(digests) or not all(0 < size < SIZE_LIMIT_BYTES for size in told.sizes):
+        return None
+    return dict(zip(digests, told.sizes, strict=True))
+
+
 def layer_of(key: str, record: Record[LayerBlob]) -> LayerBlob | None:
     """The layer that an entry tells of; None where it cannot be that of *key*."""
     layer, blob = record.value, record.blob
-    if blob is None or not (_is_digest(layer.diff_id) and 0 < layer.size_bytes < _BLOB_LIMIT_BYTES):
+    if blob is None or not (_is_digest(layer.diff_id) and 0 < layer.size_bytes < SIZE_LIMIT_BYTES):
         return None
     same = (blob.digest, blob.size_bytes, blob.media_type)
     is_right = (
         same == (layer.digest, layer.size_bytes, layer.media_type)
         and layer.media_type == _LAYER_TYPES.get(layer.codec.partition(";")[0])
         and f"codec={layer.codec}" in key.split("|")
-        and 0 < layer.unpacked_bytes < _BLOB_LIMIT_BYTES
+        and 0 < layer.unpacked_bytes < SIZE_LIMIT_BYTES
         and layer.unpacked_bytes <= layer.size_bytes * _MAX_RATIOS[layer.media_type]
         and all(name in _ANNOTATIONS and _SHORT.fullmatch(text) for name, text in layer.annotations.items())
     )
@@ -97,15 +109,18 @@ def are_told(recipe: Recipe) -> bool:
     return recipe.compression in {"gzip", "zstd"} and not recipe.prefetch
 
 
-def segment_of(record: Record[Segment], layout: Layout) -> Segment | None:
-    """The segment that an entry tells of; None where it cannot be one."""
+def segment_of(record: Record[Segment], recipe: Recipe) -> Segment | None:
+    """The segment that an entry tells of; None where it cannot be one. What it holds is looked at later."""
     segment, blob = record.value, record.blob
-    prefix = layout.prefix.strip("/")
+    prefix = recipe.layout.prefix.strip("/")
+    most_bytes = 0 if blob is None else blob.size_bytes * _MAX_RATIOS[_LAYER_TYPES[recipe.compression]]
     is_right = (
         blob is not None
         and blob.digest == segment.digest
+        and _is_digest(segment.diff_id)
         and not segment.table
-        and 0 <= segment.unpacked_bytes < _BLOB_LIMIT_BYTES
+        and 0 < blob.size_bytes < 2 * segment.unpacked_bytes + _MANY_HEADERS_BYTES
+        and 0 < segment.unpacked_bytes < min(SIZE_LIMIT_BYTES, most_bytes + 1)
         and all(
             path_problem(path) is None and (path == prefix or path.startswith(f"{prefix}/"))
             for path in segment.directories

@@ -59,9 +59,13 @@ def _digests(pin: Pin) -> list[Digest]:
 
 def _may_be(pin: Pin, name: str) -> bool:
     """Whether a file called *name* can be one of the pin."""
+    from packaging.utils import parse_wheel_filename  # noqa: PLC0415 - only with an index
+
     try:
         values.filename(name, "")
-    except InputError:
+        if values.is_wheel(name):
+            return parse_wheel_filename(name)[:2] == (pin.name, pin.version)
+    except (InputError, ValueError):  # what packaging raises are ValueErrors
         return False
     stem = name.replace("_", "-").replace(".", "-").lower()
     return stem.startswith(f"{pin.name}-")

@@ -1,13 +1,16 @@
 """Tell the team what this build worked out: only what is not known yet, and never at the build's expense.
 
-A set of wheels is told last: whoever finds it may count on finding what is told of its wheels, too.
+Told is what was made or read here, and what was made here with what this very index told in this very build:
+what another told is never told on, nor what an index told once and may have taken back since. A set of wheels
+is told last: whoever finds it may count on finding what is told of its wheels, too.
 """
 
 from __future__ import annotations
 
 import io
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import IO, TYPE_CHECKING, Final
 
 from wherry.build.layer_index.entries import (
@@ -24,19 +27,12 @@ from wherry.build.layer_index.facts import pack_facts
 from wherry.build.layer_index.names import tell_pin
 from wherry.build.layer_index.records import EMPTY, Record, Records, manifest_of_record, tag_of
 from wherry.digest import Digest
-from wherry.errors import WherryError
+from wherry.errors import WherryError, WorldError
 from wherry.fetch.crew import Crew
+from wherry.layers.conflicts import PathConflictError, shared_paths
 from wherry.layers.model import WheelFacts, WheelInput
-from wherry.layers.wheel_layer import (
-    TOLD_WHEELS,
-    WHEELS,
-    Recipe,
-    facts_key,
-    find_segment,
-    ordered_facts,
-    segment_key,
-    shared_paths,
-)
+from wherry.layers.stored import find_layer
+from wherry.layers.wheel_layer import WHEELS, Recipe, facts_key, find_segment, ordered_facts, segment_key
 from wherry.oci import media_types
 from wherry.oci.model import EMPTY_CONFIG, Descriptor, describe
 from wherry.oci.origins import Origins
@@ -47,14 +43,16 @@ from wherry.plan.model import Origin
 from wherry.store.disk import readable_size
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import msgspec
 
     from wherry.build.layer_index.index import LayerIndex
     from wherry.build.layer_index.records import Kind
-    from wherry.build.result import BuiltImage
+    from wherry.build.result import BuiltImage, MadeLayer
+    from wherry.layers.model import Layout
+    from wherry.layers.wheel_layer import Segment
     from wherry.oci.registry.client import Registry
     from wherry.plan.model import PlannedLayer
     from wherry.progress import Progress
@@ -110,6 +108,9 @@ class _Entry:
     value: msgspec.Struct
     blob: Descriptor | None = None
     data: bytes = b""  # of the blob, where the store does not have it
+    is_provable: Callable[[], bool] = lambda: (
+        True
+    )  # whether those who are told will believe it; looked at last
 
 
 class _Telling:
@@ -130,10 +131,10 @@ class _Telling:
         self._store = store
         self._progress = progress
         self._asked = asked
-        self._is_same = asked is not None and asked.reference == reference
         self._lock = threading.Lock()
         self._entries = self._sent_bytes = self._mounted_bytes = 0
         self.records = Records(self._registry, self._repository)
+        self._same = asked if asked is not None and asked.name == str(self.records) else None
 
     @property
     def line(self) -> str:
@@ -159,7 +160,7 @@ class _Telling:
                 Crew(self._put, missing, self._registry.cancel).run(_THREADS)
 
     def _missing(self, entries: Iterable[_Entry]) -> list[_Entry]:
-        refused: Collection[tuple[Kind, str]] = self._asked.refused if self._asked and self._is_same else ()
+        refused: Collection[tuple[Kind, str]] = self._same.refused if self._same else ()
         once = {(entry.kind, entry.key): entry for entry in entries}
         by_kind: dict[Kind, list[str]] = {}
         for kind, key in once:
@@ -168,6 +169,8 @@ class _Telling:
         return [entry for name, entry in once.items() if name in lacking or name in refused]
 
     def _put(self, entry: _Entry) -> None:
+        if not entry.is_provable():
+            return
         record = Record(entry.value, entry.blob)
         manifest = manifest_of_record(entry.kind, entry.key, record)
         tag = tag_of(entry.kind, entry.key)
@@ -194,8 +197,22 @@ class _Telling:
     def _layers(self, images: Iterable[BuiltImage]) -> Iterator[_Entry]:
         for image in images:
             for layer in image.layers:
-                if layer.planned.key and layer.planned.is_common:
+                if layer.planned.key and layer.planned.is_common and self._is_ours(layer):
                     yield _Entry("layer", layer.planned.key, layer.blob, descriptor_of(layer.blob))
+
+    def _is_ours(self, layer: MadeLayer) -> bool:
+        """Whether a layer was made here: of what is here, or of what this index told in this build."""
+        if find_layer(self._store, layer.planned.key or "") == layer.blob:
+            return True
+        wheels = [d.file for d in layer.planned.distributions if d.file is not None]
+        return not layer.reused and all(self._vouches(wheel, "wheel", "segment") for wheel in wheels)
+
+    def _vouches(self, wheel: LockedFile, *kinds: Kind) -> bool:
+        """Whether what a layer or a set needs of a wheel is from the wheel itself, or told in this build."""
+        if wheel.digest in self._store.blobs:
+            return True
+        heard = self._same.heard if self._same else ()
+        return all((kind, wheel.digest) in heard for kind in kinds)
 
     def _segments(self, images: Iterable[BuiltImage]) -> Iterator[_Entry]:
         """Those of wheels that share a layer with others, where they are here."""
@@ -207,45 +224,67 @@ class _Telling:
                     yield from self._segments_of(layer, recipe)
 
     def _segments_of(self, layer: PlannedLayer, recipe: Recipe) -> Iterator[_Entry]:
-        wheels = [self._input(d.file) for d in layer.distributions if d.file is not None]
-        if not all(self._facts(wheel, WHEELS, TOLD_WHEELS) for wheel in wheels):
-            return
-        known = ordered_facts(wheels, self._store)
-        for (wheel, _), without in zip(known, shared_paths(known, recipe.layout), strict=True):
-            made = find_segment(wheel, recipe, self._store, without)
+        known = self._known([d.file for d in layer.distributions if d.file is not None])
+        for (wheel, facts), without in zip(known, shared_paths(known, recipe.layout), strict=True):
+            made = find_segment(replace(wheel, teller=""), recipe, self._store, without)
             size_bytes = None if made is None else self._store.blobs.size_bytes(Digest(made.digest))
             if made is not None and size_bytes is not None:
-                blob = segment_descriptor(made, size_bytes)
-                yield _Entry("segment", segment_key(wheel.digest, recipe, without), made, blob)
+                yield _Entry(
+                    "segment",
+                    segment_key(wheel.digest, recipe, without),
+                    made,
+                    segment_descriptor(made, size_bytes),
+                    is_provable=partial(self._is_provable, made, facts, recipe, without),
+                )
+
+    def _is_provable(
+        self, made: Segment, facts: WheelFacts, recipe: Recipe, left_out: frozenset[str]
+    ) -> bool:
+        from wherry.build.layer_index.segment_proof import why_not_of_wheel  # noqa: PLC0415 - seldom anything is new
+
+        with self._store.blobs.open(Digest(made.digest)) as blob:
+            return why_not_of_wheel(blob, made, facts, recipe, left_out) is None
+
+    def _known(self, wheels: Sequence[LockedFile]) -> list[tuple[WheelInput, WheelFacts]]:
+        """*wheels* with their facts, from themselves or from who was believed; none where any are unknown."""
+        inputs = [self._asked.input(wheel) if self._asked else self._input(wheel) for wheel in wheels]
+        try:
+            return ordered_facts(inputs, self._store)
+        except WorldError:  # a wheel is not here, nor was it ever, and nobody told of it
+            return []
 
     def _wheels(self, images: Iterable[BuiltImage]) -> Iterator[_Entry]:
         """What the wheels that were read here say of themselves: nothing is told at second hand."""
         for file in {file.digest: file for image in images for file in _locked(image)}.values():
-            facts = self._facts(self._input(file), WHEELS)
-            if facts is None or not file.size_bytes:
+            key, size_bytes = facts_key(file.filename, file.digest), self._store.blobs.size_bytes(file.digest)
+            facts = self._store.index.get(WHEELS, key, WheelFacts)
+            if facts is None or not size_bytes:
                 continue
-            key, packed = facts_key(file.filename, file.digest), pack_facts(facts)
+            packed = pack_facts(facts)
             if len(packed) <= INLINE_BYTES:
-                yield _Entry("wheel", key, ToldWheel(file.size_bytes, packed))
+                yield _Entry("wheel", key, ToldWheel(size_bytes, packed))
             else:
-                yield _Entry("wheel", key, ToldWheel(file.size_bytes), facts_descriptor(packed), packed)
+                yield _Entry("wheel", key, ToldWheel(size_bytes), facts_descriptor(packed), packed)
 
     def _sets(self, images: Iterable[BuiltImage]) -> Iterator[_Entry]:
+        """Those that agree by the facts of their wheels: that others found that they do is not told on."""
         for image in images:
-            sizes = {file.digest: file.size_bytes or 0 for file in _locked(image)}
-            if sizes and all(sizes.values()):
+            layout = image.plan.policy.layout
+            wheels = {file.digest: file for file in _locked(image)}
+            if not wheels or not all(self._vouches(wheel, "wheel") for wheel in wheels.values()):
+                continue
+            sizes = {
+                digest: self._store.blobs.size_bytes(digest) or wheel.size_bytes or 0
+                for digest, wheel in wheels.items()
+            }
+            known = self._known(list(wheels.values()))
+            if len(known) == len(wheels) and all(sizes.values()) and _agree(known, layout):
                 in_order = tuple(sizes[digest] for digest in sorted(sizes))
-                yield _Entry("set", set_key(sizes, image.plan.policy.layout), ToldSet(in_order))
+                yield _Entry("set", set_key(sizes, layout), ToldSet(in_order))
 
     def _pins(self) -> Iterator[_Entry]:
         for key, (pin, files) in self._asked.seen.items() if self._asked else ():
             yield _Entry("pin", key, tell_pin(pin, files))
-
-    def _facts(self, wheel: WheelInput, *kinds: str) -> WheelFacts | None:
-        key = facts_key(wheel.filename, wheel.digest)
-        return next(
-            (found for kind in kinds if (found := self._store.index.get(kind, key, WheelFacts))), None
-        )
 
     def _input(self, file: LockedFile) -> WheelInput:
         return WheelInput(self._store.blobs.path(file.digest), file.filename, file.digest)
@@ -276,6 +315,14 @@ class _EntrySource:
     def path(self, digest: Digest) -> Path | None:
         """The blob's file in the store."""
         return self._store.blobs.path(digest) if digest in self._store.blobs else None
+
+
+def _agree(wheels: Sequence[tuple[WheelInput, WheelFacts]], layout: Layout) -> bool:
+    try:
+        shared_paths(wheels, layout)
+    except PathConflictError:  # another set of them was built, by one who was told that they agree
+        return False
+    return True
 
 
 def _locked(image: BuiltImage) -> Iterator[LockedFile]:

@@ -31,6 +31,9 @@ T = TypeVar("T")
 
 Kind = Literal["layer", "segment", "wheel", "set", "pin"]
 
+VERSION: Final = 2
+"""Raised when something is told otherwise, or held to more: what was told before is not found any more."""
+
 THREADS: Final = 16
 """Requests at once: an entry is one round trip, and a build asks for dozens."""
 
@@ -199,7 +202,7 @@ class Records:
 
 def tag_of(kind: Kind, key: str) -> str:
     """The tag under which the entry of *key* stands."""
-    return f"{kind}-{hashlib.sha256(key.encode()).hexdigest()[:_TAG_DIGITS]}"
+    return f"{kind}-{hashlib.sha256(_versioned(key)).hexdigest()[:_TAG_DIGITS]}"
 
 
 def manifest_of_record(kind: Kind, key: str, record: Record[msgspec.Struct]) -> bytes:
@@ -212,7 +215,7 @@ def manifest_of_record(kind: Kind, key: str, record: Record[msgspec.Struct]) -> 
             config=EMPTY,
             layers=(record.blob or EMPTY,),
             annotations={
-                KEY: Digest.of_bytes(key.encode()),
+                KEY: Digest.of_bytes(_versioned(key)),
                 VALUE: msgspec.json.encode(record.value, order="sorted").decode(),
             },
         )
@@ -237,11 +240,15 @@ def _read(data: bytes, kind: Kind, key: str, type_: type[T]) -> Record[T] | None
     except (InputError, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
     named = manifest.annotations.get(KEY), manifest.artifact_type, len(manifest.layers)
-    if named != (Digest.of_bytes(key.encode()), _artifact_type(kind), 1):
+    if named != (Digest.of_bytes(_versioned(key)), _artifact_type(kind), 1):
         return None
     blob = manifest.layers[0]
     return Record(value, None if blob.digest == EMPTY.digest else blob)
 
 
+def _versioned(key: str) -> bytes:
+    return f"{VERSION}|{key}".encode()
+
+
 def _artifact_type(kind: Kind) -> str:
-    return f"application/vnd.wherry.{kind}.v1+json"
+    return f"application/vnd.wherry.{kind}.v{VERSION}+json"
