@@ -1,0 +1,167 @@
+"""Apply fixes one after another, each proven before it stays.
+
+After every fix the file is parsed and judged anew: it must mean what it meant but for what the fix declared
+(`wherry.check.proof`), the finding must be gone, no other rule may have more to say, and what the Dockerfile
+copies by name must still be sent. A fix that fails any of this is taken back, and it is said why.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.model import Safety, Severity
+from wherry.check.proof import objection
+from wherry.dockerfile.source import encode
+from wherry.errors import InputError
+from wherry.store.whole import whole_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from wherry.check.model import Edit, Finding, Fix
+    from wherry.dockerfile.syntax import Dockerfile
+
+Texts = dict[str, bytes]
+"""Whole files by their path as findings name it."""
+
+_MOST: Final = 1000
+"""Fixes tried on one file; a file that offers more is nobody's to mend at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """One Dockerfile and its neighbours in one state."""
+
+    dockerfile: Dockerfile
+    findings: Sequence[Finding]
+    files: Mapping[
+        str, bytes
+    ]  # the content of every file that a fix may edit; one that is not there is empty
+    sent: frozenset[str] = frozenset()  # paths of the context that are copied by name, and are sent
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What came of the fixes of one Dockerfile."""
+
+    before: Texts = field(default_factory=dict)
+    after: Texts = field(default_factory=dict)  # only files that changed
+    applied: tuple[Finding, ...] = ()
+    refused: tuple[tuple[Finding, str], ...] = ()  # each with why it was taken back
+
+
+def mend(examine: Callable[[Texts], Examined], allowed: Safety) -> Mended:
+    """Apply what may be applied.
+
+    Args:
+        examine: Judges the Dockerfile with some files' contents replaced.
+        allowed: SAFE applies safe fixes only, UNSAFE all.
+
+    Raises:
+        InputError: The file does not parse as it is.
+
+    """
+    first = state = examine({})
+    texts: Texts = {}
+    applied: list[Finding] = []
+    refused: dict[tuple[str, str], tuple[Finding, str]] = {}
+    for _ in range(_MOST):
+        finding = next(
+            (one for one in state.findings if _may(one, allowed) and _name(one) not in refused), None
+        )
+        if finding is None or finding.fix is None:
+            break
+        outcome = _attempt(examine, state, texts, finding, finding.fix)
+        if isinstance(outcome, str):
+            refused[_name(finding)] = finding, outcome
+        else:
+            texts, state = outcome
+            applied.append(finding)
+    changed = {path: text for path, text in texts.items() if text != first.files.get(path, b"")}
+    before = {path: first.files.get(path, b"") for path in changed}
+    return Mended(before, changed, tuple(applied), tuple(refused.values()))
+
+
+def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
+    """*data* with all *edits* made; new lines end as the file's lines do.
+
+    Raises:
+        InputError: Edits overlap or lie outside.
+
+    """
+    newline = b"\r\n" if b"\r\n" in data[: data.find(b"\n") + 1] else b"\n"
+    pieces: list[bytes] = []
+    at = 0
+    for edit in sorted(edits, key=lambda edit: edit.span):
+        if not at <= edit.span.start <= edit.span.end <= len(data):
+            raise InputError("the edits of the fix overlap or lie outside the file", where=edit.path)
+        pieces += [data[at : edit.span.start], _with_newlines(edit.text, newline)]
+        at = edit.span.end
+    return b"".join([*pieces, data[at:]])
+
+
+def write_files(texts: Texts) -> None:
+    """Write whole files, each old or new and never half; modes and links stay.
+
+    Raises:
+        WorldError: A file cannot be written.
+
+    """
+    for name, text in texts.items():
+        path = Path(os.path.realpath(name))
+        mode = path.stat().st_mode if path.exists() else None
+        with whole_file(path) as sink:
+            sink.write(text)
+            if mode is not None:
+                os.fchmod(sink.fileno(), stat.S_IMODE(mode))
+
+
+def _may(finding: Finding, allowed: Safety) -> bool:
+    return finding.fix is not None and (allowed is Safety.UNSAFE or finding.fix.safety is Safety.SAFE)
+
+
+def _name(finding: Finding) -> tuple[str, str]:
+    """What a finding is known by when the file has changed around it."""
+    return finding.rule, finding.what
+
+
+def _attempt(
+    examine: Callable[[Texts], Examined], state: Examined, texts: Texts, finding: Finding, fix: Fix
+) -> tuple[Texts, Examined] | str:
+    """The state after the fix, or why it does not stay."""
+    by_path: dict[str, list[Edit]] = {}
+    for edit in fix.edits:
+        by_path.setdefault(edit.path, []).append(edit)
+    attempted = dict(texts)
+    try:
+        for path, edits in by_path.items():
+            attempted[path] = edited(state.files.get(path, b""), edits)
+        after = examine(attempted)
+    except InputError as error:
+        return f"the file would no longer be right: {error.what}"
+    return _objection(state, after, finding, fix) or (attempted, after)
+
+
+def _objection(before: Examined, after: Examined, finding: Finding, fix: Fix) -> str | None:
+    if before.dockerfile.source.data != after.dockerfile.source.data:
+        found = objection(before.dockerfile, after.dockerfile, fix.effect)
+        if found:
+            return found
+    lost = before.sent - after.sent
+    if lost:
+        return f"{min(lost)}, which the Dockerfile copies, would no longer be sent"
+    was, now = (Counter(one.rule for one in state.findings) for state in (before, after))
+    if now[finding.rule] >= was[finding.rule]:
+        return "the finding would still be there"
+    serious = {one.rule for one in after.findings if one.severity is not Severity.INFO}
+    worse = sorted(rule for rule in serious if now[rule] > was[rule])
+    return f"rule {worse[0]} would have more to say" if worse else None
+
+
+def _with_newlines(text: str, newline: bytes) -> bytes:
+    return encode(text).replace(b"\r\n", b"\n").replace(b"\n", newline)
