@@ -8,7 +8,8 @@ Fixtures, for any test that names them as arguments:
 - ``small_chunks``: a push sends at most 200 kB at once, and so remembers uploads of little images too.
 - ``start_quirks``: ``start_quirks(no_mount)`` starts a `QuirkRegistry`; ``quirks`` is one already.
 
-For a registry that a test fills, stops or looks into alone: ``with docker_registry(tmp_path) as registry:``.
+For a registry that a test fills, stops or looks into alone: ``with docker_registry(tmp_path) as registry:``;
+with ``tokens=`` of `tests.registry_world.token_server` one that asks for Bearer tokens.
 What a `QuirkRegistry` can be told stands in `tests.registry_world.quirks`, who may use it in its `guard`;
 `tests.registry_world.images` makes images to push and pull; `tests.registry_world.faults` has the proxy that
 breaks connections.
@@ -37,6 +38,8 @@ from tests.registry_world.quirks import QuirkRegistry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.registry_world.token_server import TokenServer
 
 USER: Final = "captain"
 PASSWORD: Final = "Planted-Pa55word"  # noqa: S105 - of the registries below and nothing else
@@ -91,7 +94,12 @@ class DockerRegistry:
 
 @contextmanager
 def docker_registry(
-    directory: Path, *, password: bool = False, ca: Authority | None = None, relative_urls: bool = False
+    directory: Path,
+    *,
+    password: bool = False,
+    ca: Authority | None = None,
+    relative_urls: bool = False,
+    tokens: TokenServer | None = None,
 ) -> Iterator[DockerRegistry]:
     """Start Debian's registry for the block, on a loopback port that is free.
 
@@ -100,6 +108,7 @@ def docker_registry(
         password: Whether only `USER` with `PASSWORD` may use it; deletion is always allowed.
         ca: Who signs its certificate; without one it speaks plain HTTP.
         relative_urls: Whether its ``Location`` headers have no host.
+        tokens: Who gives out the tokens that it asks for.
 
     """
     program = require_program("docker-registry")
@@ -117,7 +126,7 @@ def docker_registry(
             password=PASSWORD if password else "",
             ca=ca,
         )
-        config = _write_config(directory, registry, relative_urls=relative_urls)
+        config = _write_config(directory, registry, relative_urls=relative_urls, tokens=tokens)
         with registry.log.open("wb") as log:
             process = subprocess.Popen(
                 [program, "serve", str(config)],
@@ -137,7 +146,9 @@ def docker_registry(
     cannot_run(f"needs docker-registry, and it does not start: {registry.log.read_text(errors='replace')}")
 
 
-def _write_config(directory: Path, registry: DockerRegistry, *, relative_urls: bool) -> Path:
+def _write_config(
+    directory: Path, registry: DockerRegistry, *, relative_urls: bool, tokens: TokenServer | None
+) -> Path:
     http: dict[str, object] = {"addr": registry.host, "secret": "of no worth", "relativeurls": relative_urls}
     if registry.ca:
         certificate = registry.ca.certificate
@@ -156,6 +167,15 @@ def _write_config(directory: Path, registry: DockerRegistry, *, relative_urls: b
         passwords = directory / "htpasswd"
         passwords.write_text(_HTPASSWD)
         document["auth"] = {"htpasswd": {"realm": "the harbour", "path": str(passwords)}}
+    if tokens:
+        document["auth"] = {
+            "token": {
+                "realm": tokens.realm,
+                "service": tokens.service,
+                "issuer": tokens.issuer,
+                "rootcertbundle": str(tokens.certificate),
+            }
+        }
     config = directory / "config.yml"
     config.write_text(json.dumps(document))  # JSON is YAML
     return config

@@ -42,12 +42,12 @@ class Authority:
         found = cls(directory)
         keys = directory / "keys"
         keys.mkdir()
-        _openssl(
+        openssl(
             *("req", "-x509", *_NEW_KEY, "-subj", "/CN=Authority of the tests"),
             *("-keyout", str(keys / "ca.key"), "-out", str(found.file)),
         )
         server = found.certificate
-        _openssl(
+        openssl(
             *("req", "-x509", *_NEW_KEY, "-subj", "/CN=localhost"),
             *("-CA", str(found.file), "-CAkey", str(keys / "ca.key")),
             *("-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost"),
@@ -71,5 +71,6 @@ class Authority:
         return ssl.create_default_context(cafile=str(self.file))
 
 
-def _openssl(*arguments: str) -> None:
+def openssl(*arguments: str) -> None:
+    """Run openssl."""
     subprocess.run([require_program("openssl"), *arguments], check=True, capture_output=True)
