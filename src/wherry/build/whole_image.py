@@ -23,16 +23,20 @@ if TYPE_CHECKING:
 class WholeImage(StoreSource):
     """One image of the store; what is missing of it is fetched when the first of its bytes is asked for."""
 
-    def __init__(self, store: Store, image: Image, progress: Progress) -> None:
-        """Read *image* of *store*, and announce what is fetched for it."""
+    def __init__(
+        self, store: Store, image: Image, progress: Progress, plain_http: Collection[str] = ()
+    ) -> None:
+        """Read *image* of *store*, and announce what is fetched for it; of *plain_http* without TLS."""
         super().__init__(store, image.descriptor)
+        self._plain_http = plain_http
         self._image = image
         self._progress = progress
 
     def open(self, digest: Digest) -> IO[bytes]:
         """The blob of the store, which has all of the image's by then."""
         if digest not in self._store.blobs:
-            make_whole(self._store, self._image.manifest.layers, self._progress)
+            layers = self._image.manifest.layers
+            make_whole(self._store, layers, self._progress, plain_http=self._plain_http)
         return super().open(digest)
 
 

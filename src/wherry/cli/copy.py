@@ -31,15 +31,13 @@ def command(
     from wherry.build.copy import copy_image
     from wherry.cli.console import print_json, show_progress
     from wherry.oci.platform import Platform
-    from wherry.oci.reference import RegistryReference, parse_reference
     from wherry.oci.registry.client import Registries
     from wherry.report.amounts import size
     from wherry.store.store import Store
 
     wanted = Platform.parse(platform) if platform else None
     store = Store.open()
-    named = [parse_reference(name) for name in (source, destination)] if plain_http else []
-    plain = [place.host for place in named if isinstance(place, RegistryReference)]
+    plain = options.plain_hosts(source, destination) if plain_http else ()
     with Registries(plain_http=plain) as registries, show_progress(quiet=quiet) as progress:
         copied = copy_image(source, destination, store, registries, platform=wanted, progress=progress)
     if as_json:

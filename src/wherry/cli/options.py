@@ -60,6 +60,19 @@ prefetch = click.option(
 )
 
 
+def plain_hosts(*names: str) -> tuple[str, ...]:
+    """The registries that --plain-http means among the images that a command line names.
+
+    Raises:
+        InputError: A name is not an image's.
+
+    """
+    from wherry.oci.reference import RegistryReference, parse_reference
+
+    named = map(parse_reference, names)
+    return tuple(place.host for place in named if isinstance(place, RegistryReference))
+
+
 def build_options(function: _F) -> _F:
     """All that ``build`` and ``plan`` have in common."""
     for option in (find_links, offline, prefetch, compression, target, base, platform, project_path):

@@ -30,6 +30,7 @@ from wherry.cli import options
 @click.option(
     "--trace-seconds", type=click.FloatRange(min=1), help="With --trace: stop the container after so long."
 )
+@options.plain_http
 @options.quiet
 def command(
     *,
@@ -42,6 +43,7 @@ def command(
     read_only: bool,
     trace_file: Path | None,
     trace_seconds: float | None,
+    plain_http: bool,
     quiet: bool,
 ) -> int:
     """Start an image with docker, podman, crun, runc or bubblewrap. COMMAND replaces the image's own."""
@@ -64,5 +66,6 @@ def command(
             runtime=runtime,
             read_only=read_only,
             trace=Trace(trace_file, trace_seconds) if trace_file else None,
+            plain_http=options.plain_hosts(name) if plain_http else (),
             progress=progress,
         )

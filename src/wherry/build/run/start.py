@@ -19,7 +19,7 @@ from wherry.oci.sources import open_image
 from wherry.progress import SilentProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from wherry.build.run.request import Mount, PublishedPort
     from wherry.build.run.runtime import Runtime
@@ -53,6 +53,7 @@ def run_image(  # noqa: PLR0913 - one argument for each option of the command
     read_only: bool = False,
     tty: bool | None = None,
     trace: Trace | None = None,
+    plain_http: Collection[str] = (),
     progress: Progress | None = None,
 ) -> int:
     """Run *image* in the foreground, signals passed on, and return its exit code.
@@ -68,6 +69,7 @@ def run_image(  # noqa: PLR0913 - one argument for each option of the command
         read_only: Nothing but ``/tmp``, home and mounts can be written.
         tty: Give it the terminal; ``None`` does so when there is one and a command was given.
         trace: Write down which files are opened; what it stops has ended well.
+        plain_http: The registries that missing layers are fetched from without TLS.
         progress: Where to say what is tried and done.
 
     Returns:
@@ -92,8 +94,10 @@ def run_image(  # noqa: PLR0913 - one argument for each option of the command
     progress = progress or SilentProgress()
     found = read_image(source, root, Platform.of_host())
     with_terminal = (bool(command) and terminal_is_ours()) if tty is None else tty
+    if isinstance(source, StoreSource):
+        source = WholeImage(store, found, progress, plain_http)
     request = RunRequest(
-        source=WholeImage(store, found, progress) if isinstance(source, StoreSource) else source,
+        source=source,
         image=found,
         argv=tuple(command) or None,
         publish=tuple(publish),
