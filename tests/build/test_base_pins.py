@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -11,7 +12,8 @@ from wherry.bases.image_pins import PinnedImage, PinnedLayer
 from wherry.bases.model import DebianPin, FoundPackage, FoundPython
 from wherry.bases.pins import Pins, PlatformPins, read_pins, write_pins
 from wherry.build.base import find_base
-from wherry.build.base_pins import find_pins, registry_reference
+from wherry.build.base_pins import find_pins, plain_hosts, registry_reference
+from wherry.build.deliver import parse_destination
 from wherry.build.lock import lock_project
 from wherry.build.options import BuildOptions
 from wherry.build.workshop import open_workshop
@@ -143,6 +145,64 @@ def test_a_name_that_the_store_has_is_that_image_unless_the_registrys_is_pinned(
 @pytest.mark.parametrize("name", ["debian:trixie", "oci:x", "docker-archive:x", "docker-daemon:x", DIGEST])
 def test_what_is_not_in_a_registry_is_not_looked_for_there(tmp_path: Path, store: Store, name: str) -> None:
     assert registry_reference(name, workshop(tmp_path / "p", store)) is None
+
+
+BASE = "base.example:5000/python:3.12"
+CACHE = 'cache = "cache.example/team/layers"'
+
+
+@pytest.mark.parametrize(
+    ("base", "table", "asked", "hosts"),
+    [
+        (BASE, "", {}, {"base.example:5000"}),
+        (NAME, "", {}, {"docker.io"}),
+        ("debian:bookworm", "", {}, set()),
+        ("oci:base", "", {}, set()),
+        (BASE, CACHE, {}, {"base.example:5000", "cache.example"}),
+        (BASE, "", {"base": "other.example/python:3.12"}, {"other.example"}),
+        (BASE, "", {"base": "debian:bookworm"}, set()),
+        (
+            "debian:bookworm",
+            CACHE,
+            {"cache_from": "a.example/x", "cache_to": "b.example/x"},
+            {"a.example", "b.example"},
+        ),
+        ("debian:bookworm", CACHE, {"cache_from": "none", "cache_to": "none"}, set()),
+    ],
+    ids=str,
+)
+def test_plain_http_is_for_the_registries_that_the_project_and_the_command_line_name(  # noqa: PLR0913, PLR0917 - the cases
+    tmp_path: Path, store: Store, base: str, table: str, asked: dict[str, Any], hosts: set[str]
+) -> None:
+    project = workshop(tmp_path / "p", store, base, table)
+    options = replace(project.options, offline=False, plain_http=True, **asked)
+    named = replace(project, options=options)
+    assert plain_hosts(named) == hosts
+    there = parse_destination("docker://to.example:5000/team/app:v1")
+    assert plain_hosts(named, there) == hosts | {"to.example:5000"}
+    assert plain_hosts(named, parse_destination("oci-archive:app.tar")) == hosts
+
+
+def test_without_plain_http_every_registry_keeps_tls(tmp_path: Path, store: Store) -> None:
+    project = workshop(tmp_path / "p", store, BASE, CACHE)
+    assert plain_hosts(project, parse_destination("docker://to.example/app:v1")) == frozenset()
+
+
+def test_plain_http_is_not_for_a_registry_that_only_a_layer_was_seen_in(tmp_path: Path, store: Store) -> None:
+    Origins(store).note(Digest(DIGEST), Origin("elsewhere.example", "team/base"))
+    pinned(tmp_path / "p", base=BASE)
+    project = workshop(tmp_path / "p", store, BASE)
+    plain = replace(project, options=replace(project.options, plain_http=True))
+    assert plain_hosts(plain) == {"base.example:5000"}
+
+
+def test_plain_http_is_not_for_an_image_of_the_store_that_has_the_name_of_a_registrys(
+    tmp_path: Path, store: Store
+) -> None:
+    name_image(store, NAME, put_image(store, [[Entry("file", b"")]]))
+    project = workshop(tmp_path / "p", store)
+    plain = replace(project, options=replace(project.options, plain_http=True))
+    assert plain_hosts(plain) == frozenset()
 
 
 def test_lock_leaves_what_is_pinned_and_locks_for_its_python(tmp_path: Path, store: Store) -> None:
