@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import wherry
 from wherry.cli import console
 
 if TYPE_CHECKING:
@@ -40,6 +43,13 @@ def test_without_a_terminal_only_work_that_took_a_while_is_told(
     assert out == ""
     assert first.startswith("large  5.00 MB  0.0")
     assert second == "a note [bold]"
+
+
+def test_every_line_says_what_is_being_done() -> None:
+    sources = Path(wherry.__file__).parent.rglob("*.py")
+    titles = [t for file in sources for t in re.findall(r"\.task\(\s*f?\"(\w+)", file.read_text())]
+    assert len(titles) > 10
+    assert [title for title in titles if not title.endswith("ing")] == ["push"]  # which nobody watches
 
 
 def test_work_of_unknown_size_has_only_a_time(

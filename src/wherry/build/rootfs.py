@@ -121,7 +121,7 @@ def _unpack(store: Store, source: ImageSource, image: Image, target: Path, progr
         root = scratch / "root"
         root.mkdir(mode=0o755)
         unpacker = Unpacker(os.fsencode(root))
-        with progress.task("unpack the image", total) as task:
+        with progress.task("unpacking the image", total) as task:
             for layer, diff_id in image.layers():
                 _unpack_layer(unpacker, source, layer, diff_id, task)
         unpacker.finish()

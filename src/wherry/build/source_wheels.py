@@ -302,7 +302,7 @@ class SourceBuilds:
 
     def _make(self, material: Material, requirements: Sequence[BuiltWheel], key: str) -> BuiltWheel:
         title = material.expected.title
-        with self._store.scratch("build") as work, self._progress.task(f"build {title}"):
+        with self._store.scratch("build") as work, self._progress.task(f"building {title}"):
             prepared = material.prepare(work)
             options = BuildOptions(
                 find_links=(self._lay_out(requirements, work),) if requirements else (),

@@ -128,7 +128,8 @@ def deb_layer(  # noqa: PLR0913 - the contract of the room
     title = "Debian base" if user else "system packages"
     total_bytes = sum(pin.size_bytes for pin, _ in debs)
     store.require_space(total_bytes * _UNPACKED_FACTOR, title)
-    with (progress or SilentProgress()).task(title, total_bytes) as task, store.scratch("debs") as scratch:
+    shown = (progress or SilentProgress()).task(f"packing the {title}", total_bytes)
+    with shown as task, store.scratch("debs") as scratch:
         tree = _completed(debs, scratch, machine, user, below or Below())
         task.advance(total_bytes)
         if bytecode is not None:

@@ -66,7 +66,7 @@ def tree_layer(  # noqa: PLR0913 - the contract of the room
     """
     ordered = _checked(entries)
     first, others = wanted_first({entry.path: entry for entry in ordered}, prefetch)
-    with (progress or SilentProgress()).task("files") as task, store.blobs.writer() as blob:
+    with (progress or SilentProgress()).task("packing the files") as task, store.blobs.writer() as blob:
         writer = layer_writer(blob, compression, mtime=mtime)
         for entry in first:
             _write(entry, writer, task)

@@ -101,7 +101,7 @@ class SegmentPart:
 
     def make(self, store: Store, progress: Progress, *, beside: bool) -> Segment:  # noqa: ARG002 - it is small
         """Find or make the segment."""
-        with progress.task(self.wheel.filename, self.wheel.size_bytes) as task:
+        with progress.task(f"packing {self.wheel.filename}", self.wheel.size_bytes) as task:
             return segment(self.wheel, self.recipe, store, task, self.left_out, first=self.first)
 
 

@@ -150,7 +150,7 @@ def wheel_layer(  # noqa: PLR0913 - the contract of the room
         return found
     title = wheels[0].filename if len(wheels) == 1 else f"{len(wheels)} wheels"
     total_bytes = sum(wheel.size_bytes for wheel in wheels)
-    with (progress or SilentProgress()).task(title, total_bytes) as task:
+    with (progress or SilentProgress()).task(f"packing {title}", total_bytes) as task:
         if len(wheels) == 1:
             made, teller = _alone(wheels[0], recipe, store, task, beside=beside), ""
         else:

@@ -165,7 +165,7 @@ def _docker_json(entry: DockerManifest) -> bytes:
 def _write(sink: Sink, source: ImageSource, parts: list[_Part], progress: Progress | None) -> int:
     total = sum(part.blob.size_bytes for part in parts if part.blob)
     written = 0
-    with (progress or SilentProgress()).task("write the archive", total) as task:
+    with (progress or SilentProgress()).task("writing the archive", total) as task:
         for part in parts:
             if part.blob is None:
                 written += _member(sink, part.name, len(part.data), [part.data])

@@ -264,7 +264,7 @@ def copy_into(
     wanted = [blob for blob in blobs if blob.digest not in store.blobs]
     total = sum(blob.size_bytes for blob in wanted)
     store.require_space(total, source.name)
-    with (progress or SilentProgress()).task(f"copy {source.name}", total) as task:
+    with (progress or SilentProgress()).task(f"copying {source.name}", total) as task:
         for blob in wanted:
             with source.open(blob.digest) as stream, store.blobs.writer() as writer:
                 verified = VerifiedStream(stream, blob, source.name)

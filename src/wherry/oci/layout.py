@@ -148,7 +148,7 @@ def write_layout(
         blobs.mkdir(parents=True, exist_ok=True)
         missing = [b for b in blobs_under(source, root) if not _has(blobs / b.digest.hex, b.size_bytes)]
         total = sum(b.size_bytes for b in missing)
-        with (progress or SilentProgress()).task(f"write oci:{directory}", total) as task:
+        with (progress or SilentProgress()).task(f"writing oci:{directory}", total) as task:
             for blob in missing:
                 _put(source, blob, blobs / blob.digest.hex, task)
     with _locked(directory):
