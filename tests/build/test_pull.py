@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import threading
@@ -207,7 +208,10 @@ def serve_slowly(hub: Hub, data: bytes) -> threading.Event:
     return go_on
 
 
-def test_a_pull_killed_in_the_middle_is_gone_on_with(hub: Hub, elsewhere: Store, store: Store) -> None:
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_a_pull_killed_in_the_middle_is_gone_on_with(
+    hub: Hub, elsewhere: Store, store: Store, how: signal.Signals
+) -> None:
     image = put_image(elsewhere, [[Entry("opt/a", LARGE)], [Entry("opt/b", b"1")]])
     hub.image(elsewhere, image)
     layer = max(
@@ -219,7 +223,11 @@ def test_a_pull_killed_in_the_middle_is_gone_on_with(hub: Hub, elsewhere: Store,
     name = f"{hub.host}/team/app:v1"
     environment = {**os.environ, "WHERRY_CACHE_DIR": str(store.root)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "wherry", "pull", name], env=environment, stdout=subprocess.DEVNULL
+        [sys.executable, "-m", "wherry", "pull", name],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     others = [b.digest for b in blobs_under(source_of(elsewhere, image), image) if b.digest != layer.digest]
     others.remove(image.digest)
@@ -227,10 +235,14 @@ def test_a_pull_killed_in_the_middle_is_gone_on_with(hub: Hub, elsewhere: Store,
         while begun_bytes(store, layer.digest) < len(data) // 2 or not all(b in store.blobs for b in others):
             assert process.poll() is None
             time.sleep(0.01)
+        process.send_signal(how)
+        _, said = process.communicate()
     finally:
         process.kill()
         process.wait()
         go_on.set()
+    assert process.returncode == (-how if how is signal.SIGKILL else 130)
+    assert ("what was fetched or sent is kept, and the same command" in said) == (how is signal.SIGINT)
     assert Store.open(store.root).tags.items() == []
     hub.blob(data)
     hub.world.requests.clear()

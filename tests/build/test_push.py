@@ -106,6 +106,7 @@ def test_a_push_that_is_killed_near_the_end_goes_on_there(
         _, said = process.communicate()
     assert process.returncode == (-how if how is signal.SIGKILL else 130)
     assert "Traceback" not in said
+    assert ("sent is kept, and the same command goes on there" in said) == (how is signal.SIGINT)
     assert quirks.manifests == {}
     time.sleep(0.1)
     quirks.forget_requests()

@@ -35,6 +35,8 @@ _COMMANDS: Final = {
     "cache": "Show, verify and prune the local store.",
 }
 
+_TRANSFERS: Final = frozenset({"build", "lock", "plan", "push", "pull", "copy", "save"})
+
 
 class _LazyGroup(click.Group):
     """Lists commands without importing them."""
@@ -96,7 +98,9 @@ def run(arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one for each way to
         click.echo(f"error: {error.format_message()}", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted: nothing was left half-written", err=True)
+        begun = "; what was fetched or sent is kept, and the same command goes on there"
+        kept = begun if next(iter(arguments), "") in _TRANSFERS else ""
+        click.echo(f"interrupted: nothing was left half-written{kept}", err=True)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away (``| head``): not an error of ours, but not success.
