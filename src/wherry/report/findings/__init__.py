@@ -1,0 +1,1 @@
+"""What `wherry check` found, in the forms that people and programs read: one module a form."""

@@ -1,0 +1,77 @@
+"""What all forms are made of: judgements, the files they point into, and what the findings cost together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from wherry.check.engine import in_order
+from wherry.check.model import Basis, Safety, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from wherry.check.engine import Judgement
+    from wherry.check.fix import Mended
+    from wherry.check.model import Finding
+    from wherry.dockerfile.source import Source
+    from wherry.errors import InputError
+
+
+@dataclass(frozen=True)
+class Review:
+    """Everything one `wherry check` found."""
+
+    judgements: tuple[Judgement, ...]
+    source: Callable[[str], Source | None]  # of a file that a place names
+    broken: tuple[InputError, ...] = ()  # files that no build would take
+    mended: tuple[Mended, ...] = ()
+    baseline: int = 0  # findings that the baseline knows
+    elsewhere: int = 0  # findings on lines that did not change
+    notes: tuple[str, ...] = ()
+    peers: Mapping[str, int] = field(default_factory=dict)  # findings of other linters, by name
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All that stand, the costliest first."""
+        return in_order(finding for one in self.judgements for finding in one.findings)
+
+    @property
+    def silenced(self) -> int:
+        """How many a comment silences."""
+        return sum(len(one.silenced) for one in self.judgements)
+
+    def summary(self) -> Summary:
+        """The figures of all findings together."""
+        findings = self.findings
+        return Summary(
+            files=len(self.judgements) + len(self.broken),
+            findings=len(findings),
+            by_severity=Counter(finding.severity for finding in findings),
+            by_basis={
+                basis: sum(one.cost.size_bytes for one in findings if one.cost.basis is basis)
+                for basis in (Basis.MEASURED, Basis.TABLE)
+            },
+            seconds=sum(one.cost.seconds for one in findings),
+            safe_fixes=sum(one.fix is not None and one.fix.safety is Safety.SAFE for one in findings),
+            unsafe_fixes=sum(one.fix is not None and one.fix.safety is Safety.UNSAFE for one in findings),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How many, how much, and how much of it can be mended."""
+
+    files: int
+    findings: int
+    by_severity: Counter[Severity]
+    by_basis: Mapping[Basis, int]  # bytes, by what their figures rest on
+    seconds: float
+    safe_fixes: int
+    unsafe_fixes: int
+
+    @property
+    def size_bytes(self) -> int:
+        """What all findings cost in bytes."""
+        return sum(self.by_basis.values())
