@@ -10,8 +10,10 @@ import pytest
 from tests.handmade import Entry, name_image, put_image, source_of
 from wherry.build.rootfs import unpacked
 from wherry.cli import main
+from wherry.digest import Digest
 from wherry.oci.image import read_image
 from wherry.store.store import Store
+from wherry.store.uploads import remembered_upload
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,3 +64,22 @@ def test_a_limit_holds_for_unpacked_images_too(
 def test_all_is_all(capsys: pytest.CaptureFixture[str]) -> None:
     assert "; 1 image; 1 unpacked image, " in printed(capsys, "prune", "--all")
     assert printed(capsys).splitlines()[0].endswith(", 0 images")
+
+
+def test_uploads_that_have_begun_are_counted_and_forgotten(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = json.loads(printed(capsys, "--json"))
+    with remembered_upload(store, "registry.example", "team/app", Digest.of_bytes(b"")) as memory:
+        assert memory is not None
+        memory.remember("https://registry.example/upload")
+    (line,) = (line for line in printed(capsys).splitlines() if "uploads that have begun" in line)
+    assert line.split()[-3] == "1"
+    after = json.loads(printed(capsys, "--json"))
+    assert after["uploads"]["count"] == 1
+    assert after["size_bytes"] - before["size_bytes"] == after["uploads"]["size_bytes"] > 0
+    assert "upload" not in printed(capsys, "prune", "--keep", "1GB")
+    assert "upload" not in printed(capsys, "prune", "--older-than", "1h")
+    assert "; 1 upload that had begun" in printed(capsys, "prune", "--dry-run")
+    assert "; 1 upload that had begun" in printed(capsys, "prune")
+    assert json.loads(printed(capsys, "--json"))["uploads"]["count"] == 0

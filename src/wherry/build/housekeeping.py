@@ -1,4 +1,4 @@
-"""What builds and runs leave in the store beside blobs: unpacked images, interpreters, logs."""
+"""What is left in the store beside blobs: unpacked images, interpreters, logs, uploads that have begun."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ from wherry.bases.interpreter import INTERPRETERS
 from wherry.build import rootfs
 from wherry.store.prune import Amount
 from wherry.store.reach import reachable
+from wherry.store.uploads import begun_uploads, forget_uploads
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from wherry.digest import Digest
     from wherry.store.store import Store
 
@@ -35,6 +38,26 @@ def unpacked_usage(store: Store) -> Unpacked:
     )
 
 
+def uploads_usage(store: Store) -> Amount:
+    """Count what is remembered of uploads that have begun."""
+    return _together(begun_uploads(store))
+
+
+def prune_uploads(store: Store, *, older_than_s: float | None = None, dry_run: bool = False) -> Amount:
+    """Forget uploads that have begun, save those that are going on; says what went.
+
+    Args:
+        store: The store.
+        older_than_s: Only those that did not get on for so many seconds.
+        dry_run: Only count.
+
+    Raises:
+        WorldError: The store cannot be written.
+
+    """
+    return _together(forget_uploads(store, older_than_s=older_than_s or 0, dry_run=dry_run))
+
+
 def prune_unpacked(
     store: Store, *, room_bytes: int | None = None, everything: bool = False, dry_run: bool = False
 ) -> Amount:
@@ -53,14 +76,14 @@ def prune_unpacked(
     """
     going = _going(store, 0 if everything else room_bytes)
     if dry_run:
-        return Amount(len(going), sum(size for _, size in going))
+        return _together([size for _, size in going])
     with store.alone():
         removed = [size for image_id, size in going if rootfs.remove_root(store, image_id)]
         for directory in (INTERPRETERS, LOGS) if everything else ():
             with store.scratch("old") as scratch:
                 if (store.root / directory).is_dir():
                     (store.root / directory).rename(scratch / directory)
-    return Amount(len(removed), sum(removed))
+    return _together(removed)
 
 
 def _going(store: Store, room_bytes: int | None) -> list[tuple[Digest, int]]:
@@ -76,6 +99,10 @@ def _going(store: Store, room_bytes: int | None) -> list[tuple[Digest, int]]:
             going.append(staying.pop(0))
             excess -= sizes[going[-1]]
     return [(image_id, sizes[image_id]) for image_id in going]
+
+
+def _together(sizes: Sequence[int]) -> Amount:
+    return Amount(len(sizes), sum(sizes))
 
 
 def _amount(directory: Path) -> Amount:

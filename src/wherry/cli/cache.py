@@ -23,21 +23,19 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
     """Show, verify and prune the local store."""
     if ctx.invoked_subcommand is not None:
         return
-    from wherry.build.housekeeping import unpacked_usage
+    from wherry.build.housekeeping import unpacked_usage, uploads_usage
     from wherry.report.amounts import columns, size
     from wherry.store.prune import usage
     from wherry.store.store import Store
 
     store = Store.open()
-    used, unpacked = usage(store), unpacked_usage(store)
-    total = used.size_bytes + unpacked.images.size_bytes + unpacked.interpreters.size_bytes
+    used, unpacked, uploads = usage(store), unpacked_usage(store), uploads_usage(store)
+    beside = (unpacked.images, unpacked.interpreters, uploads)
+    total = used.size_bytes + sum(amount.size_bytes for amount in beside)
     if as_json:
-        click.echo(
-            json.dumps(
-                {"root": str(store.root), "size_bytes": total, **asdict(used), "unpacked": asdict(unpacked)},
-                indent=2,
-            )
-        )
+        found = {"root": str(store.root), "size_bytes": total, **asdict(used)}
+        found |= {"unpacked": asdict(unpacked), "uploads": asdict(uploads)}
+        click.echo(json.dumps(found, indent=2))
         return
     rows = [
         [title, str(amount.count), size(amount.size_bytes)]
@@ -46,6 +44,7 @@ def command(ctx: click.Context, *, as_json: bool) -> None:
             ("layers no image needs now", used.layers),
             ("wheels and packages", used.files),
             ("downloads that have begun", used.partial),
+            ("uploads that have begun", uploads),
             ("your files, used in place", used.borrowed),
             ("remembered results", used.results),
             ("unpacked images", unpacked.images),
@@ -82,23 +81,27 @@ def verify(*, quiet: bool) -> int:
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 def prune(*, keep: str | None, older_than: str | None, everything: bool, dry_run: bool) -> None:
     """Remove what no image needs."""
-    from wherry.build.housekeeping import prune_unpacked, unpacked_usage
+    from wherry.build.housekeeping import prune_unpacked, prune_uploads, unpacked_usage, uploads_usage
     from wherry.report.amounts import size
+    from wherry.store.prune import Amount, usage
     from wherry.store.prune import prune as prune_store
-    from wherry.store.prune import usage
     from wherry.store.store import Store
 
-    store, keep_bytes = Store.open(), _size(keep)
+    store, keep_bytes, older_than_s = Store.open(), _size(keep), _age(older_than)
     done = prune_store(
         store,
         keep_bytes=keep_bytes,
-        older_than_s=_age(older_than),
+        older_than_s=older_than_s,
         everything=everything,
         dry_run=dry_run,
     )
+    uploads = Amount()
+    if everything or keep_bytes is None:  # next to no room is made by them
+        uploads = prune_uploads(store, older_than_s=older_than_s, dry_run=dry_run)
     room_bytes = None
     if keep_bytes is not None:
         other = usage(store).size_bytes + unpacked_usage(store).interpreters.size_bytes
+        other += uploads_usage(store).size_bytes
         room_bytes = keep_bytes - other + (done.blobs.size_bytes if dry_run else 0)
     unpacked = prune_unpacked(store, room_bytes=room_bytes, everything=everything, dry_run=dry_run)
     verb = "would remove" if dry_run else "removed"
@@ -106,6 +109,8 @@ def prune(*, keep: str | None, older_than: str | None, everything: bool, dry_run
     parts += [_images(done.tags)] if done.tags else []
     if unpacked.count:
         parts.append(f"{_images(unpacked.count, 'unpacked ')}, {size(unpacked.size_bytes)}")
+    if uploads.count:
+        parts.append(f"{uploads.count} upload{'' if uploads.count == 1 else 's'} that had begun")
     click.echo(f"{verb} {'; '.join(parts)}")
 
 

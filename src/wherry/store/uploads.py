@@ -16,7 +16,7 @@ import msgspec
 from wherry.digest import Digest
 from wherry.errors import WorldError
 from wherry.store.disk import explained
-from wherry.store.locks import held
+from wherry.store.locks import forget, held
 from wherry.store.store import LOCKS
 from wherry.store.temporary import temporary_file, write_all
 
@@ -90,7 +90,7 @@ class RememberedUpload:
         except (OSError, ValueError):  # msgspec's errors are ValueErrors
             return None
         is_ours = (record.registry, record.repository, record.digest) == self._names
-        return record if is_ours and not _is_old(record.began_s) else None
+        return record if is_ours and not _is_old(record.began_s, LIFETIME_S) else None
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def remembered_upload(
 
     A store that cannot be written remembers nothing, and is no hindrance.
     """
-    path = store.root / LOCKS / Digest.of_bytes(_key(registry, repository, digest).encode()).hex
+    path = _lock(store, _key(registry, repository, digest))
     with ExitStack() as stack:
         try:
             is_ours = stack.enter_context(held(path, wait=False))
@@ -110,24 +110,60 @@ def remembered_upload(
         yield RememberedUpload(store, registry, repository, digest) if is_ours else None
 
 
+def begun_uploads(store: Store) -> list[int]:
+    """The bytes that are remembered of each upload."""
+    return [status.st_size for _, status in _records(store)]
+
+
+def forget_uploads(store: Store, *, older_than_s: float = 0, dry_run: bool = False) -> list[int]:
+    """Forget the uploads that have begun, save those that are going on.
+
+    Args:
+        store: Where they are remembered.
+        older_than_s: Only those that did not get on for so many seconds.
+        dry_run: Only say what would be forgotten.
+
+    Returns:
+        The bytes that were remembered of each.
+
+    Raises:
+        WorldError: The store cannot be written.
+
+    """
+    sizes = []
+    for path, status in _records(store):
+        if _is_old(status.st_mtime, older_than_s):
+            lock = _lock(store, path.stem)
+            with held(lock, wait=False) as is_free:
+                if is_free:
+                    sizes.append(status.st_size)
+                    if not dry_run:
+                        with explained(store.root, "forget an upload"):
+                            path.unlink(missing_ok=True)
+            forget(lock)
+    return sizes
+
+
 def sweep(store: Store) -> None:
-    """Remove the records that are too old to be of use."""
-    for path in _listed(store.root / DIRECTORY):
-        with suppress(OSError):
-            if _is_old(path.stat().st_mtime):
-                path.unlink()
+    """Forget the uploads that are too old to be of use, where the store can be written."""
+    with suppress(WorldError):
+        forget_uploads(store, older_than_s=LIFETIME_S)
 
 
-def _is_old(then_s: float) -> bool:
-    return not 0 <= time.time() - then_s + 1 < LIFETIME_S
+def _is_old(then_s: float, age_s: float) -> bool:
+    return not 0 <= time.time() - then_s + 1 < age_s
 
 
 def _key(registry: str, repository: str, digest: Digest) -> str:
     return Digest.of_bytes(f"upload {registry}/{repository}@{digest}".encode()).hex
 
 
-def _listed(directory: Path) -> list[Path]:
-    try:
-        return list(directory.iterdir())
-    except OSError:
-        return []
+def _lock(store: Store, key: str) -> Path:
+    return store.root / LOCKS / Digest.of_bytes(key.encode()).hex
+
+
+def _records(store: Store) -> Iterator[tuple[Path, os.stat_result]]:
+    with suppress(OSError):
+        for path in list((store.root / DIRECTORY).iterdir()):
+            with suppress(OSError):
+                yield path, path.stat()
