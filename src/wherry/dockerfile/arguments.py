@@ -1,4 +1,4 @@
-"""The arguments of one instruction, each kind of instruction by its own grammar, as BuildKit's parser has it."""
+"""The arguments of an instruction, each kind by its own grammar, as BuildKit's parser has it."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from wherry.dockerfile import blanks
-from wherry.dockerfile.source import Span, decode
+from wherry.dockerfile.source import decode
 from wherry.dockerfile.syntax import Flag
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def _grammar(escape: bytes) -> _Grammar:
     )
     plain = rb"[^\t-\r \x85\xa0'\"%b]" % e
     word = rb"(?:%b++|%b.|%b|%b\Z)++" % (plain, e, quoted, e)
-    part = rb"%b(.)|(['\"])((?:%b.|(?!\2)[^%b])*+)|([^'\"%b]++)" % (e, e, e, e)
+    run = rb"(?P<quote>['\"])(?P<quoted>(?:%b.|(?!(?P=quote))[^%b])*+)(?:(?P=quote)|%b?\Z)" % (e, e, e)
+    part = rb"%b(?P<escaped>.)|%b|(?P<plain>[^'\"%b]++)" % (e, run, e)
     return _Grammar(re.compile(word, re.DOTALL), re.compile(part, re.DOTALL))
 
 
@@ -108,11 +109,9 @@ def _unquote(
     value = bytearray()
     places: list[tuple[int, int]] = []
     for part in grammar.part.finditer(data, start, end):
-        group = part.lastindex or 1
-        group = 3 if group == 3 or part[2] else group  # noqa: PLR2004 - the quoted run
+        group = part.lastgroup or ""
         places.append((len(value), part.start(group)))
-        piece = part[group]
-        value += _unescape(piece, escape) if group == 3 else piece  # noqa: PLR2004 - the quoted run
+        value += _unescape(part[group], escape) if group == "quoted" else part[group]
     return bytes(value), places
 
 

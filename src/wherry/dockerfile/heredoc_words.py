@@ -16,6 +16,7 @@ _QUOTED: Final = re.compile(r'[^"$\\]+')
 _SPACE: Final = frozenset("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000").union(
     map(chr, range(0x2000, 0x200B))
 )
+_BOM: Final = "\ufeff"  # Go's scanner passes over one at the beginning
 _SPECIAL: Final = frozenset("@*#?-$!0")
 _QUOTE, _BRACE, _PATTERN = '"', "}", "/"
 
@@ -43,7 +44,6 @@ class _Lexer:
     frames: list[_Frame] = field(default_factory=list)
     word: list[str] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
-    element: int = 0  # where in the word the outermost open element begins
     is_quoted: bool = False  # the outermost open element is a quote: blanks do not part words
 
     def run(self) -> list[str]:
@@ -69,12 +69,8 @@ class _Lexer:
         elif character == "'":
             self.single_quote()
         elif character == '"':
-            self.begin_element(is_quote=True)
-            self.at += 1
-            self.frames.append(_Frame(_QUOTE, self.escapes_kept()))
-            self.put('"' if self.raw_quotes else "")
+            self.double_quote()
         elif character == "$":
-            self.begin_element(is_quote=False)
             self.dollar()
         elif character == "<":
             self.possible_heredoc()
@@ -93,7 +89,7 @@ class _Lexer:
         if character == '"':
             self.frames.pop()
             self.put('"' if self.raw_quotes else "")
-            self.end_element()
+            self.is_quoted = self.is_quoted and bool(self.frames)
         elif character == "\\":
             following = self.text[self.at : self.at + 1]
             self.put("\\" if frame.raw_escapes else "")
@@ -125,16 +121,12 @@ class _Lexer:
         if (word := "".join(self.word)) and self.wanted in word:
             self.words.append(word)
         self.word.clear()
-        self.element = 0
 
-    def begin_element(self, *, is_quote: bool) -> None:
-        if not self.frames:
-            self.element = len(self.word)
-            self.is_quoted = is_quote
-
-    def end_element(self) -> None:
-        if not self.frames:
-            self.is_quoted = False
+    def double_quote(self) -> None:
+        self.at += 1
+        self.is_quoted = self.is_quoted or not self.frames
+        self.frames.append(_Frame(_QUOTE, self.escapes_kept()))
+        self.put('"' if self.raw_quotes else "")
 
     def single_quote(self) -> None:
         end = self.text.find("'", self.at + 1)
@@ -178,7 +170,6 @@ class _Lexer:
         self.at += 1
         if not self.text.startswith("{", self.at):
             self.put("$" + self.name())
-            self.end_element()
             return
         self.at += 1
         if self.text[self.at : self.at + 1] in {"", "{", "}", ":"}:
@@ -188,7 +179,6 @@ class _Lexer:
         self.at += 1
         if modifier == "}":
             self.put("${" + name + "}")
-            self.end_element()
         elif modifier == "/":
             self.at += self.text.startswith("/", self.at)
             self.open_part(_Frame(_PATTERN, raw_escapes=True), "${" + name + "/")
@@ -209,8 +199,6 @@ class _Lexer:
 
     def open_part(self, frame: _Frame, opening: str) -> None:
         self.frames.append(frame)
-        del self.word[: self.element]
-        self.element = 0
         self.put(opening)
 
     def close_part(self, frame: _Frame) -> None:
@@ -220,7 +208,6 @@ class _Lexer:
             self.put("/")
             return
         self.put(frame.close)
-        self.end_element()
 
     def name(self) -> str:
         start = self.at
@@ -247,6 +234,6 @@ def split_words(text: str, *, raw_quotes: bool, raw_escapes: bool, wanted: str =
 
     """
     try:
-        return _Lexer(text, raw_quotes, raw_escapes, wanted).run()
+        return _Lexer(text.removeprefix(_BOM), raw_quotes, raw_escapes, wanted).run()
     except _OffenceError:
         return None

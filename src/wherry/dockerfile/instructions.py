@@ -50,17 +50,13 @@ def check_instructions(source: Source, instructions: Iterable[Instruction]) -> N
     for instruction in instructions:
         first = first or instruction
         try:
-            _check(instruction)
-            has_stage = has_stage or instruction.keyword == "from"
-            if not has_stage and instruction.keyword != "arg":
-                raise _RefusedError(
-                    f"{instruction.keyword.upper()} stands before the first FROM", "only ARG may"
-                )
+            _check(instruction, has_stage=has_stage)
         except _RefusedError as error:
             raise _refuse(source, instruction, error) from None
+        has_stage = has_stage or instruction.keyword == "from"
     if not has_stage and first is not None:
-        error = _RefusedError("there is no FROM, so no stage to build", "write FROM before what builds on it")
-        raise _refuse(source, first, error)
+        nothing = _RefusedError("there is no FROM, so no stage to build", "begin the stage with FROM")
+        raise _refuse(source, first, nothing)
 
 
 def _refuse(source: Source, instruction: Instruction, error: _RefusedError) -> DockerfileError:
@@ -69,17 +65,15 @@ def _refuse(source: Source, instruction: Instruction, error: _RefusedError) -> D
     return refused
 
 
-def _check(instruction: Instruction) -> None:
+def _check(instruction: Instruction, *, has_stage: bool) -> None:
     keyword = instruction.keyword
     if keyword not in KNOWN:
         raise _unknown(keyword)
     _CHECKS[keyword](instruction)
     if keyword not in _IGNORES_FLAGS and not _is_no_healthcheck(instruction):
         _check_flags(instruction)
-    if keyword == "run":
-        _check_run_flags(instruction)
-    elif keyword == "healthcheck" and not _is_no_healthcheck(instruction):
-        _check_health_flags(instruction)
+    if not has_stage and keyword not in {"from", "arg"}:
+        raise _RefusedError(f"{keyword.upper()} stands before the first FROM", "only ARG may")
 
 
 def _unknown(keyword: str) -> _RefusedError:
@@ -126,6 +120,7 @@ def _check_flags(instruction: Instruction) -> None:
             raise _RefusedError(
                 f"--{flag.name} is neither true nor false", f"write --{flag.name} alone", flag.span
             )
+    _CHECKS_OF_FLAGS.get(instruction.keyword, _anything)(instruction)
 
 
 def _check_run_flags(instruction: Instruction) -> None:
@@ -274,4 +269,8 @@ _CHECKS: Final[dict[str, Callable[[Instruction], None]]] = {
     "user": _exactly_one,
     "volume": _volume,
     "workdir": _exactly_one,
+}
+_CHECKS_OF_FLAGS: Final[dict[str, Callable[[Instruction], None]]] = {
+    "healthcheck": _check_health_flags,
+    "run": _check_run_flags,
 }

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.source import decode
+from wherry.dockerfile.syntax import Argument
 
 if TYPE_CHECKING:
     from wherry.dockerfile.source import Joined
-from wherry.dockerfile.syntax import Argument
 
 _MAX_DEPTH: Final = 10_000
 """Go's limit: what is nested deeper is no JSON to it."""
@@ -43,60 +43,79 @@ def read_array(text: Joined, start: int, end: int, limit: int) -> JsonArray | No
     data = text.data
     if not data.startswith(b"[", start, end):
         return None
-    is_valid, top, is_strings = _scan(data, start, end)
-    if not is_valid:
+    scanner = _Scanner()
+    if not scanner.scan(data, start, end):
         return None
+    if not scanner.is_strings:
+        return JsonArray((), is_strings=False)
     arguments = tuple(
         Argument(_unescape(decode(data[first:last])), text.span(first - 1, last + 1))
-        for first, last in top[:limit]
+        for first, last in scanner.strings[:limit]
     )
-    return JsonArray(arguments, is_strings)
+    return JsonArray(arguments, is_strings=True)
 
 
-def _scan(data: bytes, start: int, end: int) -> tuple[bool, list[tuple[int, int]], bool]:
-    """Whether it is JSON; the strings of the outermost array; whether nothing else is in it."""
-    stack = bytearray()  # open brackets
-    strings: list[tuple[int, int]] = []
-    is_strings = True
-    wants = "value"  # "value or ]", "key", "key or }", "colon", "comma"
-    at = start
-    while found := _TOKEN.match(data, at, end):
-        at = found.end()
-        mark = found[3]
-        if mark is None:
-            is_string = found[2] is None
-            if wants == "value or ]":
-                wants = "value"
-            if is_string and wants in {"key", "key or }"}:
-                wants = "colon"
-                continue
-            if wants != "value":
-                return False, [], False
-            if len(stack) == 1:
-                strings.append(found.span(1))
-                is_strings &= is_string
-            wants = "comma"
-        elif mark in b"[{":
-            if wants not in {"value", "value or ]"} or len(stack) >= _MAX_DEPTH:
-                return False, [], False
-            is_strings &= not stack
-            stack += mark
-            wants = "value or ]" if mark == b"[" else "key or }"
-        elif mark in b"]}":
-            opened, emptied = (b"[", "value or ]") if mark == b"]" else (b"{", "key or }")
-            if not stack.endswith(opened) or wants not in {"comma", emptied}:
-                return False, [], False
-            stack.pop()
-            wants = "comma"
-            if not stack:
-                return not data[at:end].strip(b" \t\r\n"), strings, is_strings
-        elif mark == b":" and wants == "colon":
-            wants = "value"
-        elif mark == b"," and wants == "comma":
-            wants = "value" if stack.endswith(b"[") else "key"
-        else:
-            return False, [], False
-    return False, [], False
+class _Scanner:
+    """Reads one JSON value token by token; the open brackets are a stack of bytes."""
+
+    def __init__(self) -> None:
+        self.strings: list[tuple[int, int]] = []  # of the outermost array
+        self.is_strings = True
+        self._stack = bytearray()
+        self._wants = "value"
+
+    def scan(self, data: bytes, start: int, end: int) -> bool:
+        """Whether the bytes are one JSON value and nothing else."""
+        at = start
+        while found := _TOKEN.match(data, at, end):
+            at = found.end()
+            mark = found[3]
+            taken = self._take_value(found) if mark is None else self._take_mark(mark)
+            if not taken:
+                return False
+            if not self._stack:
+                return not data[at:end].strip(b" \t\r\n")
+        return False
+
+    def _take_value(self, found: re.Match[bytes]) -> bool:
+        is_string = found[2] is None
+        if is_string and self._wants in {"key", "key or end"}:
+            self._wants = "colon"
+            return True
+        if self._wants not in {"value", "value or end"}:
+            return False
+        if len(self._stack) == 1:
+            self.strings.append(found.span(1))
+            self.is_strings &= is_string
+        self._wants = "comma"
+        return True
+
+    def _take_mark(self, mark: bytes) -> bool:
+        if mark in b"[{":
+            return self._open(mark)
+        if mark in b"]}":
+            return self._close(mark)
+        wanted, then = ("colon", "value") if mark == b":" else ("comma", "")
+        if self._wants != wanted:
+            return False
+        self._wants = then or ("value" if self._stack.endswith(b"[") else "key")
+        return True
+
+    def _open(self, mark: bytes) -> bool:
+        if self._wants not in {"value", "value or end"} or len(self._stack) >= _MAX_DEPTH:
+            return False
+        self.is_strings &= not self._stack
+        self._stack += mark
+        self._wants = "value or end" if mark == b"[" else "key or end"
+        return True
+
+    def _close(self, mark: bytes) -> bool:
+        opened, emptied = (b"[", "value or end") if mark == b"]" else (b"{", "key or end")
+        if not self._stack.endswith(opened) or self._wants not in {"comma", emptied}:
+            return False
+        self._stack.pop()
+        self._wants = "comma"
+        return True
 
 
 def _unescape(text: str) -> str:

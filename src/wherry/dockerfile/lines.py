@@ -17,6 +17,9 @@ from wherry.dockerfile.syntax import Comment, DockerfileError, refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+MAX_LINES: Final = 250_000
+"""No Dockerfile that people or programs wrote comes near; each line of one may become many objects."""
+
 MAX_LINE_BYTES: Final = 64 * 1024
 """The buffer of BuildKit's scanner: a line with its newline fills it at most, a last one leaves a byte."""
 
@@ -49,6 +52,7 @@ class LineReader:
         self.too_long: int | None = None  # where the line starts that no further line is read from
         self._data = source.data
         self._at = 0
+        self._lines_left = MAX_LINES
         self._directives = DirectiveReader(source)
         self._following = (0, 0)
         self._last_end = 0
@@ -90,7 +94,12 @@ class LineReader:
                 self._directives.close()
 
     def next_line(self) -> tuple[int, int] | None:
-        """Where the next line starts and where its text ends, before its line ending."""
+        """Where the next line starts and where its text ends, before its line ending; None behind the last.
+
+        Raises:
+            DockerfileError: There are too many.
+
+        """
         start = self._at
         if start >= len(self._data) or self.too_long is not None:
             return None
@@ -101,6 +110,14 @@ class LineReader:
                 self.too_long = start
                 return None
         self._at = newline + 1
+        self._lines_left -= 1
+        if self._lines_left < 0:
+            raise refusal(
+                self.source,
+                Span(start, newline),
+                f"the file has more than {MAX_LINES} lines",
+                "is it a Dockerfile?",
+            )
         while newline > start and self._data[newline - 1] == 0x0D:  # noqa: PLR2004 - "\r"
             newline -= 1
         return start, newline

@@ -6,7 +6,9 @@ import re
 from typing import Final
 
 _VARIABLE: Final = re.compile(r"\$.")
-_BOOLEANS: Final = frozenset("1 t T TRUE true True 0 f F FALSE false False".split())
+_BOOLEANS: Final = frozenset(
+    ["1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"]
+)
 
 
 class FieldsError(ValueError):

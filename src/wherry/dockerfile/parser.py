@@ -45,14 +45,26 @@ def parse(source: Source) -> Dockerfile:
         DockerfileError: BuildKit would not accept it either; or it is beyond all measure.
 
     """
+    dockerfile = read_syntax(source)
+    check_instructions(source, dockerfile.instructions)
+    return dockerfile
+
+
+def read_syntax(source: Source) -> Dockerfile:
+    """The first pass alone: instructions that nobody asked yet whether they can be built.
+
+    Raises:
+        DockerfileError: BuildKit's parser stops here too; or the file is beyond all measure.
+
+    """
     reader = LineReader(source)
     maker = _Maker(source, reader)
     instructions = tuple(maker.make(index, line) for index, line in enumerate(reader.logical_lines()))
-    if not instructions:
-        raise _no_instructions(source, reader)
     if reader.too_long is not None:
         raise reader.too_long_error()
-    check_instructions(source, instructions)
+    if not instructions:
+        what = "the file holds no instruction" if source.data else "the file is empty"
+        raise refusal(source, Span(0, len(source.data)), what, "a Dockerfile begins with FROM")
     return Dockerfile(
         source=source,
         directives=tuple(reader.directives.found),
@@ -82,16 +94,17 @@ class _Maker:
             heredocs = self._heredocs(line)
         build = _Builder(index, line, heredocs)
         if not inner:
-            return build(outer, arguments, is_json, None)
+            return build(outer, arguments, is_json=is_json)
         if len(inner) > 1:
             arguments, is_json = (), False
-        return build(outer, (), False, build(inner[0], arguments, is_json, None))
+        trigger = build(inner[0], arguments, is_json=is_json, is_outermost=False)
+        return build(outer, (), is_json=False, trigger=trigger)
 
     def _heads(self, line: LogicalLine) -> list[_Head]:
         """The instruction's head; of an ONBUILD also its trigger's, and if that is one too the innermost."""
         data = line.joined.data
         end = blanks.trim(data, 0, len(data))
-        heads = [self._head(line.joined, 0, end)]
+        heads = [self._head(line.joined, blanks.skip(data, 0, end), end)]
         while heads[-1].keyword == "onbuild" and heads[-1].body_start < end:
             head = self._head(line.joined, heads[-1].body_start, end)
             if len(heads) > _CHAINED:
@@ -169,15 +182,22 @@ class _Builder:
     heredocs: tuple[Heredoc, ...]
 
     def __call__(
-        self, head: _Head, arguments: tuple[Argument, ...], is_json: bool, trigger: Instruction | None
+        self,
+        head: _Head,
+        arguments: tuple[Argument, ...],
+        *,
+        is_json: bool,
+        trigger: Instruction | None = None,
+        is_outermost: bool = True,
     ) -> Instruction:
         joined = self.line.joined
         end = self.heredocs[-1].span.end if self.heredocs else self.line.end
         keyword_span = joined.span(head.start, head.keyword_end)
+        start = self.line.start if is_outermost else keyword_span.start
         return Instruction(
             index=self.index,
             keyword=head.keyword,
-            span=Span(keyword_span.start, end),
+            span=Span(start, end),
             keyword_span=keyword_span,
             flags=head.flags,
             arguments=arguments,
@@ -188,10 +208,3 @@ class _Builder:
             blank_lines=self.line.blank_lines,
             trigger=trigger,
         )
-
-
-def _no_instructions(source: Source, reader: LineReader) -> DockerfileError:
-    if reader.too_long is not None:
-        return reader.too_long_error()
-    what = "the file holds no instruction" if source.data else "the file is empty"
-    return refusal(source, Span(0, len(source.data)), what, "a Dockerfile begins with FROM")

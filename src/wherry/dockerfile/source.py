@@ -65,12 +65,12 @@ class Source:
         return Position(self.line(offset), 1 + len(decode(self.data[line_start:offset])))
 
     def line_span(self, line: int) -> Span:
-        """A line, from 1, without its line ending (``\\n`` or ``\\r\\n``)."""
+        """A line, from 1, without its newline and the carriage return before it."""
         start = self._line_start(line)
         end = self.data.find(b"\n", start)
         if end < 0:
             return Span(start, len(self.data))
-        return Span(start, end - 1 if end > start and self.data[end - 1] == 0x0D else end)
+        return Span(start, end - self.data.endswith(b"\r", start, end))
 
     @property
     def lines(self) -> int:
@@ -133,7 +133,7 @@ class Joined:
         return self._offsets[piece] + offset - self._starts[piece]
 
     def span(self, start: int, end: int) -> Span:
-        """The bytes of the file from the first joined byte to the last, what was left out between included."""
+        """The bytes of the file from the first joined byte to the last, and what was left out between."""
         first = self.at(start)
         return Span(first, self.at(end - 1) + 1 if end > start else first)
 

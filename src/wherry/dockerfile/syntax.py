@@ -140,7 +140,7 @@ class Instruction:
     def pairs(self) -> tuple[Pair, ...]:
         """Names and values of ENV, LABEL and ARG; nothing for other instructions."""
         if self.keyword == "arg":
-            return tuple(_split_pair(self.body, argument) for argument in self.arguments)
+            return tuple(_split_pair(argument) for argument in self.arguments)
         if self.keyword not in {"env", "label"}:
             return ()
         found = self.arguments
@@ -154,7 +154,7 @@ class Instruction:
         return self.body.data[len(self.arguments[0].value.encode("utf-8", "surrogateescape")) :][:1] != b"="
 
 
-def _split_pair(body: Joined, argument: Argument) -> Pair:
+def _split_pair(argument: Argument) -> Pair:
     name, equals, value = argument.value.partition("=")
     if not equals:
         return Pair(argument, None)
