@@ -13,6 +13,7 @@ from wherry.build.budgets import broken_budgets
 from wherry.build.gather import gather
 from wherry.build.make_layers import make_plan_layers, stored_layers
 from wherry.build.mistold import MistoldError
+from wherry.build.prefetch import prefetch_notes
 from wherry.build.result import BuildResult, BuiltImage
 from wherry.build.workshop import open_workshop
 from wherry.oci.reference import RegistryReference, parse_tag
@@ -84,6 +85,7 @@ def build_image(
         # An image over its budget is kept to be looked at, and goes nowhere.
         delivered = tuple(_deliver(name, to, workshop) for to in destinations if not broken)
         notes = [note for image in images for note in image.plan.notes]
+        notes += prefetch_notes(images, workshop)
         if workshop.layer_index:
             notes += workshop.layer_index.notes
         if told and not broken:

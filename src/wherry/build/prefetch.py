@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
 from wherry.layers.paths import path_problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from wherry.build.result import BuiltImage
     from wherry.build.workshop import Workshop
     from wherry.layers.model import Compression
 
@@ -41,6 +44,38 @@ def layer_format(workshop: Workshop) -> tuple[Compression, tuple[str, ...]]:
             mend="set the compression to estargz, or leave the list out",
         )
     return compression, ()
+
+
+def prefetch_notes(images: Iterable[BuiltImage], workshop: Workshop) -> list[str]:
+    """What of the list stands first in no layer, because none that was made has it.
+
+    Nothing is said where a layer is not here, but in a registry alone: nobody looks into it.
+    """
+    _, wanted = layer_format(workshop)
+    if not wanted:
+        return []
+    from wherry.layers.estargz import TOC_DIGEST  # noqa: PLC0415 - few builds have such a list
+    from wherry.layers.estargz_table import first_paths  # noqa: PLC0415 - the same
+
+    blobs = workshop.store.blobs
+    made = {
+        Digest(layer.blob.digest)
+        for image in images
+        for layer in image.layers
+        if TOC_DIGEST in layer.blob.annotations
+    }
+    if any(digest not in blobs for digest in made):
+        return []
+    found: set[str] = set()
+    for digest in made:
+        with blobs.open(digest) as blob:
+            found |= first_paths(blob)
+    missing = [path for path in wanted if path not in found]
+    file = prefetch_file(workshop)
+    if len(missing) == len(wanted):
+        return [f"nothing is prefetched: no layer made here has a file that {file} lists"]
+    what = f"no layer made here has {len(missing)} of the {len(wanted)} files that {file} lists"
+    return [f"{what}, /{missing[0]} among them"] if missing else []
 
 
 def prefetch_file(workshop: Workshop) -> Path | None:
