@@ -49,11 +49,18 @@ class Session:
 
 def cancel_session(registry: Registry, repository: str, location: str) -> None:
     """Tell the registry that nothing more will come. It need not heed it, nor know how."""
-    with (
-        suppress(WherryError),
-        registry.request("DELETE", location, repository=repository, actions=_CANCEL, expect=DONE) as reply,
-    ):
-        reply.skip()
+
+    def attempt() -> None:
+        with registry.request(
+            "DELETE", location, repository=repository, actions=ACTIONS, expect=DONE
+        ) as reply:
+            reply.skip()
+
+    with suppress(WherryError):
+        try:
+            attempt()
+        except TransientError:  # most often a connection that ended with the request before
+            attempt()
 
 
 def has_blob(registry: Registry, repository: str, blob: Descriptor) -> bool:
