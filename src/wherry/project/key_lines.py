@@ -36,11 +36,16 @@ def key_lines(text: str) -> dict[KeyPath, int]:
         to walk yields what was found before it.
 
     """
+    starts = [match.end() for match in re.finditer("\n", text)]
+    return {path: bisect_right(starts, offset) + 1 for path, offset in key_offsets(text).items()}
+
+
+def key_offsets(text: str) -> dict[KeyPath, int]:
+    """The offset, in characters, of every key, table header and array element; otherwise as `key_lines`."""
     walk = _Walk(text)
     with suppress(RecursionError):  # a place for an error message is not worth an error
         walk.document()
-    starts = [match.end() for match in re.finditer("\n", text)]
-    return {path: bisect_right(starts, offset) + 1 for path, offset in walk.offsets.items()}
+    return walk.offsets
 
 
 class _Walk:

@@ -8,7 +8,7 @@ that is one thing (a virtual environment, ``mlruns``) is one ``Found`` with its 
                         listed when a credential stands in them. A certificate or an .env.example is none.
     kinds.weights       Weights: format ("safetensors", "gguf", "pickle", "torch zip", "onnx", "hdf5",
                         "tflite", "numpy", "keras", "unknown", "pointer"), is_pickle, is_pointer (a Git LFS
-                        pointer; pointer_bytes is what it stands for). From suffixes and the first bytes; .bin only from 50 MB.
+                        pointer; pointer_bytes is what it stands for). From suffixes and first bytes.
     kinds.notebooks     *.ipynb; ``has_outputs(found)`` looks inside, up to 4 MB
     kinds.datasets      .csv .parquet .tar .zip ... of more than 10 MB, and data/ datasets/ without code
     kinds.experiments   mlruns, wandb, lightning_logs, runs, outputs, checkpoints

@@ -1,10 +1,10 @@
 """One requirement as people write it, read leniently and with its places: ``torch[opt]==2.6 ; marker``.
 
 Gives:
-    Requirement: name (normalised, "" when a place does not tell it), extras, specifier ("==2.6.0"), marker,
-        url (password masked), path (``./pkg``, ``-e .``), git (repository, ref, is_commit), hashes,
-        is_editable, credentials; text (the whole of it, masked), name_span. ``pinned`` is the exact version or
-        None; ``is_pinned`` also holds for a commit or an archive that is named by a hash.
+    Requirement: name (normalised, "" when a place does not tell it), extras, specifier ("==2.6.0"),
+        marker, url (password masked), path (``./pkg``, ``-e .``), git (repository, ref, is_commit), hashes,
+        is_editable, credentials; text (the whole of it, masked), name_span. ``pinned`` is the exact version
+        or None; ``is_pinned`` also holds for a commit, an archive and a path.
     Credentials: what stands in an address where a password does: its place, and four characters of it.
     normalised: a distribution's name as PEP 503 compares it.
 
