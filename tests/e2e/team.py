@@ -22,17 +22,25 @@ from typing import TYPE_CHECKING, Any
 from tests.handmade import Entry, directory, put_image, symlink
 from tests.layers.wheel_maker import WheelMaker
 from tests.programs import require_program
+from wherry.build.layer_index.records import VALUE, Record, manifest_of_record, tag_of
 from wherry.digest import Digest
+from wherry.oci import media_types
 from wherry.oci.image import StoreSource
 from wherry.oci.layout import write_layout
-from wherry.oci.model import Config
+from wherry.oci.model import EMPTY_CONFIG, Config
+from wherry.oci.reference import RegistryReference
+from wherry.oci.registry.client import Registries
+from wherry.oci.registry.push import push_bytes, push_manifest
 from wherry.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from msgspec import Struct
+
     from tests.registries import DockerRegistry
+    from wherry.build.layer_index.records import Kind
 
 
 PYTHON = platform.python_version()
@@ -263,3 +271,40 @@ class Team:
             capture_output=True,
         )
         return f"{self.relay.host}/team/python:3"
+
+
+class Liar:
+    """Somebody who may write to an index, and writes what is not so."""
+
+    def __init__(self, host: str, repository: str = "team/cache") -> None:
+        self._reference = RegistryReference(host, repository)
+        self._repository = repository
+
+    def change(self, tag: str, change: Callable[[dict[str, Any]], bytes | None]) -> None:
+        """Have the value of the entry under *tag* changed; what *change* gives is its blob from now on."""
+        with Registries() as registries:
+            registry = registries.at(self._reference.host)
+            place = f"{self._repository}/manifests/{tag}"
+            with registry.request(
+                "GET", place, repository=self._repository, headers={"Accept": media_types.MANIFEST}
+            ) as reply:
+                manifest = json.loads(reply.read(1 << 20))
+            value = json.loads(manifest["annotations"][VALUE])
+            blob = change(value)
+            manifest["annotations"][VALUE] = json.dumps(value)
+            if blob is not None:
+                media_type = manifest["layers"][0]["mediaType"]
+                push_bytes(registry, self._repository, blob, media_type)
+                digest = str(Digest.of_bytes(blob))
+                manifest["layers"] = [{"mediaType": media_type, "digest": digest, "size": len(blob)}]
+            push_manifest(
+                registry, self._repository, tag, json.dumps(manifest).encode(), media_types.MANIFEST
+            )
+
+    def put(self, kind: Kind, key: str, value: Struct) -> None:
+        """Write an entry without a blob."""
+        data = manifest_of_record(kind, key, Record(value))
+        with Registries() as registries:
+            registry = registries.at(self._reference.host)
+            push_bytes(registry, self._repository, EMPTY_CONFIG, media_types.EMPTY)
+            push_manifest(registry, self._repository, tag_of(kind, key), data, media_types.MANIFEST)

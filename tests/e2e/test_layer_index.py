@@ -121,7 +121,8 @@ def test_a_bumped_wheel_at_odds_with_one_that_is_not_here_is_an_error_that_names
     machine = team.machine()
     said = machine.fails("--push")
     assert "green-3-py3-none-any.whl and red-1-py3-none-any.whl both install" in said
-    assert not machine.has(team.wheel("red"))
+    assert machine.has(team.wheel("red"))  # nobody is refused on another's word
+    assert not machine.has(team.wheel("blue"))
 
 
 def test_a_lie_in_the_index_is_said_and_the_layer_is_made_from_its_wheel(

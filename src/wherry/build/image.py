@@ -48,7 +48,8 @@ def plan_images(
         workshop = _open(options, store, progress)
         bases = [find_base(platform, workshop) for platform in asked_platforms(workshop)]
         plans = [gather(base, workshop, dry=True).plan for base in bases]
-        return [(plan, stored_layers(plan, store)) for plan in plans]
+        believed = _believed(workshop)
+        return [(plan, stored_layers(plan, store, believed)) for plan in plans]
 
 
 def build_image(
@@ -100,6 +101,17 @@ def build_image(
         broken_budgets=broken,
         notes=tuple(dict.fromkeys(notes)),
     )
+
+
+def _believed(workshop: Workshop) -> str:
+    """The layer index that a build of the project believes: what it told before counts as here; "": none."""
+    options, config = workshop.options, workshop.project.config
+    if not (options.cache_from or config.cache):
+        return ""
+    from wherry.build.layer_index.chosen import choose_indexes, name_of  # noqa: PLC0415 - few builds have an index
+
+    asked = choose_indexes(options, config, pushes=False).asked
+    return name_of(asked) if asked else ""
 
 
 @contextmanager

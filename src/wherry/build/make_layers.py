@@ -8,7 +8,7 @@ from wherry.build.assemble import planned_image_layer
 from wherry.build.mistold import MistoldError, look_again, unsized
 from wherry.build.result import MadeLayer
 from wherry.layers.conflicts import PathConflictError
-from wherry.layers.stored import find_layer
+from wherry.layers.stored import find_layer, find_told_layer
 from wherry.plan.model import LayerKind
 
 if TYPE_CHECKING:
@@ -22,10 +22,14 @@ if TYPE_CHECKING:
     from wherry.store.store import Store
 
 
-def stored_layers(plan: Plan, store: Store) -> dict[str, LayerBlob]:
-    """The plan's layers that are in the store, by key."""
-    keys = {layer.key for layer in plan.layers if layer.key}
-    return {key: found for key in keys if (found := find_layer(store, key)) is not None}
+def stored_layers(plan: Plan, store: Store, believed: str = "") -> dict[str, LayerBlob]:
+    """The plan's layers that are in the store, by key: made here, or told by the layer index *believed*."""
+    found = {
+        layer.key: find_layer(store, layer.key) or find_told_layer(store, layer.key, believed)
+        for layer in plan.layers
+        if layer.key
+    }
+    return {key: layer for key, layer in found.items() if layer is not None}
 
 
 def make_plan_layers(gathered: Gathered, workshop: Workshop) -> tuple[MadeLayer, ...]:

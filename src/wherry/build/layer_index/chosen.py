@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.errors import InputError
-from wherry.oci.reference import parse_repository
+from wherry.oci.reference import parse_repository, repository_of
 
 if TYPE_CHECKING:
     from wherry.build.options import BuildOptions
@@ -50,6 +50,11 @@ def choose_indexes(options: BuildOptions, config: WherryConfig, *, pushes: bool)
     told = options.cache_to or (config.cache if pushes else None)
     asked = options.cache_from or config.cache or told
     return Chosen(_repository(asked), _repository(told))
+
+
+def name_of(reference: RegistryReference) -> str:
+    """What an index is called, ``host/repository``: what it told is remembered under that."""
+    return f"{reference.host}/{repository_of(reference)}"
 
 
 def _repository(text: str | None) -> RegistryReference | None:

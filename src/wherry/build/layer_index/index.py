@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 
+from wherry.build.layer_index.chosen import name_of
 from wherry.build.layer_index.conversation import Conversation
 from wherry.build.layer_index.entries import (
     FACTS_LIMIT_BYTES,
@@ -93,7 +94,7 @@ class LayerIndex:
         """Wheels that it told facts or segments of in this very build: what still stands there."""
         self._store = store
         self._talk = Conversation(reference, store, progress, plain_http=plain_http, asks=asks and believes)
-        self.name: Final = str(self._talk.records)
+        self.name: Final = name_of(reference)
         """``host/repository``."""
         self.teller: Final = self.name if believes else ""
         """Under what the store keeps what it told; nothing where that is not believed."""
