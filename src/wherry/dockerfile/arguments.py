@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile import blanks
 from wherry.dockerfile.json_form import read_array
@@ -33,8 +32,7 @@ class ArgumentsError(ValueError):
         self.mend = mend
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """What the arguments are read from: *joined* from *start* to *end*, without blanks around."""
 
     joined: Joined
@@ -45,7 +43,8 @@ class Text:
 
     def argument(self, start: int, end: int) -> Argument:
         """The bytes from *start* to *end* as an argument."""
-        return Argument(decode(self.joined.data[start:end]), self.joined.span(start, end))
+        joined = self.joined
+        return Argument(joined.data[start:end].decode("utf-8", "surrogateescape"), joined.span(start, end))
 
 
 Arguments = tuple[tuple[Argument, ...], bool]

@@ -29,6 +29,8 @@ _LONGEST: Final = 3  # bytes of a blank
 
 def skip(data: bytes, start: int, end: int) -> int:
     """Where the blanks that begin at *start* end."""
+    if start < end and 0x20 < data[start] < 0x80:  # noqa: PLR2004 - most often there is none
+        return start
     found = _LEADING.match(data, start, end)
     return found.end() if found else start
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from wherry.dockerfile import blanks
 from wherry.dockerfile.source import decode
@@ -30,8 +29,7 @@ TAKEN: Final[Mapping[str, Mapping[str, Kind]]] = {
 """The flags of each instruction; all others take none. What only the labs channel of old knew is in it."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Grammar:
+class _Grammar(NamedTuple):
     """How one escape character has flags read; BuildKit takes each byte of them for a code point."""
 
     word: re.Pattern[bytes]
@@ -66,9 +64,11 @@ def read_flags(text: Joined, start: int, end: int, escape: bytes, limit: int) ->
 
     """
     data = text.data
+    at = _end(_BLANKS, data, start, end)
+    if not data.startswith(b"--", at, end):
+        return (), at
     grammar = _GRAMMARS[escape]
     flags: list[Flag] = []
-    at = _end(_BLANKS, data, start, end)
     while data.startswith(b"--", at, end) and len(flags) < limit:
         stop = _end(grammar.word, data, at, end)
         value, places = _unquote(grammar, data, at, stop, escape)

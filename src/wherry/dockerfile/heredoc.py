@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile.heredoc_words import split_words
 from wherry.dockerfile.source import Joined, Span, decode, encode, join
@@ -22,8 +21,7 @@ class HeredocError(ValueError):
     """An announcement or a body that BuildKit refuses."""
 
 
-@dataclass(frozen=True, slots=True)
-class Announcement:
+class Announcement(NamedTuple):
     """``3<<-"EOF"`` in an instruction's line."""
 
     name: str

@@ -8,8 +8,7 @@ escapes, always with the backslash as escape. What that lexer takes offence at (
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 _PLAIN: Final = re.compile(r"[^\s\\'\"$}/<\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
 _QUOTED: Final = re.compile(r'[^"$\\]+')
@@ -25,8 +24,7 @@ class _OffenceError(ValueError):
     """The lexer gives up."""
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(NamedTuple):
     """Something open: a double quote, or a part of ``${}``."""
 
     kind: str
@@ -34,17 +32,17 @@ class _Frame:
     close: str = ""  # what to write when it ends
 
 
-@dataclass(slots=True)
 class _Lexer:
-    text: str
-    raw_quotes: bool
-    raw_escapes: bool
-    wanted: str
-    at: int = 0
-    frames: list[_Frame] = field(default_factory=list)
-    word: list[str] = field(default_factory=list)
-    words: list[str] = field(default_factory=list)
-    is_quoted: bool = False  # the outermost open element is a quote: blanks do not part words
+    def __init__(self, text: str, wanted: str, *, raw_quotes: bool, raw_escapes: bool) -> None:
+        self.text = text
+        self.wanted = wanted
+        self.raw_quotes = raw_quotes
+        self.raw_escapes = raw_escapes
+        self.at = 0
+        self.frames: list[_Frame] = []
+        self.word: list[str] = []
+        self.words: list[str] = []
+        self.is_quoted = False  # the outermost open element is a quote: blanks do not part words
 
     def run(self) -> list[str]:
         while self.at < len(self.text):
@@ -234,6 +232,6 @@ def split_words(text: str, *, raw_quotes: bool, raw_escapes: bool, wanted: str =
 
     """
     try:
-        return _Lexer(text.removeprefix(_BOM), raw_quotes, raw_escapes, wanted).run()
+        return _Lexer(text.removeprefix(_BOM), wanted, raw_quotes=raw_quotes, raw_escapes=raw_escapes).run()
     except _OffenceError:
         return None

@@ -7,8 +7,7 @@ strings in it is refused. Read without recursion, so that a million brackets do 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile.source import decode
 from wherry.dockerfile.syntax import Argument
@@ -30,8 +29,7 @@ _SHORT: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _REPLACEMENT: Final = "\ufffd"
 
 
-@dataclass(frozen=True, slots=True)
-class JsonArray:
+class JsonArray(NamedTuple):
     """A JSON array that was recognised."""
 
     arguments: tuple[Argument, ...]

@@ -6,8 +6,7 @@ character goes on in the next one. Spans and errors are the file's own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile import blanks
 from wherry.dockerfile.directives import DirectiveReader
@@ -24,11 +23,11 @@ MAX_LINE_BYTES: Final = 64 * 1024
 """The buffer of BuildKit's scanner: a line with its newline fills it at most, a last one leaves a byte."""
 
 _BOM: Final = b"\xef\xbb\xbf"
+_GAPS: Final = (b" ", b"\t")
 _COMMENT: Final = 0x23  # "#"
 
 
-@dataclass(frozen=True, slots=True)
-class LogicalLine:
+class LogicalLine(NamedTuple):
     """An instruction's lines, joined."""
 
     joined: Joined
@@ -123,6 +122,8 @@ class LineReader:
         return start, newline
 
     def _join(self, start: int, end: int) -> LogicalLine:
+        if self._continued(start, end) is None:
+            return LogicalLine(join(self._data, [(start, end)]), start, end, (), ())
         pieces: list[tuple[int, int]] = []
         comments: list[Comment] = []
         blank_lines: list[Span] = []
@@ -157,12 +158,10 @@ class LineReader:
 
     def _continued(self, start: int, end: int) -> int | None:
         """Where a line that goes on is cut: before its escape character; None if it does not go on."""
-        while end > start and self._data[end - 1] in b" \t":
+        data, escape = self._data, self._directives.escape
+        while data.endswith(_GAPS, start, end):
             end -= 1
-        escape = self.escape[0]
-        if end == start or self._data[end - 1] != escape:
-            return None
-        if end - 1 > start and self._data[end - 2] == escape:
+        if not data.endswith(escape, start, end) or data.endswith(escape + escape, start, end):
             return None
         return end - 1
 

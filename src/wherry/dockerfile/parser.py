@@ -7,8 +7,8 @@ instruction is one that can be built. So of two mistakes the same one is told fi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile import blanks
 from wherry.dockerfile.arguments import ArgumentsError, Text, read_arguments
@@ -34,7 +34,6 @@ MAX_WORDS: Final = 500_000
 """Flags, arguments and comments a file may have in all: what is beyond is no Dockerfile but an attack."""
 
 _GAP: Final = re.compile(rb"[\t\v\f\r ]++")
-_CHAINED: Final = 2  # ONBUILD ONBUILD, which nothing builds
 _TAKE_HEREDOCS: Final = frozenset({"add", "copy", "run"})
 
 
@@ -84,41 +83,43 @@ class _Maker:
 
     def make(self, index: int, line: LogicalLine) -> Instruction:
         """The instruction of a joined line; its heredocs are read from the lines that follow."""
-        data = line.joined.data
-        outer, *inner = self._heads(line)
-        arguments, is_json = self._arguments(line, (inner or [outer])[-1])
-        self._count(line, len(outer.flags) + len(arguments) + len(line.comments) + len(line.blank_lines))
-        takes_heredocs = len(inner) < _CHAINED and (inner or [outer])[-1].keyword in _TAKE_HEREDOCS
+        outer, inner, is_chain = self._heads(line)
+        head = inner or outer
+        arguments, is_json = self._arguments(line, head)
+        words = len(outer.flags) + len(arguments) + len(line.comments) + len(line.blank_lines)
+        if words > self._words_left:
+            raise self._too_many(line)
+        self._words_left -= words
         heredocs: tuple[Heredoc, ...] = ()
-        if takes_heredocs and not is_json and b"<<" in data:
+        if head.keyword in _TAKE_HEREDOCS and not is_json and not is_chain and b"<<" in line.joined.data:
             heredocs = self._heredocs(line)
-        build = _Builder(index, line, heredocs)
-        if not inner:
-            return build(outer, arguments, is_json=is_json)
-        if len(inner) > 1:
-            arguments, is_json = (), False
-        trigger = build(inner[0], arguments, is_json=is_json, is_outermost=False)
-        return build(outer, (), is_json=False, trigger=trigger)
+        if inner is None:
+            return _build(index, line, outer, arguments, is_json, heredocs, None)
+        if is_chain:  # what it would trigger is not built, so nobody asks for its arguments
+            inner, arguments, is_json = inner._replace(keyword="onbuild"), (), False
+        trigger = _build(index, line, inner, arguments, is_json, heredocs, None)
+        trigger = replace(trigger, span=Span(trigger.keyword_span.start, trigger.span.end))
+        return _build(index, line, outer, (), is_json=False, heredocs=heredocs, trigger=trigger)
 
-    def _heads(self, line: LogicalLine) -> list[_Head]:
-        """The instruction's head; of an ONBUILD also its trigger's, and if that is one too the innermost."""
+    def _heads(self, line: LogicalLine) -> tuple[_Head, _Head | None, bool]:
+        """The instruction's head; of an ONBUILD also its trigger's, which in a chain is the innermost."""
         data = line.joined.data
         end = blanks.trim(data, 0, len(data))
-        heads = [self._head(line.joined, blanks.skip(data, 0, end), end)]
-        while heads[-1].keyword == "onbuild" and heads[-1].body_start < end:
-            head = self._head(line.joined, heads[-1].body_start, end)
-            if len(heads) > _CHAINED:
-                heads.pop()
-            heads.append(head)
-        return heads
+        outer = self._head(line.joined, blanks.skip(data, 0, end), end)
+        inner: _Head | None = None
+        is_chain = False
+        head = outer
+        while head.keyword == "onbuild" and head.body_start < end:
+            is_chain = inner is not None
+            inner = head = self._head(line.joined, head.body_start, end)
+        return outer, inner, is_chain
 
     def _head(self, joined: Joined, start: int, end: int) -> _Head:
         gap = _GAP.search(joined.data, start, end)
         keyword_end, flags_start = gap.span() if gap else (end, end)
         flags, body_start = read_flags(joined, flags_start, end, self._reader.escape, self._words_left + 1)
-        body_start = blanks.skip(joined.data, body_start, end)
         keyword = decode(joined.data[start:keyword_end]).lower()
-        return _Head(keyword, start, keyword_end, flags, body_start, end)
+        return _Head(keyword, start, keyword_end, flags, blanks.skip(joined.data, body_start, end), end)
 
     def _arguments(self, line: LogicalLine, head: _Head) -> tuple[tuple[Argument, ...], bool]:
         text = Text(line.joined, head.body_start, head.end, self._reader.escape, self._words_left + 1)
@@ -148,21 +149,15 @@ class _Maker:
             bodies.append(body)
         return tuple(bodies)
 
-    def _count(self, line: LogicalLine, words: int) -> None:
-        self._words_left -= words
-        if self._words_left < 0:
-            raise self._refuse(
-                line,
-                f"the file has more than {MAX_WORDS} flags, arguments and comments",
-                "is it a Dockerfile?",
-            )
+    def _too_many(self, line: LogicalLine) -> DockerfileError:
+        what = f"the file has more than {MAX_WORDS} flags, arguments and comments"
+        return self._refuse(line, what, "is it a Dockerfile?")
 
     def _refuse(self, line: LogicalLine, what: str, mend: str) -> DockerfileError:
         return refusal(self._source, Span(line.start, line.end), what, mend)
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
+class _Head(NamedTuple):
     """Keyword and flags, as offsets in the joined line."""
 
     keyword: str
@@ -173,38 +168,27 @@ class _Head:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Builder:
-    """Makes an instruction and its trigger, which share lines, heredocs and comments."""
-
-    index: int
-    line: LogicalLine
-    heredocs: tuple[Heredoc, ...]
-
-    def __call__(
-        self,
-        head: _Head,
-        arguments: tuple[Argument, ...],
-        *,
-        is_json: bool,
-        trigger: Instruction | None = None,
-        is_outermost: bool = True,
-    ) -> Instruction:
-        joined = self.line.joined
-        end = self.heredocs[-1].span.end if self.heredocs else self.line.end
-        keyword_span = joined.span(head.start, head.keyword_end)
-        start = self.line.start if is_outermost else keyword_span.start
-        return Instruction(
-            index=self.index,
-            keyword=head.keyword,
-            span=Span(start, end),
-            keyword_span=keyword_span,
-            flags=head.flags,
-            arguments=arguments,
-            is_json=is_json,
-            body=joined.cut(head.body_start, head.end),
-            heredocs=self.heredocs,
-            comments=self.line.comments,
-            blank_lines=self.line.blank_lines,
-            trigger=trigger,
-        )
+def _build(  # noqa: PLR0913, PLR0917 - each is a part of the instruction
+    index: int,
+    line: LogicalLine,
+    head: _Head,
+    arguments: tuple[Argument, ...],
+    is_json: bool,  # noqa: FBT001 - one of the parts
+    heredocs: tuple[Heredoc, ...],
+    trigger: Instruction | None,
+) -> Instruction:
+    end = heredocs[-1].span.end if heredocs else line.end
+    return Instruction(
+        index,
+        head.keyword,
+        Span(line.start, end),
+        line.joined.span(head.start, head.keyword_end),
+        head.flags,
+        arguments,
+        is_json,
+        line.joined.cut(head.body_start, head.end),
+        heredocs,
+        line.comments,
+        line.blank_lines,
+        trigger,
+    )

@@ -7,27 +7,21 @@ columns are worked out when somebody asks. Pure: it never opens a file.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 _BLOCK_BYTES: Final = 4096
 """Line ends are counted per block, not listed: a file of 50 million empty lines costs no memory."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(NamedTuple):
     """Bytes of a file from *start* up to, not including, *end*."""
 
     start: int
     end: int
 
-    def __len__(self) -> int:
-        return self.end - self.start
 
-
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(NamedTuple):
     """A line and a column, both from 1; the column counts Unicode code points."""
 
     line: int
@@ -134,6 +128,8 @@ class Joined:
 
     def span(self, start: int, end: int) -> Span:
         """The bytes of the file from the first joined byte to the last, and what was left out between."""
+        if len(self._starts) == 1:
+            return Span(self._offsets[0] + start, self._offsets[0] + end)
         first = self.at(start)
         return Span(first, self.at(end - 1) + 1 if end > start else first)
 

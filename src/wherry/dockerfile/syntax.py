@@ -7,7 +7,7 @@ blank lines, comments and directives only. Values are BuildKit's: what its parse
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.errors import InputError
 
@@ -49,8 +49,7 @@ def refusal(source: Source, span: Span, what: str, mend: str) -> DockerfileError
     return DockerfileError(what, where=f"{source.name}:{line}", mend=mend, line=line, span=span)
 
 
-@dataclass(frozen=True, slots=True)
-class Flag:
+class Flag(NamedTuple):
     """``--name`` or ``--name=value`` before the arguments; the value without its quotes."""
 
     name: str
@@ -59,16 +58,14 @@ class Flag:
     value_span: Span | None
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument as BuildKit's parser yields it: quotes are kept, but for the JSON form."""
 
     value: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Pair:
+class Pair(NamedTuple):
     """A name and its value, of ENV, LABEL and ARG; ``ARG name`` alone has no value."""
 
     name: Argument
@@ -89,16 +86,14 @@ class Heredoc:
     span: Span  # body and closing line
 
 
-@dataclass(frozen=True, slots=True)
-class Comment:
+class Comment(NamedTuple):
     """A line of comment; its text is without ``#`` and the blanks around."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(NamedTuple):
     """``# name=value`` on the first lines: syntax, escape or check."""
 
     name: str
