@@ -10,6 +10,7 @@ from wherry.errors import InputError
 from wherry.oci.platform import Platform
 from wherry.plan.select import select
 from wherry.project.locks import pdm
+from wherry.project.locks.content_hash import pdm_hash
 from wherry.project.locks.document import read_document
 from wherry.project.locks.model import Choice, DirectorySource, GitSource, Lock
 from wherry.project.target import Target
@@ -88,10 +89,10 @@ def test_pdms_own_hash_is_ours(root: Path) -> None:
         '[tool.pdm.dev-dependencies]\nDev_x=["b"]\n[tool.pdm.resolution]\nexcludes=["z"]\n'
         '[[tool.pdm.source]]\nname="s"\nurl="https://index.example/simple"\n'
     )
-    found = pdm._content_hash(read_document(root / "pyproject.toml").toml())
+    found = pdm_hash(read_document(root / "pyproject.toml").toml())
     assert found == "fdbb22f23de6388d311873f9cb73f00a36b32e54fe2f1adfb317aab2a76406e4"
     for odd in ({"project": 3, "tool": 3}, {"tool": {"pdm": 3}, "dependency-groups": {"a": 3}}):
-        assert len(pdm._content_hash(odd)) == 64
+        assert len(pdm_hash(odd)) == 64
 
 
 def entry(name: str, more: str) -> str:

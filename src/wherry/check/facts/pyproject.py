@@ -10,7 +10,7 @@ Gives ``Pyproject``:
     default_groups          groups a plain ``uv sync`` or ``poetry install`` installs besides the project
     all_requirements        everything above, each once
     has_build_system, build_backend, is_dynamic (dependencies are computed), is_package (uv installs it)
-    sources                 name -> PackageSource(index, url, git, ref, path, marker): [tool.uv.sources], Poetry's
+    sources                 name -> PackageSource(index, url, git, ref, path, marker): uv's, Poetry's
     indexes                 PackageIndex(name, url: Text masked, is_explicit, is_default): uv, Poetry, PDM
     toml                    the file itself (toml_places.TomlPlaces), for other tools' tables
 

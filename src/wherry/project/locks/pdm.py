@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from packaging.utils import canonicalize_name
 
 from wherry.errors import InputError
 from wherry.project.locks import values
+from wherry.project.locks.content_hash import pdm_hash
 from wherry.project.locks.document import Document, read_document
 from wherry.project.locks.entries import Entry, addressed, archive, merged, pinned_file, with_conditions
 from wherry.project.locks.model import Choice, Lock, LockedPackage
 from wherry.project.locks.pins import Lookup, Pin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
 _LOCK_AGAIN: Final = "run: pdm lock"
 _MAIN: Final = "default"
@@ -151,29 +150,7 @@ def _require_fresh(document: Document, lock: _PdmLock, choice: Choice) -> None:
     """Hold ``content_hash`` against what it is a hash of: what a lock depends on in pyproject.toml."""
     algorithm, _, written = lock.metadata.content_hash.partition(":")
     pyproject = read_document(choice.root / "pyproject.toml").toml()
-    if algorithm == "sha256" and written != _content_hash(pyproject):
+    if algorithm == "sha256" and written != pdm_hash(pyproject):
         raise InputError(
             "pdm.lock is stale: pyproject.toml has changed since", where=str(document.path), mend=_LOCK_AGAIN
         )
-
-
-def _content_hash(pyproject: Mapping[str, Any]) -> str:
-    """PDM's hash: SHA-256 of sorted JSON of dependencies, groups, sources, Python and overrides."""
-    project, tool = pyproject.get("project"), pyproject.get("tool")
-    project = project if isinstance(project, dict) else {}
-    settings = tool.get("pdm") if isinstance(tool, dict) else None
-    settings = settings if isinstance(settings, dict) else {}
-    development: dict[str, Any] = {}
-    for table in (pyproject.get("dependency-groups"), settings.get("dev-dependencies")):
-        for group, requirements in table.items() if isinstance(table, dict) else ():
-            known = development.setdefault(canonicalize_name(group), [])
-            known.extend(requirements if isinstance(requirements, list) else [])
-    hashed = {
-        "sources": settings.get("source", []),
-        "dependencies": project.get("dependencies", []),
-        "dev-dependencies": development,
-        "optional-dependencies": project.get("optional-dependencies", {}),
-        "requires-python": project.get("requires-python", ""),
-        "resolution": settings.get("resolution", {}),
-    }
-    return hashlib.sha256(json.dumps(hashed, sort_keys=True, default=str).encode()).hexdigest()

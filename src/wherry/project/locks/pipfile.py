@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -11,6 +9,7 @@ from packaging.utils import canonicalize_name
 
 from wherry.errors import InputError
 from wherry.project.locks import values
+from wherry.project.locks.content_hash import pipfile_hash
 from wherry.project.locks.document import Document, read_document
 from wherry.project.locks.entries import Entry, addressed, archive, merged, pinned_file, with_conditions
 from wherry.project.locks.model import Choice, Lock, LockedPackage
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 _LOCK_AGAIN: Final = "run: pipenv lock"
 _SPEC: Final = 6
 _DEVELOPMENT: Final = {"dev": "develop", "dev-packages": "develop"}  # what people call it
-_NOT_CATEGORIES: Final = frozenset(
-    {"default", "develop", "dev-packages", "packages", "pipenv", "pipfile", "requires", "scripts", "source"}
-)
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -142,7 +138,7 @@ def _require_fresh(document: Document, meta: _Meta, table: dict[str, Any], choic
         return
     pipfile = read_document(path).toml()
     if "source" in pipfile:
-        fresh = _pipfile_hash(pipfile) == written
+        fresh = pipfile_hash(pipfile) == written
     else:
         fresh = _names(pipfile, "packages") <= _names(table, "default")
         fresh = fresh and _names(pipfile, "dev-packages") <= _names(table, "develop")
@@ -150,18 +146,6 @@ def _require_fresh(document: Document, meta: _Meta, table: dict[str, Any], choic
         raise InputError(
             "Pipfile.lock is stale: the Pipfile has changed since", where=str(document.path), mend=_LOCK_AGAIN
         )
-
-
-def _pipfile_hash(pipfile: dict[str, Any]) -> str:
-    categories = {key: table for key, table in pipfile.items() if key not in _NOT_CATEGORIES}
-    hashed = {
-        **categories,
-        "_meta": {"sources": pipfile.get("source", []), "requires": pipfile.get("requires", {})},
-        "default": pipfile.get("packages", {}),
-        "develop": pipfile.get("dev-packages", {}),
-    }
-    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _names(table: dict[str, Any], category: str) -> set[str]:

@@ -5,8 +5,6 @@ In the older (Poetry 1.5 to 1.8) those are worked out from the dependencies betw
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +14,7 @@ from packaging.utils import canonicalize_name
 
 from wherry.errors import InputError
 from wherry.project.locks import values
+from wherry.project.locks.content_hash import poetry_hash, table_at
 from wherry.project.locks.document import Document, read_document
 from wherry.project.locks.entries import (
     Entry,
@@ -128,21 +127,14 @@ def read_poetry(document: Document, choice: Choice, lookup: Lookup) -> Lock:
 def _groups(lock: PoetryLock, pyproject: Mapping[str, Any]) -> set[str]:
     """Every group that the lock or the project speaks of: one without packages stands in the project only."""
     standard = pyproject.get("dependency-groups")
-    poetry = _table(pyproject, "tool", "poetry", "group")
-    old = {"dev"} if "dev-dependencies" in _table(pyproject, "tool", "poetry") else set()
+    poetry = table_at(pyproject, "tool", "poetry", "group")
+    old = {"dev"} if "dev-dependencies" in table_at(pyproject, "tool", "poetry") else set()
     return {
         *(group for package in lock.package for group in package.groups),
         *(standard if isinstance(standard, dict) else ()),
         *poetry,
         *old,
     }
-
-
-def _table(value: Mapping[str, Any], *keys: str) -> dict[str, Any]:
-    found: object = value
-    for key in keys:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
 
 
 def _known(what: str, asked: Iterable[str], offered: Collection[str], document: Document) -> Iterator[str]:
@@ -230,35 +222,9 @@ def _python(text: str) -> SpecifierSet | None:
 def _require_fresh(document: Document, lock: PoetryLock, pyproject: Mapping[str, Any]) -> None:
     """Hold ``content-hash`` against what it is a hash of: what a lock depends on in pyproject.toml."""
     written = lock.metadata.content_hash
-    if written and written not in {_content_hash(pyproject, groups=groups) for groups in (True, False)}:
+    if written and written not in {poetry_hash(pyproject, groups=groups) for groups in (True, False)}:
         raise InputError(
             "poetry.lock is stale: pyproject.toml has changed since",
             where=str(document.path),
             mend=_LOCK_AGAIN,
         )
-
-
-def _content_hash(pyproject: Mapping[str, Any], *, groups: bool) -> str:
-    """Poetry's hash: SHA-256 of sorted JSON of ``[project]``, ``[dependency-groups]`` and ``[tool.poetry]``.
-
-    Poetry 1 and the first releases of 2 leave *groups* out; Poetry's own keys stand at the top where the
-    project has nothing else, with null for the old ones that are missing.
-    """
-    project = {
-        key: value
-        for key in ("requires-python", "dependencies", "optional-dependencies")
-        if (value := _table(pyproject, "project").get(key)) is not None
-    }
-    grouped = _table(pyproject, "dependency-groups") if groups else {}
-    poetry = _table(pyproject, "tool", "poetry")
-    old = {key: poetry.get(key) for key in ("dependencies", "source", "extras", "dev-dependencies")}
-    hashed: dict[str, Any] = {key: value for key, value in old.items() if value is not None}
-    if not project and not grouped:
-        hashed = old
-    if poetry.get("group") is not None:
-        hashed["group"] = poetry["group"]
-    if project or grouped:
-        hashed = {"tool": {"poetry": hashed}}
-        hashed |= {"project": project} if project else {}
-        hashed |= {"dependency-groups": grouped} if grouped else {}
-    return hashlib.sha256(json.dumps(hashed, sort_keys=True, default=str).encode()).hexdigest()
