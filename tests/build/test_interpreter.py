@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from wherry.bases import debian as debian_module
 from wherry.bases.debian import debian_base, resolve_debian
 from wherry.bases.mirror import MirrorSettings, mirror_settings
 from wherry.bases.model import Base, DebianPin
@@ -156,6 +158,70 @@ def test_a_debian_base_on_another_system_than_linux_uses_this_machines(
     compiler, note = find(base, store, host_packages=base.packages)
     assert compiler is not None
     assert note == ""
+
+
+# An image whose Python a Debian suite has, on a machine that has not.
+
+
+IMAGE = replace(HERE, python=(3, 13), python_full_version="3.13.1")
+
+
+@pytest.fixture
+def no_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object, **__: object) -> str:
+        raise WorldError("there is none")
+
+    monkeypatch.setattr(uv, "run_uv", missing)
+
+
+@pytest.mark.usefixtures("no_python")
+def test_a_mirror_that_cannot_be_reached_is_not_waited_for_in_every_build(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def unreachable(suite: str, *_: object, **__: object) -> None:
+        asked.append(suite)
+        raise WorldError("the server cannot be reached")
+
+    monkeypatch.setattr(debian_module, "resolve_debian", unreachable)
+    fetcher = Fetcher(store, progress=SilentProgress())
+    for _ in range(2):
+        compiler, note = find_bytecode_compiler(IMAGE, store, fetcher, mirror=MirrorSettings())
+        assert compiler is None
+        assert note.startswith("no bytecode: this machine has no Python 3.13")
+    assert asked == ["trixie"]
+    a_day_later = time.time() + 25 * 3600
+    monkeypatch.setattr("wherry.build.interpreter.time.time", lambda: a_day_later)
+    find_bytecode_compiler(IMAGE, store, fetcher, mirror=MirrorSettings())
+    assert asked == ["trixie", "trixie"]
+
+
+@pytest.mark.usefixtures("no_python")
+def test_without_network_it_is_tried_again_with_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find(IMAGE, store)[0] is None
+    monkeypatch.setattr(debian_module, "resolve_debian", lambda *_, **__: 1 / 0)
+    fetcher = Fetcher(store, progress=SilentProgress())
+    with pytest.raises(ZeroDivisionError):
+        find_bytecode_compiler(IMAGE, store, fetcher, mirror=MirrorSettings())
+
+
+@pytest.mark.debian
+@pytest.mark.usefixtures("no_python")
+def test_the_interpreter_of_the_suite_with_that_python_compiles_for_an_image(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetcher = Fetcher(store, progress=SilentProgress())
+    compiler, note = find_bytecode_compiler(IMAGE, store, fetcher, mirror=mirror_settings())
+    assert compiler is not None
+    assert compiler.version.startswith("3.13.")
+    assert note in {
+        "",
+        f"bytecode is compiled by Debian trixie's Python {compiler.version}; the base has 3.13.1",
+    }
+    assert str(store.root) in compiler.argv[0]
+    monkeypatch.setattr(debian_module, "resolve_debian", lambda *_, **__: pytest.fail("it was asked again"))
+    assert find(IMAGE, store) == (compiler, note)
 
 
 @pytest.mark.debian

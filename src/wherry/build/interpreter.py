@@ -1,12 +1,14 @@
-"""An interpreter to compile bytecode: a Debian base's own, else one here of the same minor version.
+"""An interpreter to compile bytecode: a Debian base's own, else one of the same minor version.
 
-What was found is remembered, so a warm build asks neither uv nor a mirror.
+For an image that is this machine's, or where it has none, that of the Debian suite with the same Python.
+What was found is remembered, so a warm build asks neither uv nor a mirror; that there is none, for a day.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 KIND: Final = "interpreters"
 _ASK: Final = "import sys; print(sys.implementation.name, '.'.join(map(str, sys.version_info[:3])))"
 _TIMEOUT_S: Final = 60
+_MISSED_S: Final = 24 * 3600  # a machine without a way to the mirror does not wait for it in every build
 
 
 class _Known(msgspec.Struct, frozen=True):
@@ -37,6 +40,12 @@ class _Known(msgspec.Struct, frozen=True):
     size_bytes: int
     mtime_ns: int
     note: str = ""
+
+
+class _Missed(msgspec.Struct, frozen=True):
+    """A suite's interpreter could not be had."""
+
+    at_s: int  # since 1970
 
 
 def find_bytecode_compiler(  # noqa: PLR0913 - what it is for, and by name where it may come from
@@ -55,7 +64,7 @@ def find_bytecode_compiler(  # noqa: PLR0913 - what it is for, and by name where
         store: Remembers the answer, and holds the interpreter of a Debian base.
         fetcher: Gets that interpreter's packages.
         mirror: Where they are.
-        host_packages: The packages of the base's suite for this host's processor.
+        host_packages: The packages of a Debian base's suite for this host's processor.
         required: Whether having none is an error.
 
     Returns:
@@ -70,11 +79,15 @@ def find_bytecode_compiler(  # noqa: PLR0913 - what it is for, and by name where
     known = store.index.get(KIND, key, _Known)
     if known is not None and _identity(known.argv) == (known.size_bytes, known.mtime_ns):
         return BytecodeCompiler(known.argv, known.version), known.note
-    found = _of_debian(base, store, fetcher, mirror, host_packages) if base.packages else None
+    own = base.name.removeprefix("debian:") if base.packages else ""
+    found = _of_debian(own, base, store, fetcher, mirror, host_packages) if own else None
     note = ""
     if found is None:
         found = _of_host(base, store)
         note = _remark(base, found)
+    if found is None and not own and (suite := _suite_with(base.python)):
+        found = _of_suite(suite, base, store, fetcher, mirror)
+        note = _remark(base, found, f"Debian {suite}")
     if found is None:
         if required:
             raise _missing(base)
@@ -85,15 +98,53 @@ def find_bytecode_compiler(  # noqa: PLR0913 - what it is for, and by name where
     return found, note
 
 
-def _of_debian(
-    base: Base, store: Store, fetcher: Fetcher, mirror: MirrorSettings, host_packages: Sequence[DebianPin]
+def _suite_with(python: tuple[int, int]) -> str:
+    """The Debian suite that has this Python; "" where none has."""
+    from wherry.bases.debian import SUITES  # noqa: PLC0415 - a warm build does not need it
+
+    return next((name for name, suite in SUITES.items() if suite.python == python), "")
+
+
+def _of_suite(
+    suite: str, base: Base, store: Store, fetcher: Fetcher, mirror: MirrorSettings
 ) -> BytecodeCompiler | None:
-    """The very interpreter of the base, unpacked into the store; None where it cannot be had or started."""
+    """The interpreter of a Debian suite for an image that has the same Python: bytecode is its minor's.
+
+    It is today's, which no lock pins; its exact version is in the layers' keys, as any compiler's is.
+    """
+    from wherry.bases.debian import resolve_debian  # noqa: PLC0415 - a warm build does not need it
+    from wherry.bases.interpreter import compiler_names  # noqa: PLC0415 - the same
+
+    host = Platform.of_host()
+    key = f"debian:{suite} on {host}"
+    missed = store.index.get(KIND, key, _Missed)
+    if sys.platform != "linux" or (missed is not None and 0 <= time.time() - missed.at_s < _MISSED_S):
+        return None
+    try:
+        names = compiler_names(suite)
+        pins = resolve_debian(suite, host, (), fetcher=fetcher, store=store, mirror=mirror, roots=names)
+    except (InputError, WorldError):
+        found = None
+    else:
+        found = _of_debian(suite, base, store, fetcher, mirror, pins.packages)
+    if found is None and not fetcher.offline:
+        store.index.put(KIND, key, _Missed(int(time.time())))
+    return found
+
+
+def _of_debian(  # noqa: PLR0913, PLR0917 - whose, for what, and where it comes from
+    suite: str,
+    base: Base,
+    store: Store,
+    fetcher: Fetcher,
+    mirror: MirrorSettings,
+    host_packages: Sequence[DebianPin],
+) -> BytecodeCompiler | None:
+    """The very interpreter of a suite, unpacked into the store; None where it cannot be had or started."""
     from wherry.bases.debian import fetch_debs  # noqa: PLC0415 - a warm build does not need it
     from wherry.bases.interpreter import compiler_pins, host_interpreter  # noqa: PLC0415 - the same
 
     host = Platform.of_host()
-    suite = base.name.removeprefix("debian:")
     if sys.platform != "linux":
         return None
     try:
@@ -150,13 +201,13 @@ def _identity(argv: Sequence[str]) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def _remark(base: Base, found: BytecodeCompiler | None) -> str:
+def _remark(base: Base, found: BytecodeCompiler | None, whose: str = "this machine") -> str:
     minor = f"{base.python[0]}.{base.python[1]}"
     if found is None:
         return f"no bytecode: this machine has no Python {minor} ('uv python install {minor}' gets one)"
     if found.version != base.python_full_version:
         own = base.python_full_version
-        return f"bytecode is compiled by this machine's Python {found.version}; the base has {own}"
+        return f"bytecode is compiled by {whose}'s Python {found.version}; the base has {own}"
     return ""
 
 
