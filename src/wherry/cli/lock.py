@@ -23,9 +23,9 @@ _NOTHING: Final = "(nothing)"  # what `--upgrade` says when nothing stands behin
 def _upgradable(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
     if value in {None, *_UPGRADABLE}:
         return value
-    what = "says not what to upgrade" if value == _NOTHING else f"cannot upgrade {value!r}"
+    what = "--upgrade of what?" if value == _NOTHING else f"--upgrade cannot be of {value!r}:"
     raise click.UsageError(
-        f"--upgrade {what}: 'wherry lock --upgrade base' renews the base;"
+        f"{what} 'wherry lock --upgrade base' renews the base;"
         " distributions are upgraded by the tool that locked them"
     )
 
