@@ -316,7 +316,8 @@ class _Handler(BaseHTTPRequestHandler):
         limit = self.quirks.largest_body
         if limit is not None and length > limit:
             self._body_read = self.close_connection = True  # as nginx: it does not read what it refuses
-            self._answer(413, b"<html>413 Request Entity Too Large</html>", Content_Type="text/html")
+            body = b"<html>413 Request Entity Too Large</html>"
+            self._answer(413, body, Content_Type="text/html", Connection="close")
             return False
         asked = self._content_range()
         upload = self.registry.uploads[session]

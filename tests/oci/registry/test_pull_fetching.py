@@ -24,7 +24,8 @@ from wherry.oci import media_types
 from wherry.oci.model import Descriptor, describe
 from wherry.oci.origins import Origin, Origins
 from wherry.oci.registry.client import Registries
-from wherry.oci.registry.pull import RegistrySource, fetch_blobs, require_blobs
+from wherry.oci.registry.fetching import fetch_blobs, require_blobs
+from wherry.oci.registry.pull import RegistrySource
 from wherry.progress import SilentProgress
 from wherry.store import store as store_module
 

@@ -33,11 +33,12 @@ from wherry.oci.registry.client import Registries
 from wherry.oci.registry.content import Content
 from wherry.oci.registry.credentials import Keychain, Login
 from wherry.oci.registry.errors import NoCredentialsError, PermissionDeniedError, WrongPasswordError
+from wherry.oci.registry.fetching import fetch_blobs
 from wherry.oci.registry.permission import require_permission
-from wherry.oci.registry.pull import fetch_blobs, open_registry
+from wherry.oci.registry.pull import open_registry
 from wherry.oci.registry.push import push_image
 from wherry.oci.registry.referrers import attach, list_referrers
-from wherry.oci.registry.session import has_blob
+from wherry.oci.registry.session import ACTIONS, cancel_session, has_blob
 from wherry.oci.registry.upload import Upload
 from wherry.progress import SilentProgress
 from wherry.store.store import Store
@@ -214,6 +215,20 @@ def test_who_may_push_is_known_before_there_is_anything_to_push(port: Port, fres
     require_permission(port.known_to().at(port.host), fresh_repository)
     with pytest.raises(PermissionDeniedError):
         require_permission(port.known_to(MATE).at(port.host), fresh_repository)
+
+
+def test_an_upload_that_is_given_up_is_cancelled_which_wants_a_right_of_its_own(
+    port: Port, fresh_repository: str
+) -> None:
+    registry = port.known_to().at(port.host)
+    place = f"{fresh_repository}/blobs/uploads/"
+    with registry.request(
+        "POST", place, repository=fresh_repository, actions=ACTIONS, expect=(202,)
+    ) as reply:
+        location = reply.location
+    cancel_session(registry, fresh_repository, location)
+    assert port.answers(fresh_repository)[-1] == ("DELETE", 204)
+    assert port.scopes()[-1] == (f"repository:{fresh_repository}:pull,push,delete",)
 
 
 # Tokens that end

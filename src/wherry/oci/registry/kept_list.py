@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
-from wherry.digest import Digest
 from wherry.errors import InputError, WorldError
+from wherry.fetch.failures import NotFoundError
 from wherry.oci import media_types
 from wherry.oci.model import MAX_DOCUMENT_BYTES, Descriptor, decode_index, encode, index_of
+from wherry.oci.registry.pull import require_digest
 from wherry.oci.registry.session import ACCEPTED, ACTIONS, CREATED, OK
 
 if TYPE_CHECKING:
+    from wherry.digest import Digest
     from wherry.oci.registry.client import Registry
 
-NOT_FOUND: Final = 404
 _PRECONDITION_FAILED: Final = 412
 _WRITES: Final = 20
 _LOOKS: Final = 5
@@ -131,22 +132,25 @@ class KeptList:
         self._registry.cancelled.wait(seconds)
 
     def _read(self) -> _Seen | None:
+        """The list as it is now; None if nobody began it."""
+        try:
+            return self._get()
+        except NotFoundError:
+            return None
+
+    def _get(self) -> _Seen:
         with self._registry.request(
             "GET",
             f"{self._repository}/manifests/{self._tag}",
             repository=self._repository,
             headers={"Accept": media_types.INDEX},
-            expect=(OK, NOT_FOUND),
         ) as reply:
-            if reply.status == NOT_FOUND:
-                return None
             data = reply.read(MAX_DOCUMENT_BYTES)
             if reply.media_type != media_types.INDEX:
                 what = f"the tag {self._tag} is no list of referrers but {reply.media_type[:80]!r}"
                 raise InputError(what, where=reply.url, mend="remove that tag")
             named = reply.headers.get("Docker-Content-Digest", "")
-            if named.startswith("sha256:") and named != Digest.of_bytes(data):
-                raise WorldError(f"the registry sent other bytes than {named[:80]!r}", where=reply.url)
+            require_digest(self._tag, named, data, reply.url)
             etag = reply.headers.get("ETag", "")
             # If-Match compares strongly: a weak one never fits (RFC 9110, 13.1.1).
             strong_etag = "" if etag.startswith("W/") else etag

@@ -6,6 +6,7 @@ Registries keep blobs by repository, at least by name. A mount gives a name more
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
@@ -49,7 +50,7 @@ def mount_blob(registry: Registry, repository: str, digest: Digest, repositories
     session: Session | None = None
     for other in [name for name in repositories if name != repository][:_TRIED]:
         try:
-            found = registry.retrying(lambda other=other: _ask(registry, repository, digest, other))  # type: ignore[misc]
+            found = registry.retrying(partial(_ask, registry, repository, digest, other))
         except CancelledError:
             raise
         except WorldError:

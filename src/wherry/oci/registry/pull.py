@@ -29,7 +29,6 @@ from wherry.oci.reference import DEFAULT_TAG, repository_of
 from wherry.oci.registry.blob_reader import open_blob
 from wherry.oci.registry.errors import RepositoryNotFoundError
 from wherry.oci.registry.exchange import TooLongError
-from wherry.oci.registry.fetching import fetch_blobs, require_blobs
 from wherry.progress import SilentProgress
 
 if TYPE_CHECKING:
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
     from wherry.oci.registry.client import Registries, Registry
     from wherry.progress import Progress
     from wherry.store.store import Store
-
-__all__ = ["RegistrySource", "fetch_blobs", "open_registry", "require_blobs"]
 
 _TYPES: Final = (
     media_types.INDEX,
@@ -174,7 +171,7 @@ class RegistrySource:
         headers, data = self.registry.retrying(lambda: self._request(reference))
         self._count(len(data))
         self._warn(headers)
-        _check_digest(reference, headers.get("Docker-Content-Digest", ""), data, where)
+        require_digest(reference, headers.get("Docker-Content-Digest", ""), data, where)
         media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
         self._keep(Digest.of_bytes(data), data, _decoded(data, media_type, where))
         return media_type, data
@@ -212,8 +209,19 @@ class RegistrySource:
                 self._progress.note(f"{self.host} warns: {found}")
 
 
-def _check_digest(reference: str, named: str, data: bytes, where: str) -> None:
-    """See that *data* is what was asked for by digest, and what the registry says it is."""
+def require_digest(reference: str, named: str, data: bytes, where: str) -> None:
+    """See that a manifest is the one that was asked for, and the one that the registry says it is.
+
+    Args:
+        reference: What was asked for; a tag says nothing of the bytes.
+        named: ``Docker-Content-Digest``, "" where the registry has none.
+        data: What came.
+        where: From where, for the message.
+
+    Raises:
+        WorldError: It is another.
+
+    """
     found = Digest.of_bytes(data)
     if named == f"sha512:{hashlib.sha512(data).hexdigest()}":
         named = found

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from wherry.errors import InputError, WherryError, WorldError
 from wherry.fetch.crew import Crew
-from wherry.fetch.failures import CancelledError, NotFoundError
+from wherry.fetch.failures import CancelledError
 from wherry.oci import media_types
 from wherry.oci.image import blobs_under, read_document
 from wherry.oci.model import describe
@@ -35,6 +35,7 @@ from wherry.oci.registry.session import (
     cancel_session,
     check_digest,
     has_blob,
+    there_bytes,
 )
 from wherry.oci.registry.upload import AT_ONCE_BYTES, Upload
 from wherry.progress import SilentProgress
@@ -238,23 +239,14 @@ class _Push:
             WorldError: It has another size than the manifest says.
 
         """
-
-        def attempt() -> str:
-            place = f"{self._repository}/blobs/{blob.digest}"
-            with self._registry.request("HEAD", place, repository=self._repository, actions=ACTIONS) as reply:
-                return reply.headers.get("Content-Length", str(blob.size_bytes))
-
-        try:
-            size = self._registry.retrying(attempt)
-        except NotFoundError:
-            return False
-        if size != str(blob.size_bytes):
+        size_bytes = there_bytes(self._registry, self._repository, blob)
+        if size_bytes not in {None, blob.size_bytes}:
             what = (
-                f"the registry has {blob.digest} with {size[:20]} bytes; the manifest says {blob.size_bytes}"
+                f"the registry has {blob.digest} with {size_bytes} bytes; the manifest says {blob.size_bytes}"
             )
             mend = "the manifest or the registry is damaged: ask who made the image"
             raise WorldError(what, where=f"{self._registry.host}/{self._repository}", mend=mend)
-        return True
+        return size_bytes is not None
 
     def _send_from_anywhere(
         self, blob: Descriptor, origins: Sequence[Origin], session: Session | None

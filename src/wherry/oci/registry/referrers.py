@@ -24,7 +24,7 @@ from wherry.oci.model import (
     describe,
     encode,
 )
-from wherry.oci.registry.kept_list import NOT_FOUND, KeptList
+from wherry.oci.registry.kept_list import KeptList
 from wherry.oci.registry.pull import open_registry
 from wherry.oci.registry.push import push_bytes, push_manifest
 from wherry.oci.registry.session import OK
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from wherry.oci.reference import RegistryReference
     from wherry.oci.registry.client import Registries, Registry, Reply
 
-_NO_SUCH_API: Final = (400, NOT_FOUND, 405, 406)
+_NO_SUCH_API: Final = (400, 404, 405, 406)
 """What registries answer that have no list of referrers; go-containerregistry falls back for the same."""
 
 _MAX_PAGES: Final = 200

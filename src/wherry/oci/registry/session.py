@@ -49,18 +49,11 @@ class Session:
 
 def cancel_session(registry: Registry, repository: str, location: str) -> None:
     """Tell the registry that nothing more will come. It need not heed it, nor know how."""
-
-    def attempt() -> None:
-        with registry.request(
-            "DELETE", location, repository=repository, actions=ACTIONS, expect=DONE
-        ) as reply:
-            reply.skip()
-
-    with suppress(WherryError):
-        try:
-            attempt()
-        except TransientError:  # most often a connection that ended with the request before
-            attempt()
+    with (
+        suppress(WherryError),
+        registry.request("DELETE", location, repository=repository, actions=_CANCEL, expect=DONE) as reply,
+    ):
+        reply.skip()
 
 
 def has_blob(registry: Registry, repository: str, blob: Descriptor) -> bool:
@@ -70,14 +63,24 @@ def has_blob(registry: Registry, repository: str, blob: Descriptor) -> bool:
         WorldError: The registry failed, or does not let us.
 
     """
+    return there_bytes(registry, repository, blob) == blob.size_bytes
 
-    def attempt() -> bool:
+
+def there_bytes(registry: Registry, repository: str, blob: Descriptor) -> int | None:
+    """How long the blob is there, as long as it should be where that is not told; None if it is not there.
+
+    Raises:
+        WorldError: The registry failed, or does not let us.
+
+    """
+
+    def attempt() -> int | None:
         place = f"{repository}/blobs/{blob.digest}"
         try:
             with registry.request("HEAD", place, repository=repository, actions=ACTIONS) as reply:
-                return reply.headers.get("Content-Length", str(blob.size_bytes)) == str(blob.size_bytes)
+                return blob.size_bytes if reply.size_bytes is None else reply.size_bytes
         except NotFoundError:
-            return False
+            return None
 
     return registry.retrying(attempt)
 

@@ -7,6 +7,7 @@ session that it forgot is begun anew. What was sent counts only once the registr
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urldefrag
 
@@ -26,7 +27,7 @@ from wherry.oci.registry.session import (
 from wherry.store.disk import readable_size
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from wherry.oci.model import Descriptor
@@ -205,13 +206,11 @@ class Upload:
         expect = DONE | _NO_CHUNKS | {_RANGE_NOT_SATISFIABLE}
         body = self._piece(size_bytes)
         try:
-            with self._request("PATCH", self._location, headers, body, expect=expect) as reply:
+            with (
+                self._beginning_anew(),
+                self._request("PATCH", self._location, headers, body, expect=expect) as reply,
+            ):
                 self._take_answer(reply, size_bytes)
-        except NotFoundError as error:
-            if error is self._content.failure:
-                raise  # where the bytes come from, not where they go, something is gone
-            self._forget()
-            raise TransientError("the registry forgot the upload", where=error.where) from error
         except TransientError:
             self._broken_chunks += 1
             if self._broken_chunks > 1:  # a line that does not hold for so long may hold for less
@@ -245,13 +244,22 @@ class Upload:
         )
         headers = {"Content-Type": _BLOB} if body else {}
         self._is_closing = True
+        with (
+            self._beginning_anew(),
+            self._request("PUT", place, headers, body, expect=DONE | _WRONG_BYTES) as reply,
+        ):
+            self._is_closing = False
+            if reply.status in _WRONG_BYTES:
+                self._content.check()
+                raise _not_taken(reply, self._registry.complaint(reply))
+            check_digest(reply, self._blob.digest)
+        self._offset = self._blob.size_bytes
+
+    @contextmanager
+    def _beginning_anew(self) -> Iterator[None]:
+        """Let the next attempt begin anew where the registry forgot the upload, or has other bytes."""
         try:
-            with self._request("PUT", place, headers, body, expect=DONE | _WRONG_BYTES) as reply:
-                self._is_closing = False
-                if reply.status in _WRONG_BYTES:
-                    self._content.check()
-                    raise _not_taken(reply, self._registry.complaint(reply))
-                check_digest(reply, self._blob.digest)
+            yield
         except NotFoundError as error:
             if error is self._content.failure:
                 raise  # where the bytes come from, not where they go, something is gone
@@ -260,7 +268,6 @@ class Upload:
         except _DigestRefusedError:
             self._forget()
             raise
-        self._offset = self._blob.size_bytes
 
     def _send_less(self, error: TooLargeError) -> None:
         """Try a quarter at once: 413 is most often a limit of a proxy."""
