@@ -9,7 +9,6 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from types import NoneType
 from typing import TYPE_CHECKING, BinaryIO, Final, Protocol
 from urllib.parse import urljoin
 
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
 _SENT_BYTES: Final = 256 << 10
 _MESSAGE_BYTES: Final = 4 << 20  # "manifests up to 4 MB must be accepted": we read nothing larger whole
+_COMMITS: Final = frozenset({"PUT", "PATCH"})
 _COMMITTING: Final = 10  # times the usual silence: a registry hashes what it was sent before it answers
 # What OpenSSL says of a server that answers without TLS.
 _PLAIN: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
@@ -159,29 +159,18 @@ class Exchange:
             WorldError: The server cannot be trusted, or the body is not what it said.
 
         """
-        headers = {
-            "User-Agent": f"wherry/{wherry.__version__}",
-            "Accept": "*/*",
-            "Accept-Encoding": "identity",  # digests are over what lies in the registry
-            **asked.headers,
-        }
-        if authorization is not None:
-            headers["Authorization"] = authorization
-        sending: bytes | Generator[bytes] | None
         if asked.body is None or isinstance(asked.body, bytes):
-            sending = asked.body
+            sending: bytes | Generator[bytes] | None = asked.body
         else:
-            headers["Content-Length"] = str(asked.body.size_bytes)
             sending = _chunks(asked.body, self._cancelled, shown(place.url))
-        commits = asked.method in {"PUT", "PATCH"} or not isinstance(sending, (bytes, NoneType))
-        silence_s = self._patience.silence_s * (_COMMITTING if commits else 1)
+        silence_s = self._patience.silence_s * (_COMMITTING if asked.method in _COMMITS else 1)
         try:
             with explained(place.url, self._patience, _UNREACHABLE):
                 response = self._connections.pool(place).request(
                     asked.method,
                     place.url,
                     body=sending,
-                    headers=headers,
+                    headers=_headers(asked, authorization),
                     retries=False,
                     redirect=False,
                     preload_content=False,
@@ -200,6 +189,20 @@ class Exchange:
             if isinstance(sending, Generator):
                 sending.close()
         return Reply(response, place, self._patience)
+
+
+def _headers(asked: Asked, authorization: str | None) -> dict[str, str]:
+    headers = {
+        "User-Agent": f"wherry/{wherry.__version__}",
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",  # digests are over what lies in the registry
+        **asked.headers,
+    }
+    if authorization is not None:
+        headers["Authorization"] = authorization
+    if asked.body is not None and not isinstance(asked.body, bytes):
+        headers["Content-Length"] = str(asked.body.size_bytes)
+    return headers
 
 
 class _BodyError(Exception):
