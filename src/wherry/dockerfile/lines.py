@@ -22,6 +22,9 @@ MAX_LINES: Final = 250_000
 MAX_LINE_BYTES: Final = 64 * 1024
 """The buffer of BuildKit's scanner: a line with its newline fills it at most, a last one leaves a byte."""
 
+MAX_JOINED_BYTES: Final = 4 * 1024 * 1024
+"""What continuations may put together. Linux starts no shell with a command of more than 128 KiB."""
+
 _BOM: Final = b"\xef\xbb\xbf"
 _GAPS: Final = (b" ", b"\t")
 _COMMENT: Final = 0x23  # "#"
@@ -75,7 +78,8 @@ class LineReader:
         """The instructions' lines in turn; a heredoc read between two turns is passed over.
 
         Raises:
-            DockerfileError: A directive is repeated or sets no escape character.
+            DockerfileError: A directive is repeated or sets no escape character; or the file is beyond
+                all measure.
 
         """
         while (line := self.next_line()) is not None:
@@ -128,8 +132,13 @@ class LineReader:
         comments: list[Comment] = []
         blank_lines: list[Span] = []
         line_start, line_end = start, end
+        length = 0
         while (cut := self._continued(line_start, line_end)) is not None:
             pieces.append((line_start, cut))
+            length += cut - line_start
+            if length > MAX_JOINED_BYTES:
+                what = f"the instruction is longer than {MAX_JOINED_BYTES} bytes"
+                raise refusal(self.source, Span(start, cut), what, "COPY the text from a file")
             if not self._skip_between(comments, blank_lines):
                 break
             line_start, line_end = self._following
