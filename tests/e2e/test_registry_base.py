@@ -281,23 +281,6 @@ def test_a_base_tried_on_the_command_line_says_that_it_is_not_pinned(
     assert not [note for note in bench.build("--base", own)["notes"] if "is not pinned" in note]
 
 
-def test_a_list_to_prefetch_says_what_of_it_is_in_no_layer(bench: Bench, registry: Registry) -> None:
-    bench.project(registry.push("python:3.12", debian_like()))
-    wanted = bench.root / "first.txt"
-
-    def notes(*paths: str) -> list[str]:
-        wanted.write_text("".join(f"{path}\n" for path in paths))
-        found = bench.build("--compression", "estargz", "--prefetch", str(wanted))["notes"]
-        return [note for note in found if "first.txt" in note]
-
-    none = f"nothing is prefetched: no layer made here has a file that {wanted} lists"
-    assert notes("/app/mistyped.py", "/usr/bin/python3.12") == [none]
-    one = f"no layer made here has 1 of the 2 files that {wanted} lists, /usr/bin/python3.12 among them"
-    assert notes("/usr/bin/python3.12", "/app/pyproject.toml") == [one]
-    assert notes("/app/pyproject.toml") == []
-    assert notes("/app/pyproject.toml") == []  # nor where the layers are reused
-
-
 def test_a_base_that_its_registry_no_longer_has_says_how_to_take_another(
     bench: Bench, registry: Registry
 ) -> None:
