@@ -1,4 +1,4 @@
-"""What poetry.lock, pdm.lock and Pipfile.lock keep to know when they are stale: a hash of what they come from."""
+"""The hashes that poetry.lock, pdm.lock and Pipfile.lock keep, to know when they are stale."""
 
 from __future__ import annotations
 
