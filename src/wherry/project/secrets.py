@@ -183,15 +183,24 @@ def scan_for_secrets(path: Path) -> list[Finding]:
     return [Finding(path, line, kind) for line, kind in sorted(found)]
 
 
-def _matches(data: bytes) -> list[tuple[str, int]]:
-    """Kind and offset of every credential in *data*, placeholders left out."""
-    found: list[tuple[str, int]] = []
+def find_credentials(data: bytes) -> list[tuple[str, int, int]]:
+    """Kind, start and end of every credential in *data*, placeholders left out; not in order.
+
+    Of a password in a URL it is the password that is given, not the URL.
+    """
+    found: list[tuple[str, int, int]] = []
     lower = data.lower()
     for kind, form, probe in _forms():
         if probe in lower:
             matches = _grammar(form).finditer(data)
-            found += [(kind, match.start()) for match in matches if not _is_placeholder(match)]
+            genuine = (match for match in matches if not _is_placeholder(match))
+            found += [(kind, *match.span("password" if match.groupdict() else 0)) for match in genuine]
     return found
+
+
+def _matches(data: bytes) -> list[tuple[str, int]]:
+    """Kind and offset of every credential in *data*, placeholders left out."""
+    return [(kind, start) for kind, start, _ in find_credentials(data)]
 
 
 def _is_placeholder(match: re.Match[bytes]) -> bool:

@@ -1,0 +1,201 @@
+"""One COPY or ADD: `CopyFacts`.
+
+copy.sources, copy.destination     expanded; the destination absolute, with a slash where it is a directory
+copy.from_, copy.from_stage        the stage or image it takes from; None is the build context
+copy.urls, copy.inline_files       what ADD fetches; heredocs, by name
+copy.sent                          what of the context it takes (`context.Sent`); None without a context
+copy.takes_all                     ``.``, ``./``, ``*`` or ``/`` of the context
+copy.lands(path)                   whether a source is written at or above an absolute path
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.facts.expanding import expanded
+from wherry.check.facts.known import KnownVariables
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wherry.check.facts.context import Sent
+    from wherry.check.facts.stages import StageFacts
+    from wherry.dockerfile.source import Span
+    from wherry.dockerfile.stages import Scope
+    from wherry.dockerfile.syntax import Heredoc, Instruction
+
+_URL: Final = re.compile(r"(?:https?|ftp|git|ssh)://|git@", re.IGNORECASE)
+_HEREDOC: Final = re.compile(r"\d*<<")
+_ALL: Final = frozenset({"", ".", "*", "**", "/"})
+
+
+class CopyFacts:
+    """One COPY or ADD. What is given stands at the head of this module.
+
+    Args:
+        instruction: The COPY or ADD.
+        stage: The stage it stands in.
+        scope: What is in force before it.
+
+    """
+
+    def __init__(self, instruction: Instruction, stage: StageFacts, scope: Scope) -> None:
+        self.instruction = instruction
+        self.stage = stage
+        self.scope = scope
+
+    def __repr__(self) -> str:
+        return f"CopyFacts({self.instruction.index})"
+
+    @property
+    def span(self) -> Span:
+        """The whole instruction."""
+        return self.instruction.span
+
+    @property
+    def index(self) -> int:
+        """Of the instruction, in the file."""
+        return self.instruction.index
+
+    @property
+    def is_add(self) -> bool:
+        """It is an ADD."""
+        return self.instruction.keyword == "add"
+
+    @cached_property
+    def env(self) -> Mapping[str, str]:
+        """ENV and ARG values that are known."""
+        return KnownVariables(self.scope)
+
+    @cached_property
+    def _paths(self) -> tuple[str, ...]:
+        return tuple(self._expanded(value) for value in self.instruction.values)
+
+    def _expanded(self, text: str) -> str:
+        is_word = not self.instruction.is_json
+        return expanded(text, self.env, self.stage.facts.dockerfile.escape, removes_quotes=is_word)[0]
+
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """What is copied, as written but expanded; URLs and heredocs left out."""
+        return tuple(
+            path
+            for path in self._paths[:-1]
+            if not (self.is_add and _URL.match(path)) and not (self.inline_files and _HEREDOC.match(path))
+        )
+
+    @cached_property
+    def urls(self) -> tuple[str, ...]:
+        """What ADD fetches: https, git repositories."""
+        return tuple(path for path in self._paths[:-1] if self.is_add and _URL.match(path))
+
+    @property
+    def inline_files(self) -> tuple[Heredoc, ...]:
+        """Files written in the Dockerfile itself."""
+        return self.instruction.heredocs
+
+    @property
+    def written_destination(self) -> str:
+        """The last path, expanded but not made absolute."""
+        return self._paths[-1] if self._paths else ""
+
+    @cached_property
+    def destination(self) -> str:
+        """Absolute; with a slash at its end where the instruction makes it a directory."""
+        written = self.written_destination
+        path = posixpath.normpath(posixpath.join(self.scope.workdir or "/", written))
+        is_directory = written.endswith(("/", "/.")) or written in {"", "."} or len(self._paths) > 2  # noqa: PLR2004 - more than one source
+        return f"{path.rstrip('/')}/" if is_directory else path
+
+    @cached_property
+    def from_(self) -> str | None:
+        """The stage's name or number, or the image, of ``--from``; None: the build context."""
+        flag = self.instruction.flag("from")
+        return self._expanded(flag.value or "") if flag else None
+
+    @cached_property
+    def from_stage(self) -> StageFacts | None:
+        """The stage of this file that it takes from."""
+        return self.stage.facts.stage_named(self.from_) if self.from_ else None
+
+    @property
+    def is_from_context(self) -> bool:
+        """It takes files of the build context."""
+        return self.from_ is None and bool(self.sources)
+
+    @property
+    def chown(self) -> str:
+        """``--chown``; empty when not given."""
+        return self._flag("chown")
+
+    @property
+    def chmod(self) -> str:
+        """``--chmod``; empty when not given."""
+        return self._flag("chmod")
+
+    @property
+    def checksum(self) -> str:
+        """``--checksum``; empty when not given."""
+        return self._flag("checksum")
+
+    @property
+    def link(self) -> bool:
+        """``--link``."""
+        return self._is_on("link")
+
+    @property
+    def parents(self) -> bool:
+        """``--parents``."""
+        return self._is_on("parents")
+
+    @property
+    def excludes(self) -> tuple[str, ...]:
+        """The patterns of ``--exclude``."""
+        return tuple(flag.value or "" for flag in self.instruction.flag_values("exclude"))
+
+    def _flag(self, name: str) -> str:
+        flag = self.instruction.flag(name)
+        return self._expanded(flag.value or "") if flag else ""
+
+    def _is_on(self, name: str) -> bool:
+        flag = self.instruction.flag(name)
+        return flag is not None and (flag.value or "true").lower() in {"true", "1", "t"}
+
+    @property
+    def takes_all(self) -> bool:
+        """It copies the whole context: ``.``, ``./``, ``*``, ``/``."""
+        return self.from_ is None and any(
+            posixpath.normpath(source).lstrip("/") in _ALL for source in self.sources
+        )
+
+    @cached_property
+    def sent(self) -> Sent | None:
+        """What of the context it takes; None without a context, and where it takes from elsewhere."""
+        context = self.stage.facts.context
+        if context is None or not self.is_from_context:
+            return None
+        return context.sent_by(self.sources)
+
+    @property
+    def sent_bytes(self) -> int | None:
+        """Bytes it takes of the context; a lower bound where the context was too large to walk."""
+        return self.sent.size_bytes if self.sent else None
+
+    @property
+    def sent_files(self) -> int | None:
+        """How many files it takes of the context."""
+        return self.sent.files if self.sent else None
+
+    def target_of(self, source: str) -> str:
+        """Where a source that is a file ends up."""
+        if self.destination.endswith("/"):
+            return self.destination + posixpath.basename(source.rstrip("/"))
+        return self.destination
+
+    def lands(self, path: str) -> bool:
+        """Whether it writes *path*, absolute, or something below or above it."""
+        own = self.destination.rstrip("/") or "/"
+        return path == own or path.startswith(f"{own.rstrip('/')}/") or own.startswith(f"{path.rstrip('/')}/")

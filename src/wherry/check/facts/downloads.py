@@ -1,0 +1,303 @@
+"""What a command fetches that no package manager looks after: `Download`.
+
+curl, wget, aria2c, git clone and lfs, the clients of Hugging Face, S3, GCS, Azure, Google Drive, Kaggle,
+ModelScope, NGC, ollama, dvc, wandb; `python -m spacy download` and its like. Calls inside Python code are in
+`python_code`, as `Download` too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.facts.calls import Grammar, Parsed, parse_options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from wherry.check.facts.calls import Call, Value
+    from wherry.dockerfile.source import Span
+
+_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://|git@", re.IGNORECASE)
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_FLOATING: Final = re.compile(r"(?:^|[/_.-])(?:latest|master|main|nightly|HEAD)(?:$|[/_.?-])")
+WEIGHT_SUFFIXES: Final = (
+    ".safetensors",
+    ".gguf",
+    ".ggml",
+    ".pt",
+    ".pth",
+    ".ckpt",
+    ".onnx",
+    ".h5",
+    ".hdf5",
+    ".keras",
+    ".pkl",
+    ".tflite",
+    ".engine",
+    ".caffemodel",
+    ".weights",
+    ".pdparams",
+    ".mar",
+    ".joblib",
+    ".npz",
+)
+"""Endings of files that hold a model's weights."""
+
+_WEIGHT_KINDS: Final = frozenset(
+    {"huggingface", "modelscope", "ollama", "ngc", "torch", "spacy", "nltk", "git-lfs", "weights"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """One thing that a command fetches.
+
+    Attributes:
+        kind: ``http``, ``git``, ``git-lfs``, ``huggingface``, ``s3``, ``gcs``, ``azure``, ``gdrive``,
+            ``kaggle``, ``modelscope``, ``ollama``, ``ngc``, ``dvc``, ``wandb``, ``oci``, ``spacy``,
+            ``nltk``, ``torch`` (its hub), ``weights`` (other libraries that fetch a model by name),
+            ``dataset``, ``ssh`` (scp, rsync).
+        source: The URL, repository or model as written, expanded where known; empty where not told.
+        is_known: All of the source is known.
+        revision: A branch, tag or commit that is asked for; empty when none.
+        destination: The file or directory it is written to, absolute where known; empty where not told.
+        call: The command.
+        span: The bytes that say so: the command, or its piece of Python code.
+        in_python: A call in Python code, not the command itself.
+
+    """
+
+    kind: str
+    source: str
+    call: Call
+    span: Span
+    is_known: bool = True
+    revision: str = ""
+    destination: str = ""
+    in_python: bool = False
+
+    @property
+    def is_weights(self) -> bool:
+        """A model: by the tool that fetches it, or by the ending of what is fetched."""
+        path = re.split(r"[?#]", self.source)[0].lower()
+        hub = "huggingface.co/" in path and "/resolve/" in path
+        return self.kind in _WEIGHT_KINDS or path.endswith(WEIGHT_SUFFIXES) or hub
+
+    @property
+    def is_pinned(self) -> bool:
+        """It names a commit, whole: what is fetched tomorrow is the same."""
+        return _COMMIT.fullmatch(self.revision) is not None
+
+    @property
+    def is_floating(self) -> bool:
+        """It names what moves: ``latest``, ``main``, ``master``; or, of git and a hub, nothing at all."""
+        if self.kind in {"git", "git-lfs", "huggingface"}:
+            return self.revision in {"", "main", "master", "HEAD"}
+        return self.is_known and _FLOATING.search(self.source) is not None
+
+
+_CURL: Final = Grammar.of(
+    "-o/--output -H/--header -u/--user -d/--data -X/--request -x/--proxy -A/--user-agent -b/--cookie"
+    " -e/--referer -m/--max-time -C/--continue-at -F/--form -T/--upload-file -w/--write-out -K/--config"
+    " --retry --retry-delay --retry-max-time --connect-timeout --cacert --capath -E/--cert --key --proto"
+    " --output-dir --resolve --url --data-binary --data-raw --max-redirs --limit-rate -r/--range"
+    " -c/--cookie-jar --oauth2-bearer --netrc-file",
+    "-k/--insecure -L/--location -O/--remote-name -s/--silent -S/--show-error -f/--fail",
+)
+_WGET: Final = Grammar.of(
+    "-O/--output-document -P/--directory-prefix -o/--output-file -i/--input-file --header -t/--tries"
+    " -T/--timeout -U/--user-agent -e/--execute --user --password --post-data --limit-rate --waitretry"
+    " -w/--wait -a/--append-output --ca-certificate --http-user --http-password -A/--accept -R/--reject"
+    " -l/--level",
+    "-q/--quiet -c/--continue -N/--timestamping -r/--recursive",
+)
+_ARIA: Final = Grammar.of(
+    "-o/--out -d/--dir -x/--max-connection-per-server -s/--split -k/--min-split-size "
+    " -j/--max-concurrent-downloads -i/--input-file --checksum --header -c/--continue --console-log-level"
+    " --file-allocation"
+)
+_GIT: Final = Grammar.of(
+    "-b/--branch --depth -c/--config -C --git-dir --work-tree -o/--origin -j/--jobs --reference --filter"
+    " --shallow-since --separate-git-dir --template -u/--upload-pack --revision -I/--include -X/--exclude"
+)
+_CLIENT: Final = Grammar.of(
+    "--revision --local-dir --cache-dir --token --repo-type --include --exclude --max-workers -p/--path"
+    " -d/--dataset -f/--file -c/--competition -w/--worktree -o/--output -O/--output-document -m/--multi"
+    " --region --endpoint-url --profile --account-name -n/--name --container-name -s/--source --destination"
+    " --model --remote -r/--remote -j/--jobs --dest --type --root --id --sas-token --account-key"
+    " --format-version --org --team --local-dir-use-symlinks"
+)
+
+
+def read_downloads(call: Call) -> tuple[Download, ...]:
+    """What the command itself fetches; several for several URLs."""
+    reader = _READERS.get(call.program)
+    if reader is not None:
+        return reader(call)
+    if call.program.startswith(("python", "pypy")):
+        return _module(call)
+    return ()
+
+
+def _one(
+    call: Call, kind: str, source: Value | None, *, revision: str = "", destination: str = ""
+) -> tuple[Download, ...]:
+    text, is_known = (source.text, source.is_known) if source else ("", False)
+    return (Download(kind, text, call, call.command.span, is_known, revision, destination),)
+
+
+def _text(parsed: Parsed, *names: str) -> str:
+    return next((parsed.options[name][-1].text for name in names if name in parsed.options), "")
+
+
+def _urls(values: Sequence[Value]) -> list[Value]:
+    return [value for value in values if not value.is_known or _URL.match(value.text) or "." in value.text]
+
+
+def _curl(call: Call) -> tuple[Download, ...]:
+    parsed = parse_options(call.arguments, _CURL)
+    if not {"--data", "--data-raw", "--data-binary", "--form", "--upload-file"}.isdisjoint(parsed.options):
+        return ()
+    urls = [
+        *_urls(parsed.operands),
+        *(option.value for option in parsed.options.get("--url", ()) if option.value),
+    ]
+    output = _text(parsed, "--output")
+    return tuple(_http(call, url, output, is_named="--remote-name" in parsed.options) for url in urls)
+
+
+def _wget(call: Call) -> tuple[Download, ...]:
+    parsed = parse_options(call.arguments, _WGET)
+    output, folder = _text(parsed, "--output-document"), _text(parsed, "--directory-prefix")
+    return tuple(_http(call, url, output, folder, is_named=not output) for url in _urls(parsed.operands))
+
+
+def _aria(call: Call) -> tuple[Download, ...]:
+    parsed = parse_options(call.arguments, _ARIA)
+    output, folder = _text(parsed, "--out"), _text(parsed, "--dir")
+    return tuple(_http(call, url, output, folder, is_named=not output) for url in _urls(parsed.operands))
+
+
+def _http(call: Call, url: Value, output: str, folder: str = "", *, is_named: bool) -> Download:
+    name = output or (re.split(r"[?#]", url.text)[0].rpartition("/")[2] if is_named else "")
+    is_kept = bool(name) and name not in {"-", "/dev/stdout", "/dev/null"}
+    destination = call.path(f"{folder}/{name}" if folder else name) if is_kept else ""
+    return Download("http", url.text, call, call.command.span, url.is_known, destination=destination)
+
+
+def _git(call: Call) -> tuple[Download, ...]:
+    parsed = parse_options(call.arguments, _GIT)
+    words = [value.text for value in parsed.operands]
+    if words[:1] == ["lfs"] and words[1:2] in (["pull"], ["clone"], ["fetch"]):
+        return _one(call, "git-lfs", parsed.operands[2] if len(parsed.operands) > 2 else None)  # noqa: PLR2004 - behind "lfs pull"
+    if words[:1] != ["clone"] or len(words) < 2:  # noqa: PLR2004 - clone and its URL
+        return ()
+    url = parsed.operands[1]
+    name = words[2] if len(words) > 2 else url.text.rstrip("/").rpartition("/")[2].removesuffix(".git")  # noqa: PLR2004 - the directory
+    return _one(
+        call,
+        "huggingface" if "huggingface.co/" in url.text else "git",
+        url,
+        revision=_text(parsed, "--branch", "--revision"),
+        destination=call.path(name),
+    )
+
+
+def _huggingface(call: Call) -> tuple[Download, ...]:
+    parsed = parse_options(call.arguments, _CLIENT)
+    if not parsed.operands or parsed.operands[0].text != "download":
+        return ()
+    is_dataset = _text(parsed, "--repo-type") == "dataset"
+    return _one(
+        call,
+        "dataset" if is_dataset else "huggingface",
+        parsed.operands[1] if len(parsed.operands) > 1 else None,
+        revision=_text(parsed, "--revision"),
+        destination=_text(parsed, "--local-dir", "--cache-dir"),
+    )
+
+
+def _copying(
+    kind: str, verbs: tuple[str, ...], schemes: tuple[str, ...]
+) -> Callable[[Call], tuple[Download, ...]]:
+    """A client whose verb copies from a URL of its scheme to a path."""
+
+    def read(call: Call) -> tuple[Download, ...]:
+        operands = parse_options(call.arguments, _CLIENT).operands
+        words = [value.text for value in operands]
+        if not any(" ".join(words).startswith(verb) for verb in verbs):
+            return ()
+        count = next(len(verb.split()) for verb in verbs if " ".join(words).startswith(verb))
+        sources = operands[count:]
+        if not sources or (schemes and sources[0].is_known and not sources[0].text.startswith(schemes)):
+            return ()
+        return _one(call, kind, sources[0], destination=words[-1] if len(sources) > 1 else "")
+
+    return read
+
+
+def _always(kind: str) -> Callable[[Call], tuple[Download, ...]]:
+    """A client that does nothing but fetch its operands."""
+
+    def read(call: Call) -> tuple[Download, ...]:
+        operands = parse_options(call.arguments, _CLIENT).operands
+        return _one(call, kind, operands[0]) if operands else ()
+
+    return read
+
+
+def _remote(call: Call) -> tuple[Download, ...]:
+    """``scp`` and ``rsync``: the first operand is on another machine."""
+    operands = [value for value in call.arguments if not value.text.startswith("-")]
+    found = next((value for value in operands[:-1] if re.match(r"[\w.@-]+:", value.text)), None)
+    return _one(call, "ssh", found) if found else ()
+
+
+def _module(call: Call) -> tuple[Download, ...]:
+    words = call.texts
+    if len(words) < 3 or words[0] != "-m":  # noqa: PLR2004 - -m, the module, and what it is told
+        return ()
+    module, rest = words[1], call.arguments[2:]
+    if module == "spacy" and words[2] == "download":
+        return _one(call, "spacy", rest[1] if len(rest) > 1 else None)
+    kinds = {"nltk.downloader": "nltk", "unidic": "weights", "gdown": "gdrive", "wget": "http"}
+    named = [value for value in rest if not value.text.startswith("-")]
+    if module in kinds and named:
+        return _one(call, kinds[module], named[-1] if module == "nltk.downloader" else named[0])
+    return ()
+
+
+_READERS: Final[dict[str, Callable[[Call], tuple[Download, ...]]]] = {
+    "curl": _curl,
+    "wget": _wget,
+    "wget2": _wget,
+    "aria2c": _aria,
+    "axel": _always("http"),
+    "git": _git,
+    "git-lfs": _copying("git-lfs", ("pull", "clone"), ()),
+    "huggingface-cli": _huggingface,
+    "hf": _huggingface,
+    "hfdownloader": _always("huggingface"),
+    "gsutil": _copying("gcs", ("cp", "rsync"), ("gs://",)),
+    "gcloud": _copying("gcs", ("storage cp", "storage rsync"), ("gs://",)),
+    "aws": _copying("s3", ("s3 cp", "s3 sync", "s3api get-object"), ("s3://", "http")),
+    "s5cmd": _copying("s3", ("cp", "sync"), ("s3://",)),
+    "mc": _copying("s3", ("cp", "mirror"), ()),
+    "rclone": _copying("s3", ("copy", "sync", "copyto"), ()),
+    "az": _copying("azure", ("storage blob download",), ()),
+    "azcopy": _copying("azure", ("copy", "cp", "sync"), ("http",)),
+    "gdown": _always("gdrive"),
+    "kaggle": _copying("kaggle", ("datasets download", "competitions download", "models instances"), ()),
+    "modelscope": _copying("modelscope", ("download",), ()),
+    "ollama": _copying("ollama", ("pull",), ()),
+    "ngc": _copying("ngc", ("registry model download-version", "registry resource download-version"), ()),
+    "dvc": _copying("dvc", ("get", "import", "pull"), ()),
+    "oras": _copying("oci", ("pull",), ()),
+    "spacy": _copying("spacy", ("download",), ()),
+    "transformers-cli": _copying("huggingface", ("download",), ()),
+    "wandb": _copying("wandb", ("artifact get",), ()),
+    "scp": _remote,
+    "rsync": _remote,
+}

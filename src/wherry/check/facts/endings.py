@@ -1,0 +1,221 @@
+"""How a container of a stage starts: `stage.ending`, what its chain leaves in force.
+
+ending.user, .workdir, .env           as the last instructions leave them
+ending.user_instruction               the USER in force; None when the base's stays
+ending.is_root                        it starts as root, as far as is known
+ending.entrypoint, .cmd               `Entry`, or None; a CMD before the chain's last ENTRYPOINT is void
+ending.calls                          the commands a container starts with: ENTRYPOINT with CMD's arguments
+ending.healthcheck                    the HEALTHCHECK in force; None when there is none or it is NONE
+ending.exposed                        `Port`: number, protocol, where
+ending.volumes                        absolute paths
+ending.stop_signal                    empty when not set
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.facts.calls import Call, Value, read_calls
+from wherry.check.facts.expanding import expanded
+from wherry.check.facts.known import KnownVariables
+from wherry.check.facts.scripts import argv_script, run_script
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wherry.check.facts.stages import StageFacts
+    from wherry.dockerfile.source import Span
+    from wherry.dockerfile.stages import Scope
+    from wherry.dockerfile.syntax import Instruction
+
+_PORT: Final = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(\w+))?")
+_MOST_PORTS: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One exposed port, or a range."""
+
+    first: int
+    last: int
+    protocol: str  # "tcp", "udp"
+    span: Span
+    instruction: Instruction
+
+
+class Entry:
+    """A CMD or ENTRYPOINT.
+
+    Attributes:
+        instruction: The CMD or ENTRYPOINT.
+        is_json: Its form: of JSON it is executed as it stands, else by a shell, which is then PID 1.
+
+    """
+
+    def __init__(self, instruction: Instruction, scope: Scope, shell: tuple[str, ...]) -> None:
+        self.instruction = instruction
+        self.is_json = instruction.is_json
+        self._scope = scope
+        self._shell = shell
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """The arguments of the JSON form; of the shell form the shell, ``-c`` and the text."""
+        if self.is_json:
+            return self.instruction.values
+        return (*self._shell, self.instruction.body.text)
+
+    @property
+    def is_void(self) -> bool:
+        """``CMD []``, ``ENTRYPOINT []``: it takes away what was there."""
+        return self.is_json and not self.instruction.arguments
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """Its commands as they will run, whatever its form."""
+        env, workdir = KnownVariables(self._scope, with_args=False), self._scope.workdir or "/"
+        script = argv_script(self.instruction) if self.is_json else run_script(self.instruction, self._shell)
+        return read_calls(script.commands, env, workdir)
+
+
+class Ending:
+    """What is in force at the end of a stage. What is given stands at the head of this module.
+
+    Args:
+        stage: The stage.
+        scope: At its end.
+
+    """
+
+    def __init__(self, stage: StageFacts, scope: Scope) -> None:
+        self._stage = stage
+        self.scope = scope
+
+    @property
+    def user(self) -> str:
+        """USER in force, else the base's where known; empty: root, or not known."""
+        return self.scope.user or self._stage.base.user
+
+    @property
+    def is_root(self) -> bool:
+        """It starts as root, as far as is known."""
+        return self.user.partition(":")[0] in {"", "root", "0"}
+
+    @property
+    def workdir(self) -> str:
+        """WORKDIR in force; ``/`` when none is known."""
+        return self.scope.workdir or "/"
+
+    @property
+    def env(self) -> Mapping[str, str]:
+        """ENV in force, as far as its values are known."""
+        return KnownVariables(self.scope, with_args=False)
+
+    def _last(self, keyword: str) -> Instruction | None:
+        return next(
+            (found for found in reversed(self._stage.all_instructions) if found.keyword == keyword), None
+        )
+
+    @cached_property
+    def user_instruction(self) -> Instruction | None:
+        """The USER in force."""
+        return self._last("user")
+
+    @cached_property
+    def entrypoint(self) -> Entry | None:
+        """The ENTRYPOINT in force."""
+        return self._entry("entrypoint")
+
+    @cached_property
+    def cmd(self) -> Entry | None:
+        """The CMD in force."""
+        found = self._entry("cmd")
+        entrypoint = self.entrypoint
+        # BuildKit: a new ENTRYPOINT takes away the CMD of the base, not one set in the same stage.
+        if found and entrypoint and self._stage_of(found) > self._stage_of(entrypoint):
+            return None
+        return found
+
+    def _entry(self, keyword: str) -> Entry | None:
+        found = self._last(keyword)
+        # Variables of CMD are the container's, which are those at the end; its shell is that of its place.
+        entry = Entry(found, self.scope, self._shell_at(found)) if found else None
+        return None if entry is None or entry.is_void else entry
+
+    def _shell_at(self, instruction: Instruction) -> tuple[str, ...]:
+        stage = self._stage.facts.stage_of(instruction)
+        return stage.scope(instruction).shell if stage else self.scope.shell
+
+    def _stage_of(self, entry: Entry) -> int:
+        """How many stages below the last it stands."""
+        chain = self._stage.chain
+        return next(at for at, stage in enumerate(chain) if entry.instruction in stage.stage.instructions)
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """The commands a container starts with: ENTRYPOINT's with CMD's arguments, else CMD's."""
+        entrypoint, cmd = self.entrypoint, self.cmd
+        if entrypoint is None:
+            return cmd.calls if cmd else ()
+        if cmd is None or not entrypoint.is_json or not entrypoint.calls:
+            return entrypoint.calls
+        *before, last = entrypoint.calls
+        return (
+            *before,
+            Call(last.command, last.program, last.arguments + _values(cmd), last.env, last.directory),
+        )
+
+    @cached_property
+    def healthcheck(self) -> Instruction | None:
+        """The HEALTHCHECK in force."""
+        found = self._last("healthcheck")
+        is_none = found is not None and found.values[:1] in (("NONE",), ("none",))
+        return None if is_none else found
+
+    @cached_property
+    def exposed(self) -> tuple[Port, ...]:
+        """What EXPOSE names, in the order of the build."""
+        ports: list[Port] = []
+        for instruction in self._stage.all_instructions:
+            if instruction.keyword != "expose":
+                continue
+            env = self._stage.facts.known_before(instruction)
+            for argument in instruction.arguments[:_MOST_PORTS]:
+                found = _PORT.fullmatch(expanded(argument.value, env)[0])
+                if found:
+                    first = int(found[1])
+                    last, protocol = int(found[2] or first), (found[3] or "tcp").lower()
+                    ports.append(Port(first, last, protocol, argument.span, instruction))
+        return tuple(ports)
+
+    @cached_property
+    def volumes(self) -> tuple[str, ...]:
+        """What VOLUME names."""
+        return tuple(
+            expanded(value, self._stage.facts.known_before(found), removes_quotes=not found.is_json)[0]
+            for found in self._stage.all_instructions
+            if found.keyword == "volume"
+            for value in found.values
+        )
+
+    @cached_property
+    def stop_signal(self) -> str:
+        """What STOPSIGNAL names."""
+        found = self._last("stopsignal")
+        return found.values[0] if found and found.values else ""
+
+
+def _values(cmd: Entry) -> tuple[Value, ...]:
+    """CMD's arguments as values; of the shell form too, which ENTRYPOINT then gets as ``/bin/sh -c ...``."""
+    script = argv_script(cmd.instruction, splits_shells=False) if cmd.is_json else None
+    if script is None or not script.commands:
+        return ()
+    return tuple(Value(word.value, is_known=True, word=word) for word in script.commands[0].words)
+
+
+def read_ending(stage: StageFacts) -> Ending:
+    """What is in force at the end of *stage*."""
+    return Ending(stage, stage.facts.scope_at_end(stage.stage))

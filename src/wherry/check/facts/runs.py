@@ -1,0 +1,228 @@
+"""One RUN with everything its commands do: `RunFacts`.
+
+run.instruction, run.scope, run.stage     where it stands, and what is in force before it
+run.user, .workdir, .env, .home           of the scope; env has ENV and ARG values that are known
+run.script                                the shell's commands (`wherry.dockerfile.shell.Script`)
+run.calls                                 the same as they will run: arguments expanded, env, directory
+run.installs                              package managers (`installs.Install`)
+run.mounts, run.mount("cache", path)      `mounts.Mount`
+run.downloads                             curl, git clone, hub clients, Python code (`downloads.Download`)
+run.python                                Python code it executes (`python_code.PythonCode`)
+run.removals, run.removes(path, after=n)  rm; whether a path is removed behind an offset of the file
+run.purged                                names of packages a later command of the same RUN uninstalls
+run.ownerships, .extractions, .pipes, .logins, .compiles, .gpu_queries     see `commands`
+run.verifies                              some command checks a checksum or a signature
+run.network, run.security                 of the flags
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from wherry.check.facts import commands
+from wherry.check.facts.calls import Call, read_calls
+from wherry.check.facts.downloads import Download, read_downloads
+from wherry.check.facts.installs import Install, normalise, read_install
+from wherry.check.facts.installs.read import is_python
+from wherry.check.facts.known import KnownVariables
+from wherry.check.facts.mounts import Mount, read_mounts
+from wherry.check.facts.python_code import PythonCode
+from wherry.check.facts.scripts import run_script
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from wherry.check.facts.stages import StageFacts
+    from wherry.dockerfile.shell import Script
+    from wherry.dockerfile.source import Span
+    from wherry.dockerfile.stages import Scope
+    from wherry.dockerfile.syntax import Instruction
+
+
+class RunFacts:
+    """One RUN. What is given stands at the head of this module.
+
+    Args:
+        instruction: The RUN.
+        stage: The stage it stands in.
+        scope: What is in force before it.
+
+    """
+
+    def __init__(self, instruction: Instruction, stage: StageFacts, scope: Scope) -> None:
+        self.instruction = instruction
+        self.stage = stage
+        self.scope = scope
+
+    def __repr__(self) -> str:
+        return f"RunFacts({self.instruction.index})"
+
+    @property
+    def span(self) -> Span:
+        """The whole instruction."""
+        return self.instruction.span
+
+    @property
+    def index(self) -> int:
+        """Of the instruction, in the file."""
+        return self.instruction.index
+
+    @property
+    def user(self) -> str:
+        """Who runs it: ``app``, ``1000:1000``; empty is root, unless the base says otherwise."""
+        return self.scope.user or self.stage.base.user
+
+    @property
+    def is_root(self) -> bool:
+        """It runs as root, as far as is known."""
+        return self.user.partition(":")[0] in {"", "root", "0"}
+
+    @property
+    def workdir(self) -> str:
+        """Where it starts."""
+        return self.scope.workdir or "/"
+
+    @cached_property
+    def env(self) -> Mapping[str, str]:
+        """ENV and ARG, as far as their values are known."""
+        return KnownVariables(self.scope)
+
+    @cached_property
+    def home(self) -> str:
+        """HOME in force: from the environment, else of the user."""
+        user = self.user.partition(":")[0]
+        return self.env.get("HOME") or ("/root" if self.is_root else f"/home/{user}")
+
+    @cached_property
+    def mounts(self) -> tuple[Mount, ...]:
+        """Its mounts, in order."""
+        return read_mounts(self.instruction, self.env, self.workdir)
+
+    def mount(self, kind: str, path: str) -> Mount | None:
+        """The mount of that type that holds *path*."""
+        return next((mount for mount in self.mounts if mount.type == kind and mount.holds(path)), None)
+
+    @property
+    def network(self) -> str:
+        """``--network``; empty when not given."""
+        return self._flag("network")
+
+    @property
+    def security(self) -> str:
+        """``--security``; empty when not given."""
+        return self._flag("security")
+
+    def _flag(self, name: str) -> str:
+        flag = self.instruction.flag(name)
+        return (flag.value or "") if flag else ""
+
+    @cached_property
+    def script(self) -> Script:
+        """Its commands as the shell reads them; none where a heredoc is for another interpreter."""
+        return run_script(self.instruction, self.scope.shell)
+
+    @cached_property
+    def calls(self) -> tuple[Call, ...]:
+        """Its commands as they will run."""
+        return read_calls(self.script.commands, self.env, self.workdir)
+
+    @cached_property
+    def installs(self) -> tuple[Install, ...]:
+        """Every call of a package manager, whatever it does, in order."""
+        return tuple(found for call in self.calls if (found := read_install(call, self)))
+
+    @cached_property
+    def python(self) -> tuple[PythonCode, ...]:
+        """Python code that it executes."""
+        return tuple(self._python())
+
+    def _python(self) -> list[PythonCode]:
+        from wherry.check.facts.scripts import python_heredoc  # noqa: PLC0415 - beside its sister below
+
+        found: list[PythonCode] = []
+        for call in self.calls:
+            if not is_python(call.program):
+                continue
+            words = call.arguments
+            at = next((i for i, value in enumerate(words) if value.text == "-c"), None)
+            if at is not None and at + 1 < len(words):
+                found.append(PythonCode(words[at + 1].text, call, words[at + 1].span))
+            elif heredoc := python_heredoc(self.instruction, call):
+                found.append(PythonCode(heredoc.content, call, heredoc.body))
+        return found
+
+    @cached_property
+    def downloads(self) -> tuple[Download, ...]:
+        """What is fetched beside packages, by commands and by Python code."""
+        by_command = [found for call in self.calls for found in read_downloads(call)]
+        return (*by_command, *(found for code in self.python for found in code.downloads))
+
+    @cached_property
+    def removals(self) -> tuple[commands.Removal, ...]:
+        """What it removes."""
+        return tuple(found for call in self.calls if (found := commands.read_removal(call)))
+
+    def removes(self, path: str, *, after: int = 0) -> bool:
+        """Whether a command behind the offset *after* removes *path* or all that lies in it."""
+        return any(
+            removal.covers(path) and removal.call.command.span.start >= after for removal in self.removals
+        )
+
+    @cached_property
+    def purged(self) -> frozenset[str]:
+        """Names of packages that it uninstalls; an apk ``--virtual`` name gives what it stands for."""
+        removed: set[str] = set()
+        virtual: dict[str, tuple[str, ...]] = {}
+        for install in self.installs:
+            if install.manager == "apk" and (name := install.option("--virtual")):
+                virtual[name.text] = install.names
+            if install.action == "remove":
+                names = install.names
+                removed.update(map(normalise, names) if install.is_python else names)
+                removed.update(found for name in names for found in virtual.get(name, ()))
+        return frozenset(removed)
+
+    @cached_property
+    def autoremoves(self) -> bool:
+        """It uninstalls what nothing needs any more: apt autoremove, or purge with ``--auto-remove``."""
+        return any(
+            install.subcommand in {"autoremove", "autopurge"} or install.has("--auto-remove")
+            for install in self.installs
+        )
+
+    @cached_property
+    def ownerships(self) -> tuple[commands.Ownership, ...]:
+        """Its chown, chgrp and chmod."""
+        return tuple(found for call in self.calls if (found := commands.read_ownership(call)))
+
+    @cached_property
+    def extractions(self) -> tuple[commands.Extraction, ...]:
+        """Archives it unpacks."""
+        return tuple(found for call in self.calls if (found := commands.read_extraction(call)))
+
+    @cached_property
+    def pipes(self) -> tuple[commands.Pipe, ...]:
+        """Downloads that a shell or interpreter runs as they come."""
+        return tuple(commands.read_pipes(self.calls))
+
+    @cached_property
+    def logins(self) -> tuple[commands.Login, ...]:
+        """Commands that give a service credentials."""
+        return tuple(found for call in self.calls if (found := commands.read_login(call)))
+
+    @cached_property
+    def compiles(self) -> tuple[commands.Compile, ...]:
+        """Steps that compile, package installs aside."""
+        return tuple(found for call in self.calls if (found := commands.read_compile(call)))
+
+    @cached_property
+    def gpu_queries(self) -> tuple[tuple[str, Span], ...]:
+        """What asks for a GPU, and where: ``nvidia-smi``, ``torch.cuda.is_available``."""
+        by_command = [(call.program, call.command.span) for call in self.calls if commands.is_gpu_query(call)]
+        return (*by_command, *((name, code.span) for code in self.python for name in code.gpu_queries))
+
+    @cached_property
+    def verifies(self) -> bool:
+        """Some command checks a checksum or a signature."""
+        return any(map(commands.verifies, self.calls))
