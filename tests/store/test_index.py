@@ -101,6 +101,15 @@ def test_a_value_that_cannot_be_read_is_absent_and_can_be_put_again(store: Store
     assert store.index.get("wheels", "key", Fact) == FACT
 
 
+def test_a_value_that_is_forgotten_is_absent(store: Store) -> None:
+    store.index.put("wheels", "key", FACT)
+    store.index.put("wheels", "another", FACT)
+    store.index.forget("wheels", "key")
+    store.index.forget("wheels", "key")
+    assert store.index.get("wheels", "key", Fact) is None
+    assert store.index.get("wheels", "another", Fact) == FACT
+
+
 def test_a_value_of_another_shape_is_absent(store: Store) -> None:
     store.index.put("wheels", "key", FACT)
     assert store.index.get("wheels", "key", OtherFact) is None

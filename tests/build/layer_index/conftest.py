@@ -5,17 +5,30 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from tests.layers.wheel_maker import WheelMaker
+from wherry.build.layer_index.entries import (
+    ToldWheel,
+    descriptor_of,
+    facts_descriptor,
+    segment_descriptor,
+)
+from wherry.build.layer_index.facts import pack_facts
 from wherry.build.layer_index.index import LayerIndex
 from wherry.build.layer_index.records import Record, manifest_of_record, tag_of
+from wherry.digest import Digest
 from wherry.layers.model import Layout
-from wherry.layers.wheel_layer import Recipe, wheel_layer
+from wherry.layers.wheel import wheel_facts
+from wherry.layers.wheel_layer import Recipe, facts_key, find_segment, segment_key, wheel_layer
 from wherry.oci import media_types
 from wherry.oci.reference import RegistryReference
 from wherry.progress import SilentProgress
 from wherry.project.locks.model import LockedFile
+from wherry.project.locks.pins import Pin, PinnedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +36,6 @@ if TYPE_CHECKING:
 
     from tests.registry_world.quirks import QuirkRegistry
     from wherry.build.layer_index.records import Kind
-    from wherry.digest import Digest
     from wherry.layers.model import LayerBlob, WheelInput
     from wherry.oci.model import Descriptor
     from wherry.store.store import Store
@@ -88,3 +100,38 @@ def index(team: Team, empty: Store) -> Iterator[LayerIndex]:
 def locked(wheel: WheelInput) -> LockedFile:
     """The wheel as a lock without addresses names it."""
     return LockedFile(wheel.filename, wheel.digest)
+
+
+def tell_layer(team: Team, *wheels: WheelInput, **changed: object) -> tuple[str, LayerBlob]:
+    """Have the layer of *wheels* known; with what a liar *changed* of it."""
+    key, made = team.layer(*wheels)
+    told = msgspec.structs.replace(made, **changed)
+    team.blob(Digest(made.digest))
+    team.put("layer", key, told, descriptor_of(told))
+    return key, made
+
+
+def tell_wheel(team: Team, wheel: WheelInput, *, as_blob: bool = False) -> None:
+    packed = pack_facts(wheel_facts(wheel.path, wheel.filename))
+    key, size_bytes = facts_key(wheel.filename, wheel.digest), wheel.path.stat().st_size
+    if as_blob:
+        team.registry.put_blob(REPOSITORY, packed)
+        team.put("wheel", key, ToldWheel(size_bytes), facts_descriptor(packed))
+    else:
+        team.put("wheel", key, ToldWheel(size_bytes, packed))
+
+
+def pin_of(digest: Digest) -> Pin:
+    return Pin(canonicalize_name("red"), Version("1.0"), (PinnedFile(digest),))
+
+
+def tell_segment(team: Team, wheel: WheelInput, **changed: object) -> str:
+    """Have the segment of *wheel* known, whose layer the team's store has; its key."""
+    made = find_segment(wheel, RECIPE, team.store)
+    assert made is not None
+    key, digest = segment_key(wheel.digest, RECIPE, frozenset()), Digest(made.digest)
+    told = msgspec.structs.replace(made, **changed)
+    team.blob(digest)
+    blob = segment_descriptor(told, team.store.blobs.size_bytes(digest) or 0)
+    team.put("segment", key, told, blob)
+    return key

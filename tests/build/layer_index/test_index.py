@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from packaging.utils import canonicalize_name
-from packaging.version import Version
 
-from tests.build.layer_index.conftest import RECIPE, REPOSITORY, locked
+from tests.build.layer_index.conftest import RECIPE, REPOSITORY, locked, pin_of, tell_layer, tell_wheel
 from wherry.build.layer_index.entries import (
     FACTS_LIMIT_BYTES,
     ToldSet,
     ToldWheel,
     descriptor_of,
     facts_descriptor,
-    segment_descriptor,
     set_key,
 )
 from wherry.build.layer_index.facts import pack_facts
@@ -30,51 +27,22 @@ from wherry.fetch.failures import TransientError
 from wherry.layers.stored import find_layer, find_told_layer
 from wherry.layers.wheel import wheel_facts
 from wherry.layers.wheel_layer import (
-    Recipe,
     facts_key,
-    find_segment,
     known_facts,
-    segment_key,
-    wheel_layer,
 )
 from wherry.oci.origins import Origin, Origins
 from wherry.oci.reference import RegistryReference
 from wherry.progress import SilentProgress
 from wherry.project.locks.offers import KnownFile
-from wherry.project.locks.pins import Pin, PinnedFile
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.build.layer_index.conftest import Team
     from wherry.build.layer_index.records import Kind
-    from wherry.layers.model import LayerBlob, WheelInput
     from wherry.store.store import Store
 
 OTHER = str(Digest.of_bytes(b"other"))
-
-
-def tell_layer(team: Team, *wheels: WheelInput, **changed: object) -> tuple[str, LayerBlob]:
-    """Have the layer of *wheels* known; with what a liar *changed* of it."""
-    key, made = team.layer(*wheels)
-    told = msgspec.structs.replace(made, **changed)
-    team.blob(Digest(made.digest))
-    team.put("layer", key, told, descriptor_of(told))
-    return key, made
-
-
-def tell_wheel(team: Team, wheel: WheelInput, *, as_blob: bool = False) -> None:
-    packed = pack_facts(wheel_facts(wheel.path, wheel.filename))
-    key, size_bytes = facts_key(wheel.filename, wheel.digest), wheel.path.stat().st_size
-    if as_blob:
-        team.registry.put_blob(REPOSITORY, packed)
-        team.put("wheel", key, ToldWheel(size_bytes), facts_descriptor(packed))
-    else:
-        team.put("wheel", key, ToldWheel(size_bytes, packed))
-
-
-def pin_of(digest: Digest) -> Pin:
-    return Pin(canonicalize_name("red"), Version("1.0"), (PinnedFile(digest),))
 
 
 def test_a_known_layer_has_its_repository_for_an_origin_and_no_byte_of_it_is_fetched(
@@ -296,64 +264,6 @@ def test_facts_that_are_not_what_their_digest_says_are_not_believed(team: Team, 
     held = team.registry.blobs[REPOSITORY]
     held.update({digest: data[:-1] + b"!" for digest, data in held.items()})
     assert set(index.wheels([locked(red), locked(blue)])) == {blue.digest}
-
-
-def test_the_segments_of_wheels_that_are_not_here_make_their_layer(
-    team: Team, index: LayerIndex, empty: Store
-) -> None:
-    red, blue, green = (team.wheel(name) for name in ("red", "blue", "green"))
-    key, made = team.layer(red, blue, green)
-    for wheel in (red, blue):
-        tell_wheel(team, wheel)
-        segment = find_segment(wheel, RECIPE, team.store)
-        assert segment is not None
-        data = team.store.blobs.path(Digest(segment.digest)).read_bytes()
-        team.registry.put_blob(REPOSITORY, data)
-        descriptor = segment_descriptor(segment, len(data))
-        team.put("segment", segment_key(wheel.digest, RECIPE, frozenset()), segment, descriptor)
-    empty.blobs.add_file(green.path, green.digest)
-    wheels = [locked(wheel) for wheel in (red, blue, green)]
-    assert index.bring_segments(wheels, RECIPE) == set()  # nothing is known of red and blue yet
-    index.wheels(wheels[:2])
-    assert index.bring_segments(wheels, RECIPE) == {red.digest, blue.digest}
-    assert index.bring_segments(wheels, RECIPE) == {red.digest, blue.digest}  # they are here by now
-    inputs = [index.input(wheel) for wheel in wheels]
-    assert wheel_layer(inputs, RECIPE.layout, empty) == made
-    assert find_layer(empty, key) is None  # some of it was told
-    assert find_told_layer(empty, key, index.teller) == made
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"directories": ("etc",)},
-        {"directories": ("opt/venv/../../etc",)},
-        {"unpacked_bytes": -1},
-        {"table": b"x"},
-    ],
-)
-def test_a_segment_that_would_leave_its_place_is_not_known(
-    team: Team, index: LayerIndex, changed: dict[str, object]
-) -> None:
-    red, blue = team.wheel("red"), team.wheel("blue")
-    team.layer(red, blue)
-    tell_wheel(team, red)
-    tell_wheel(team, blue)
-    segment = find_segment(red, RECIPE, team.store)
-    assert segment is not None
-    told = msgspec.structs.replace(segment, **changed)
-    descriptor = segment_descriptor(told, team.store.blobs.size_bytes(Digest(segment.digest)) or 0)
-    team.blob(Digest(segment.digest))
-    team.put("segment", segment_key(red.digest, RECIPE, frozenset()), told, descriptor)
-    index.wheels([locked(red), locked(blue)])
-    assert index.bring_segments([locked(red), locked(blue)], RECIPE) == set()
-    assert index.refused == {("segment", segment_key(red.digest, RECIPE, frozenset()))}
-
-
-def test_estargz_layers_are_made_of_whole_wheels(team: Team, index: LayerIndex) -> None:
-    wheels = [locked(team.wheel(name)) for name in ("red", "blue")]
-    assert index.bring_segments(wheels, Recipe(RECIPE.layout, "estargz")) == set()
-    assert not team.registry.asked()
 
 
 def test_nobody_waits_long_for_an_index_that_is_not_there(empty: Store) -> None:

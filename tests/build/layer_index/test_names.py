@@ -58,6 +58,9 @@ def test_a_pin_that_no_index_has_files_for_is_told_so() -> None:
         (("../demo_pkg-1.0-py3-none-any.whl", 1),),
         (("demo_pkg-1.0-py3-none-any.whl", -1),),
         (("demo_pkg\n-1.0.whl", 1),),
+        (("demo_pkg-2.0-py3-none-any.whl", 1),),
+        (("demo_pkg-1.0.whl", 1),),
+        (("demo_pkg_more-1.0-py3-none-any.whl", 1),),
         (("", 1),),
     ],
 )
