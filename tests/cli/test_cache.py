@@ -83,3 +83,23 @@ def test_uploads_that_have_begun_are_counted_and_forgotten(
     assert "; 1 upload that had begun" in printed(capsys, "prune", "--dry-run")
     assert "; 1 upload that had begun" in printed(capsys, "prune")
     assert json.loads(printed(capsys, "--json"))["uploads"]["count"] == 0
+
+
+@pytest.mark.parametrize("arguments", [("--keep", "much"), ("--older-than", "long")])
+def test_what_is_no_size_or_age_says_how_to_write_one(
+    arguments: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main.run(["cache", "prune", *arguments]) == 2
+    assert "write it like" in capsys.readouterr().err
+
+
+def test_a_blob_that_the_disk_has_spoilt_is_found_and_removed(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "every blob is whole" in printed(capsys, "verify")
+    path = store.blobs.path(Digest.of_bytes(b"a wheel"))
+    path.chmod(0o644)
+    path.write_bytes(b"a while")
+    assert main.run(["cache", "verify"]) == 1
+    assert f"corrupt, removed: {Digest.of_bytes(b'a wheel')}" in capsys.readouterr().out
+    assert "every blob is whole" in printed(capsys, "verify")

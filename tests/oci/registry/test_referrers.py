@@ -369,6 +369,25 @@ def test_an_entry_that_is_wiped_out_while_others_are_busy_is_missed(
     assert len(entries_in(old)) == 2
 
 
+def test_an_entry_that_stays_while_others_are_never_done_is_enough(
+    old: QuirkRegistry, registries: Registries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old.quirks.checks_manifests = False
+    read = KeptList._read
+
+    def read_what_others_have_added_to(kept: KeptList) -> object:
+        if TAG in old.manifests.get(REPOSITORY, {}):
+            known = [descriptor_of(entry) for entry in entries_in(old)]
+            theirs = describe(str(len(known)).encode(), media_types.MANIFEST)
+            put_list(old, encode(index_of((*known, theirs))))
+        return read(kept)
+
+    monkeypatch.setattr(KeptList, "_read", read_what_others_have_added_to)
+    attach_to(registries.at(old.host))
+    assert len(old.asked("PUT", LIST)) == 1
+    assert entries_in(old)[0]["artifactType"] == SBOM
+
+
 def test_what_the_registry_does_not_see_yet_is_named_again(
     old: QuirkRegistry, registries: Registries
 ) -> None:
