@@ -20,7 +20,7 @@ from wherry.check.model import Place
 from wherry.dockerfile.source import Source, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 LIMIT_BYTES: Final = 4 << 20
@@ -66,6 +66,15 @@ class Reader:
     def __init__(self) -> None:
         self.notes: list[Note] = []
         self._known: dict[tuple[str, int], Source | None] = {}
+        self._texts: dict[str, bytes] = {}
+
+    def with_texts(self, texts: Mapping[str, bytes]) -> Reader:
+        """A reader that finds *texts* in place of those files, and knows what this one knows of others."""
+        other = Reader()
+        other.notes = self.notes
+        other._known = {key: source for key, source in self._known.items() if key[0] not in texts}
+        other._texts = {**self._texts, **texts}
+        return other
 
     def read(self, path: Path, limit_bytes: int = LIMIT_BYTES) -> Source | None:
         """The file at *path*; None where there is none, or none that can be read, which is noted."""
@@ -85,6 +94,8 @@ class Reader:
             self.notes.append(note)
 
     def _read(self, path: Path, limit_bytes: int) -> Source | None:
+        if str(path) in self._texts:
+            return Source(str(path), self._texts[str(path)])
         try:
             data = read_bounded(path, limit_bytes + 1)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):

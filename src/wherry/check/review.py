@@ -1,0 +1,239 @@
+"""Check every Dockerfile that is asked for: read it, judge it, and mend it where that is wanted.
+
+Here the files are read. One that no build would take does not keep the others from being checked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.discover import context_of, find_dockerfiles, repository_root
+from wherry.check.engine import Judgement, judge
+from wherry.check.facts import Facts
+from wherry.check.facts.texts import Reader, read_bounded
+from wherry.check.fix import Examined, Mended, Texts, mend
+from wherry.check.settings import CheckSettings, read_settings
+from wherry.dockerfile.parser import parse
+from wherry.dockerfile.source import Source
+from wherry.dockerfile.stages import build_graph
+from wherry.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from wherry.check.facts.image import BuiltImage
+    from wherry.check.model import Safety
+    from wherry.dockerfile.syntax import Dockerfile
+
+STDIN: Final = "-"
+MAX_BYTES: Final = 64 << 20
+"""A Dockerfile of more bytes is none."""
+
+MOST_MENDED: Final = 2000
+"""Instructions of a file that is mended; each fix is proven against all of them."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for."""
+
+    paths: tuple[Path, ...] = ()
+    adjust: Callable[[CheckSettings], CheckSettings] = lambda settings: settings  # over pyproject.toml
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    target: str | None = None
+    image: BuiltImage | None = None
+    allowed: Safety | None = None  # which fixes are applied; None: none
+    stdin: bytes | None = None  # the content of ``-``
+    stdin_name: str = "Dockerfile"
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """What came of it, file by file."""
+
+    judgements: tuple[Judgement, ...]
+    mended: tuple[Mended, ...]
+    broken: tuple[InputError, ...]
+    source: Callable[[str], Source | None]
+    settings: Mapping[str, CheckSettings]  # by Dockerfile
+
+
+def review(asked: Asked) -> Reviewed:
+    """Check all files.
+
+    Raises:
+        InputError: A path is not there, or a pyproject.toml's settings are wrong.
+
+    """
+    desk = _Desk(asked)
+    subjects = [Path(STDIN)] if asked.stdin is not None else find_dockerfiles(asked.paths)
+    judgements: list[Judgement] = []
+    mended: list[Mended] = []
+    broken: list[InputError] = []
+    for path in subjects:
+        try:
+            judgement, fixes = desk.check(path)
+        except InputError as error:
+            if not desk.is_read(path):
+                raise
+            broken.append(error)
+            continue
+        if judgement is not None:
+            judgements.append(judgement)
+        if fixes is not None:
+            mended.append(fixes)
+    return Reviewed(tuple(judgements), tuple(mended), tuple(broken), desk.source, desk.settings)
+
+
+class _Desk:
+    """What is shared by the files of one command: neighbours read once, settings found once."""
+
+    def __init__(self, asked: Asked) -> None:
+        self._asked = asked
+        self._reader = Reader()
+        self._sources: dict[str, Source] = {}
+        self._by_project: dict[Path | None, CheckSettings] = {}
+        self.settings: dict[str, CheckSettings] = {}
+
+    def is_read(self, path: Path) -> bool:
+        """Whether the file itself could be read: what is wrong is in it."""
+        return self._name(path) in self._sources
+
+    def source(self, path: str) -> Source | None:
+        """The file that a finding's place names, as it was when it was judged."""
+        return self._sources.get(path) or self._reader.read(Path(path))
+
+    def check(self, path: Path) -> tuple[Judgement | None, Mended | None]:
+        """Judge one Dockerfile, and mend it where that was asked."""
+        source = self._read(path)
+        self._sources[source.name] = source
+        dockerfile = parse(source)
+        root = None if self._asked.stdin is not None else context_of(path, _copied(dockerfile))
+        settings = self._settings_for(root)
+        if root is not None and _is_excluded(path, settings):
+            return None, None
+        self.settings[source.name] = settings
+        bench = _Bench(self._asked, dockerfile, root, settings, self._reader)
+        if self._asked.allowed is None or len(dockerfile.instructions) > MOST_MENDED:
+            return bench.judgement(dockerfile), None
+        fixes = mend(bench.examine, self._asked.allowed)
+        for name, text in fixes.after.items():
+            self._sources[name] = Source(name, text)
+        return bench.last, fixes
+
+    def _name(self, path: Path) -> str:
+        return self._asked.stdin_name if str(path) == STDIN else str(path)
+
+    def _read(self, path: Path) -> Source:
+        if self._asked.stdin is not None:
+            return Source(self._asked.stdin_name, self._asked.stdin)
+        try:
+            data = read_bounded(path, MAX_BYTES + 1)
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        if len(data) > MAX_BYTES:
+            raise InputError(f"is larger than {MAX_BYTES >> 20} MiB and no Dockerfile", where=str(path))
+        return Source(str(path), data)
+
+    def _settings_for(self, root: Path | None) -> CheckSettings:
+        project = _project_of(root or Path())
+        if project not in self._by_project:
+            settings = read_settings(project) if project else CheckSettings()
+            self._by_project[project] = self._asked.adjust(settings)
+        return self._by_project[project]
+
+
+class _Bench:
+    """One Dockerfile, judged as often as its fixes need."""
+
+    def __init__(
+        self,
+        asked: Asked,
+        dockerfile: Dockerfile,
+        root: Path | None,
+        settings: CheckSettings,
+        reader: Reader,
+    ) -> None:
+        self._asked = asked
+        self._first = dockerfile
+        self._root = root
+        self._settings = settings
+        self._reader = reader
+        self._codes = settings.codes()
+        self.last: Judgement | None = None
+
+    def judgement(self, dockerfile: Dockerfile) -> Judgement:
+        """What there is to say of the file as it is."""
+        return judge(self._facts(dockerfile, self._reader), self._codes)
+
+    def examine(self, texts: Texts) -> Examined:
+        """The file and its neighbours with *texts* in their places."""
+        name = self._first.source.name
+        dockerfile = parse(Source(name, texts[name])) if name in texts else self._first
+        beside = {path: text for path, text in texts.items() if path != name}
+        facts = self._facts(dockerfile, self._reader.with_texts(beside) if beside else self._reader)
+        self.last = judge(facts, self._codes)
+        files = {name: dockerfile.source.data}
+        context = facts.context
+        if context is not None:
+            files[context.ignore_path] = context.ignore_source.data if context.ignore_source else b""
+        return Examined(dockerfile, self.last.findings, {**files, **texts}, _sent(facts))
+
+    def _facts(self, dockerfile: Dockerfile, reader: Reader) -> Facts:
+        asked = self._asked
+        return Facts(
+            dockerfile,
+            build_graph(dockerfile, asked.build_args, asked.target),
+            context_root=self._root,
+            settings=self._settings,
+            built=asked.image,
+            reader=reader,
+        )
+
+
+def _sent(facts: Facts) -> frozenset[str]:
+    """What the Dockerfile copies by name, and is there and sent."""
+    context = facts.context
+    if context is None:
+        return frozenset()
+    named = (source for copy in facts.copies if copy.from_ is None for source in copy.sources)
+    return frozenset(source for source in named if source.strip("./") and context.has(source.strip("/")))
+
+
+def _copied(dockerfile: Dockerfile) -> list[str]:
+    """What COPY and ADD name of the context."""
+    copies = (
+        one for one in dockerfile.instructions if one.keyword in {"copy", "add"} and not one.flag("from")
+    )
+    return [source for one in copies for source in one.values[:-1] if "://" not in source]
+
+
+def _project_of(directory: Path) -> Path | None:
+    """The pyproject.toml that holds for *directory*: its own, or the nearest above in the repository."""
+    top = repository_root(directory)
+    absolute = directory.absolute()
+    for one in (absolute, *absolute.parents):
+        if (one / "pyproject.toml").is_file():
+            own = directory / "pyproject.toml"
+            return own if one == absolute else one / "pyproject.toml"
+        if top is None or one == top.absolute():
+            return None
+    return None
+
+
+def _is_excluded(path: Path, settings: CheckSettings) -> bool:
+    if not settings.exclude:
+        return False
+    from wherry.dockerfile.ignore import IgnoreFile  # noqa: PLC0415 - few projects exclude
+
+    return IgnoreFile.of_patterns(settings.exclude).matches(str(path).removeprefix("./").lstrip("/"))
+
+
+def narrowed(
+    settings: CheckSettings, select: Iterable[str], extend: Iterable[str], ignore: Iterable[str]
+) -> CheckSettings:
+    """*settings* with what the command line says over them."""
+    chosen = tuple(select) or settings.select
+    return replace(settings, select=(*chosen, *extend), ignore=(*settings.ignore, *ignore))
