@@ -28,7 +28,8 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     project.mkdir()
     (project / "pyproject.toml").write_text(
         '[project]\nname = "app"\nversion = "1"\nrequires-python = ">=3.11"\n'
-        '[tool.wherry]\nbytecode = false\ncommand = ["python", "-V"]\nbase = "oci:../base"\nplatforms = ["linux/amd64"]\n'
+        '[tool.wherry]\nbytecode = false\ncommand = ["python", "-V"]\nbase = "oci:../base"\n'
+        'platforms = ["linux/amd64"]\n'
     )
     (project / "requirements.txt").write_text("")
     (project / "readme.txt").write_text("hello\n")
