@@ -120,7 +120,7 @@ class BuiltImage:
             return layer.size_bytes
         count = 0
         with (
-            self._progress.task(f"measure {self.name}", None) as task,
+            self._progress.task(f"measuring {self.name}", None) as task,
             self._source.open(layer.digest) as stream,
         ):
             verified = VerifiedStream(stream, layer, self.name)
