@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import shutil
-import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.programs import cannot_run, require_program
+from tests.dockerfile.buildkit import build
 from wherry.dockerfile.words import WordError, expand
 
 if TYPE_CHECKING:
@@ -73,43 +69,6 @@ REFUSED = [
 ]
 
 
-def build(host: str, root: Path, text: str) -> dict[str, str] | str:
-    """The labels of the image, or what docker says."""
-    require_program("docker")
-    (root / "Dockerfile").write_text(text)
-    environment = {"PATH": os.defpath, "DOCKER_HOST": host, "DOCKER_BUILDKIT": "1", "HOME": str(root)}
-    docker = _docker_with_buildkit(environment)
-    made = subprocess.run(
-        [docker, "build", "--quiet", "."],
-        cwd=root,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode:
-        return made.stderr
-    seen = subprocess.run(
-        [docker, "image", "inspect", "--format", "{{json .Config.Labels}}", made.stdout.strip()],
-        env=environment,
-        capture_output=True,
-        check=True,
-    )
-    labels: dict[str, str] = json.loads(seen.stdout)
-    return labels
-
-
-def _docker_with_buildkit(environment: dict[str, str]) -> str:
-    """A client that speaks to BuildKit: an old one does, a new one does with its plugin."""
-    for path in (shutil.which("docker"), "/usr/bin/docker"):
-        if path and os.access(path, os.X_OK):
-            asked = [path, "build", "--help"]
-            said = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
-            if "--secret" in said.stdout:
-                return path
-    return cannot_run("needs a docker client with BuildKit")
-
-
 @pytest.fixture
 def words() -> list[str]:
     choose = random.Random(4)  # noqa: S311 - to vary the cases
@@ -129,8 +88,9 @@ def test_buildkit_expands_every_word_to_the_same_text(
 ) -> None:
     ours = {f"w{number}": expanded(word) for number, word in enumerate(words)}
     lines = [f"LABEL w{number}={word}" for number, word in enumerate(words) if ours[f"w{number}"] is not None]
-    theirs = build(docker_host, tmp_path, HEADER + "\n".join(lines) + "\n")
-    assert isinstance(theirs, dict), theirs
+    config = build(docker_host, tmp_path, HEADER + "\n".join(lines) + "\n", {})
+    assert isinstance(config, dict), config
+    theirs = config["Labels"]
     differing = {
         words[int(name[1:])]: (value, ours[name]) for name, value in theirs.items() if value != ours[name]
     }
@@ -142,5 +102,5 @@ def test_what_is_refused_here_buildkit_refuses(docker_host: str, tmp_path: Path,
     refused = [*REFUSED, *[word for word in words if expanded(word) is None][:6]]
     for word in refused:
         assert expanded(word) is None
-        said = build(docker_host, tmp_path, f"{HEADER}LABEL w={word}\n")
+        said = build(docker_host, tmp_path, f"{HEADER}LABEL w={word}\n", {})
         assert isinstance(said, str), (word, said)
