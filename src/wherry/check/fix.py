@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Safety, Severity
 from wherry.check.proof import objection
-from wherry.dockerfile.source import encode
+from wherry.dockerfile.source import decode, encode
 from wherry.errors import InputError
 from wherry.store.whole import whole_file
 
@@ -103,6 +103,16 @@ def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
         pieces += [data[at : edit.span.start], _with_newlines(edit.text, newline)]
         at = edit.span.end
     return b"".join([*pieces, data[at:]])
+
+
+def unified(path: str, before: bytes, after: bytes) -> str:
+    """What changed, as ``diff -u`` and ``git apply`` have it."""
+    import difflib  # noqa: PLC0415 - only with --diff
+
+    old, new = (decode(text).splitlines(keepends=True) for text in (before, after))
+    lines = difflib.unified_diff(old, new, f"a/{path}" if before else "/dev/null", f"b/{path}")
+    ended = (line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
+    return "".join(ended)
 
 
 def write_files(texts: Texts) -> None:

@@ -44,7 +44,37 @@ def text_lines(review: Review) -> Iterator[Line]:
         yield from _ignore_lines(judgement, review)
     for note in [*review.notes, *(note for one in review.judgements for note in one.notes)]:
         yield (("note: ", "info"), (printable(note), ""))
-    yield from _summary_lines(review)
+    yield from summary_lines(review)
+
+
+def summary_lines(review: Review) -> Iterator[Line]:
+    """How many findings there are, what they cost together, and what can be mended."""
+    summary = review.summary()
+    applied = sum(len(one.applied) for one in review.mended)
+    if applied:
+        yield ((f"mended {_count(applied, 'finding')}", "good"),)
+    for finding, reason in (pair for one in review.mended for pair in one.refused):
+        yield (
+            ("not mended: ", "warning"),
+            (f"{finding.rule} at {printable(str(finding.place))}: {reason}", ""),
+        )
+    head = _count(summary.findings, "finding") if summary.findings else "no findings"
+    yield ((f"{head} in {_count(summary.files, 'file')}", "mark"), (_kinds(summary), ""))
+    if summary.size_bytes or summary.seconds:
+        yield ((f"  {_costs(summary)}", ""),)
+    if summary.safe_fixes or summary.unsafe_fixes:
+        yield ((f"  {_fixes(summary)}", "good"),)
+    hidden = [
+        f"{number} {reason}"
+        for number, reason in (
+            (review.silenced, "silenced by comments"),
+            (review.baseline, "known to the baseline"),
+            (review.elsewhere, "on lines that did not change"),
+        )
+        if number
+    ]
+    if hidden:
+        yield ((f"  not shown: {', '.join(hidden)}", "quiet"),)
 
 
 def printable(text: str) -> str:
@@ -127,35 +157,6 @@ def _ignore_lines(judgement: Judgement, review: Review) -> Iterator[Line]:
             ("  note", "info"),
             (f" this comment silences nothing: {printable(codes)}", ""),
         )
-
-
-def _summary_lines(review: Review) -> Iterator[Line]:
-    summary = review.summary()
-    applied = sum(len(one.applied) for one in review.mended)
-    if applied:
-        yield ((f"mended {_count(applied, 'finding')}", "good"),)
-    for finding, reason in (pair for one in review.mended for pair in one.refused):
-        yield (
-            ("not mended: ", "warning"),
-            (f"{finding.rule} at {printable(str(finding.place))}: {reason}", ""),
-        )
-    head = _count(summary.findings, "finding") if summary.findings else "no findings"
-    yield ((f"{head} in {_count(summary.files, 'file')}", "mark"), (_kinds(summary), ""))
-    if summary.size_bytes or summary.seconds:
-        yield ((f"  {_costs(summary)}", ""),)
-    if summary.safe_fixes or summary.unsafe_fixes:
-        yield ((f"  {_fixes(summary)}", "good"),)
-    hidden = [
-        f"{number} {reason}"
-        for number, reason in (
-            (review.silenced, "silenced by comments"),
-            (review.baseline, "known to the baseline"),
-            (review.elsewhere, "on lines that did not change"),
-        )
-        if number
-    ]
-    if hidden:
-        yield ((f"  not shown: {', '.join(hidden)}", "quiet"),)
 
 
 def _count(number: int, noun: str) -> str:
