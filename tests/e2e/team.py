@@ -160,9 +160,9 @@ class Machine:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def fails(self, *arguments: str, code: int = 2) -> str:
+    def fails(self, *arguments: str, code: int = 2, index: str | None = None) -> str:
         """What the build says when it fails."""
-        done = self._run(arguments)
+        done = self._run(arguments, index)
         assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
         assert "Traceback" not in done.stderr
         return done.stderr

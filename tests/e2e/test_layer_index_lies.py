@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import io
 import tarfile
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from tests.e2e.team import MINOR, NOBODY, SMALL, Liar, Machine, Team
 from tests.layers.wheel_maker import WheelMaker
 from wherry.build.layer_index.entries import ToldSet, set_key
+from wherry.build.layer_index.facts import pack_facts, unpack_facts
 from wherry.digest import Digest
-from wherry.layers.model import MTIME, Layout
+from wherry.layers.model import MTIME, Layout, OwnedFile
 from wherry.layers.tar import file_header, padding, symlink_header
 from wherry.store.store import Store
 
@@ -221,6 +224,34 @@ def test_wheels_that_are_told_to_agree_and_do_not_are_refused_in_every_run(
         assert not kept(machine, "told-sets")
 
 
+def test_wheels_that_are_told_to_be_at_odds_and_are_not_are_looked_at(
+    warm: tuple[Team, dict[str, Any]],
+) -> None:
+    team, _ = warm
+
+    def changed(value: dict[str, Any]) -> None:
+        facts = unpack_facts(base64.b64decode(value["facts"]))
+        if facts.name == "red":
+            more = OwnedFile("site", "green/__init__.py", f"sha256={'0' * 32}", 1)
+            lie = pack_facts(msgspec.structs.replace(facts, files=(*facts.files, more)))
+            value["facts"] = base64.b64encode(lie).decode()
+
+    for tag in told_tags(team, "wheel"):
+        Liar(team.registry.host).change(tag, changed)
+    bump(team, "2")
+    machine = team.machine()
+    built = machine.build("--push")
+    honest = team.machine().build("--cache-from", "none", "--cache-to", "none")
+    assert built["containerimage.digest"] == honest["containerimage.digest"]
+    assert ["red-1-py3-none-any.whl holds other files" in note for note in accused(built)] == [True]
+    assert machine.has(team.wheel("red"))
+    assert not machine.has(team.wheel("blue"))
+    bump(team, "3")
+    another = team.machine()
+    assert not accused(another.build())  # it was told anew
+    assert not another.has(team.wheel("red"))
+
+
 @pytest.mark.parametrize("told_bytes", [50_000_000, 1 << 39])
 def test_a_size_that_a_set_lies_about_changes_no_image_and_is_told_again(
     warm: tuple[Team, dict[str, Any]], told_bytes: int
@@ -275,6 +306,8 @@ def test_names_that_are_not_those_of_a_pin_cost_a_question_and_no_build(
     for tag in told_tags(team, "pin"):
         Liar(team.registry.host).change(tag, changed)
     machine = team.machine()
+    if files and files[0] and "cp27" in files[0][0]:
+        assert "red 1" in machine.fails("--push", index=NOBODY)  # for want of another's word
     team.index.asked.clear()
     built = machine.build("--push")
     assert built["containerimage.digest"] == honest["containerimage.digest"]

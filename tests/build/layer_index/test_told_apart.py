@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 import pytest
@@ -13,19 +14,23 @@ from wherry.build.layer_index.entries import ToldSet, ToldWheel, set_key
 from wherry.build.layer_index.facts import pack_facts
 from wherry.build.layer_index.index import LayerIndex
 from wherry.build.layer_index.names import pin_key, tell_pin
+from wherry.build.make_layers import stored_layers
 from wherry.digest import Digest
 from wherry.layers.stored import find_layer, find_told_layer
 from wherry.layers.wheel import wheel_facts
 from wherry.layers.wheel_layer import facts_key, find_segment, wheel_layer
 from wherry.oci.reference import RegistryReference
+from wherry.plan.model import LayerKind, PlannedLayer
 from wherry.progress import SilentProgress
 from wherry.project.locks.offers import KnownFile
+from wherry.store.prune import prune, usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.build.layer_index.conftest import Team
     from wherry.layers.model import WheelInput
+    from wherry.plan.model import Plan
     from wherry.store.store import Store
 
 PYTHON = (3, 11)
@@ -103,6 +108,34 @@ def test_told_values_are_never_this_machines_own(team: Team, index: LayerIndex, 
     assert find_segment(replace(absent, teller=""), RECIPE, empty) is None
     empty.blobs.add_file(wheels[0].path, wheels[0].digest)
     assert find_segment(absent, RECIPE, empty) is None  # from now on the wheel counts
+
+
+def test_told_layers_and_segments_count_as_layers_and_go_with_their_blobs(
+    team: Team, index: LayerIndex, empty: Store
+) -> None:
+    wheels = telling_all(team)
+    answers(index, wheels)
+    assert usage(empty).layers.count == 3
+    assert usage(empty).files.count == 0
+    prune(empty, keep_bytes=0)
+    kinds = {kind for kind, _ in empty.index.files()}
+    assert not kinds & {"told-layers", "told-segments"}
+    later = LayerIndex(team.reference, empty, SilentProgress(), asks=False)
+    assert later.layers([RECIPE.key(*sorted(wheel.digest for wheel in wheels))]) == {}
+    later.close()
+
+
+def test_a_plan_counts_what_its_own_index_told_and_no_other(
+    team: Team, index: LayerIndex, empty: Store
+) -> None:
+    wheels = telling_all(team)
+    answers(index, wheels)
+    key = RECIPE.key(*sorted(wheel.digest for wheel in wheels))
+    layers = (PlannedLayer(LayerKind.WHEELS, "2 distributions", "", key=key),)
+    plan = cast("Plan", SimpleNamespace(layers=layers))
+    assert stored_layers(plan, empty, index.name).keys() == {key}
+    assert not stored_layers(plan, empty)
+    assert not stored_layers(plan, empty, "registry.example/other/cache")
 
 
 def test_a_layer_of_wheels_that_are_here_is_ones_own(team: Team, index: LayerIndex, empty: Store) -> None:
