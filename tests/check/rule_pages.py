@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from wherry.check.model import Rule
 
 _HEADING: Final = re.compile(r"^## (?P<title>.+)$", re.MULTILINE)
-_BLOCK: Final = re.compile(r"^```(?P<kind>\w+)(?: (?P<name>\S+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK: Final = re.compile(
+    r"^```(?P<kind>\w+)(?: (?P<name>\S+))?\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
 
 
 @dataclass(frozen=True)
