@@ -394,7 +394,7 @@ def test_progress_is_told_of_every_byte_read(tmp_path: Path, store: Store) -> No
 
         @contextmanager
         def task(self, title: str, total_bytes: int | None = None) -> Iterator[Task]:
-            assert title == "3 wheels"
+            assert title == "packing 3 wheels"
             assert total_bytes == sum(wheel.path.stat().st_size for wheel in made)
             yield self
 
