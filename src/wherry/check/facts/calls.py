@@ -204,12 +204,14 @@ def _short(value: Value, rest: Iterable[Value], grammar: Grammar) -> list[Option
 
 def expand_word(word: Word, env: Mapping[str, str]) -> tuple[Value, ...]:
     """What a word becomes: its variables replaced, split at blanks where it was not quoted."""
+    if word.raw.startswith("~") and (home := env.get("HOME")) and word.raw[1:2] in {"", "/"}:
+        return (Value(home + word.value[1:], "$" not in word.value, word),)
     if word.is_literal or ("$" not in word.value and "`" not in word.raw):
         return (Value(word.value, is_known=True, word=word),)
     if "$(" in word.value or "`" in word.raw:
         return (Value(word.value, is_known=False, word=word),)
     text, is_known = expand_text(word.value, env)
-    if not is_known or '"' in word.raw:
+    if not is_known or word.raw.startswith('"'):
         return (Value(text if is_known else word.value, is_known, word),)
     return tuple(Value(part, is_known=True, word=word) for part in text.split())
 
@@ -310,7 +312,7 @@ class _Walk:
 
     def _move(self, call: Call) -> None:
         operands = [value for value in call.arguments if not value.text.startswith("-")]
-        known = len(operands) == 1 and operands[0].is_known and not operands[0].text.startswith("~")
+        known = len(operands) == 1 and operands[0].is_known 
         self._directories[call.command.nesting] = call.path(operands[0].text) if known else ""
 
     def _own(self, command: Command) -> Environment:

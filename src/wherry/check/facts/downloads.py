@@ -124,9 +124,9 @@ _GIT: Final = Grammar.of(
 )
 _CLIENT: Final = Grammar.of(
     "--revision --local-dir --cache-dir --token --repo-type --include --exclude --max-workers -p/--path"
-    " -d/--dataset -f/--file -c/--competition -w/--worktree -o/--output -O/--output-document -m/--multi"
+    " -d/--dataset -f/--file -c/--competition -w/--worktree -o/--output -O/--output-document"
     " --region --endpoint-url --profile --account-name -n/--name --container-name -s/--source --destination"
-    " --model --remote -r/--remote -j/--jobs --dest --type --root --id --sas-token --account-key"
+    " --model --remote -j/--jobs --dest --type --root --id --sas-token --account-key"
     " --format-version --org --team --local-dir-use-symlinks"
 )
 

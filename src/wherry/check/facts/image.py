@@ -13,9 +13,9 @@ asked for.
 
 from __future__ import annotations
 
+import posixpath
 import re
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -34,11 +34,13 @@ if TYPE_CHECKING:
 
 _PIECE: Final = 1024 * 1024
 _MOST: Final = 2000  # history lines and instructions that are compared
+_MAKE_LAYERS: Final = frozenset({"run", "copy", "add", "workdir"})
 _BLANKS: Final = re.compile(r"\s+")
 _LEGACY: Final = re.compile(r"/bin/sh -c #\(nop\)\s+")
 _BUILD_ARGS: Final = re.compile(r"\|\d+ ")
-_SHELL: Final = re.compile(r"(?:\[[^\]]*\]|(?:/\S*/)?(?:ba|da|a|z|k)?sh(?: -\S+)*|cmd /S /C) ?")
+_SHELL: Final = re.compile(r"(?:/\S*/)?(?:ba|da|a|z|k)?sh(?: -\S+| pipefail){0,6}? -\w{0,5}c ?")
 _HASHED: Final = re.compile(r"(?:file|dir|multi):[0-9a-f]{64} in ")
+_ONLY_HEREDOC: Final = re.compile(r"<<-?\s*[\"']?\w+[\"']?")
 _FLAGS: Final = re.compile(r"^(?:--\S+ )+")
 
 
@@ -211,20 +213,20 @@ class MeasuredImage:
 
 
 def measure(built: BuiltImage, facts: Facts) -> MeasuredImage:
-    """*built* matched with the instructions of the target's chain."""
-    instructions = facts.target.all_instructions[-_MOST:]
-    keys = [instruction_key(found, facts) for found in instructions]
-    history = built.history[-_MOST:]
-    skipped = len(built.history) - len(history)
-    lines = [history_key(text) for text, _ in history]
-    position = {at: n for n, at in enumerate(at for at, (_, makes) in enumerate(built.history) if makes)}
-    matched = SequenceMatcher(None, lines, keys, autojunk=False).get_matching_blocks()
-    made = {
-        position[skipped + block.a + n]: instructions[block.b + n]
-        for block in matched
-        for n in range(block.size)
-        if skipped + block.a + n in position
-    }
+    """*built* matched with the instructions of the target's chain that make layers.
+
+    From the last layer down: each line of the history is the nearest instruction before the last found one
+    that reads the same. Lines and instructions that have no partner are passed over.
+    """
+    makers = [found for found in facts.target.all_instructions if found.keyword in _MAKE_LAYERS][-_MOST:]
+    keys = [instruction_key(found, facts) for found in makers]
+    lines = [history_key(text) for text, makes_layer in built.history if makes_layer]
+    made: dict[int, Instruction] = {}
+    for at in range(len(lines) - 1, max(len(lines) - _MOST, 0) - 1, -1):
+        if lines[at] in keys:
+            last = len(keys) - 1 - keys[::-1].index(lines[at])
+            made[at] = makers[last]
+            del keys[last:]
     return MeasuredImage(built, made)
 
 
@@ -242,10 +244,7 @@ def history_key(created_by: str) -> str:
 
 def _without_shell(text: str) -> str:
     """``|1 A=b /bin/sh -c pip install x`` is ``pip install x``."""
-    if _BUILD_ARGS.match(text):
-        at = re.search(r" (?=(?:/\S*/)?(?:ba|da|a|z|k)?sh -\S*c )", text)
-        text = text[at.end() :] if at else text
-    found = _SHELL.match(text)
+    found = _SHELL.search(text) if _BUILD_ARGS.match(text) else _SHELL.match(text)
     return (text[found.end() :] if found else text).strip()
 
 
@@ -268,14 +267,19 @@ def instruction_key(instruction: Instruction, facts: Facts) -> str:
         if copy is not None:
             words: Sequence[str] = (*copy.urls, *copy.sources, copy.written_destination)
             return f"{keyword} {' '.join(words)}"
-    if keyword == "WORKDIR" and instruction.values:
-        return f"WORKDIR {expanded(instruction.values[0], facts.known_before(instruction))[0]}"
-    return f"{keyword} {_BLANKS.sub(' ', instruction.body.text).strip()}"
+    before = facts.known_before(instruction)
+    stage = facts.stage_of(instruction)
+    workdir = (stage.scope(instruction).workdir if stage else "") or "/"
+    path = expanded(instruction.values[0], before)[0] if instruction.values else ""
+    return f"WORKDIR {posixpath.normpath(posixpath.join(workdir, path))}"
 
 
 def _run_text(instruction: Instruction) -> str:
     if instruction.is_json:
-        return " ".join(instruction.values)
-    if instruction.heredocs and instruction.body.text.strip().startswith("<<"):
-        return _BLANKS.sub(" ", instruction.heredocs[0].content).strip()
-    return _BLANKS.sub(" ", instruction.body.text).strip()
+        return _without_shell(" ".join(instruction.values))
+    text, files = instruction.body.text.strip(), instruction.heredocs
+    if files and _ONLY_HEREDOC.fullmatch(text):
+        text = files[0].content
+    else:
+        text = " ".join([text, *(f"{file.content}{file.name}" for file in files)])
+    return _BLANKS.sub(" ", text).strip()

@@ -21,7 +21,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from wherry.check.facts import commands
-from wherry.check.facts.calls import Call, read_calls
+from wherry.check.facts.calls import Call, Environment, read_calls
 from wherry.check.facts.downloads import Download, read_downloads
 from wherry.check.facts.installs import Install, normalise, read_install
 from wherry.check.facts.installs.read import is_python
@@ -125,7 +125,9 @@ class RunFacts:
     @cached_property
     def calls(self) -> tuple[Call, ...]:
         """Its commands as they will run."""
-        return read_calls(self.script.commands, self.env, self.workdir)
+        # The build sets HOME to that of the user.
+        env = self.env if "HOME" in self.env else Environment(self.env, {"HOME": self.home})
+        return read_calls(self.script.commands, env, self.workdir if self.scope.is_workdir_known else "")
 
     @cached_property
     def installs(self) -> tuple[Install, ...]:

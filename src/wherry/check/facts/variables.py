@@ -79,7 +79,7 @@ def _spans(pair: Pair) -> tuple[Span, Span | None]:
     if value is None or name.span != value.span:
         return name.span, value.span if value else None
     length = len(encode(name.value))
-    if len(name.span) != length + 1 + len(encode(value.value)):
+    if name.span.end - name.span.start != length + 1 + len(encode(value.value)):
         return name.span, value.span
     middle = name.span.start + length
     return Span(name.span.start, middle), Span(middle + 1, name.span.end)

@@ -147,14 +147,12 @@ def _conda_directories(env: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
 
 
 def _home(install: Install) -> tuple[str, bool]:
-    """HOME as the build sets it: from the environment, else of USER."""
-    if home := install.env.get("HOME"):
-        return home, True
-    wrapped = "sudo" in install.command.wrapped_by
-    user = "root" if wrapped else install.run.user.partition(":")[0]
-    if user in {"", "root", "0"}:
+    """HOME as the build sets it, and whether that is certain: from the environment, else of USER."""
+    run = install.run
+    if "sudo" in install.command.wrapped_by:
         return "/root", True
-    return f"/home/{user}", False
+    home = install.env.get("HOME", run.home)
+    return home, run.is_root or home != run.home or "HOME" in run.env
 
 
 def _is_meant(mount: Mount, install: Install) -> bool:

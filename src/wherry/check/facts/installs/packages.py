@@ -25,7 +25,7 @@ _RPM: Final = re.compile(r"(?P<name>.+?)(?P<rest>-\d+(?:\.\d+)+(?:-\d\S*)?)?")
 _NPM: Final = re.compile(r"(?P<name>(?:@[^@/\s]+/)?[^@\s]+)(?P<rest>@.+)?")
 _COMMIT: Final = re.compile(r"@([0-9a-f]{7,40})(?:$|[#?])")
 _FULL_COMMIT: Final = 40
-_EXACT: Final = re.compile(r"={2,3}\s*[^\s,*<>=!~]+")
+_EXACT: Final = re.compile(r"={2,3}\s*[^\s,*<>=!~$]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class PackageArgument:
     @property
     def version(self) -> str:
         """The one version it asks for: of ``==`` in Python, ``=`` elsewhere; empty when it takes several."""
-        if _EXACT.fullmatch(self.specifier) or re.fullmatch(r"=[^\s=*,|<>]+", self.specifier):
+        if _EXACT.fullmatch(self.specifier) or re.fullmatch(r"=[^\s=*,|<>$]+", self.specifier):
             return self.specifier.lstrip("= ")
         return self.specifier[1:] if re.fullmatch(r"@\d+\.\d+\.\d+\S*", self.specifier) else ""
 
@@ -83,7 +83,8 @@ class PackageArgument:
         """It means the same tomorrow: one version, a commit, an archive's URL, or a file of the build."""
         if self.url:
             return bool(self.commit) if self.is_git else True
-        return bool(self.version)
+        # one version that a variable holds is one version
+        return bool(self.version) or (not self.is_known and self.specifier.startswith("=="))
 
 
 def normalise(name: str) -> str:
