@@ -312,7 +312,7 @@ class _Walk:
 
     def _move(self, call: Call) -> None:
         operands = [value for value in call.arguments if not value.text.startswith("-")]
-        known = len(operands) == 1 and operands[0].is_known 
+        known = len(operands) == 1 and operands[0].is_known
         self._directories[call.command.nesting] = call.path(operands[0].text) if known else ""
 
     def _own(self, command: Command) -> Environment:

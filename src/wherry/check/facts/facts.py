@@ -39,13 +39,17 @@ from wherry.dockerfile.stages import build_graph, scope_before
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wherry.check.facts.compose import ComposeService
     from wherry.check.facts.context import Context
     from wherry.check.facts.copies import CopyFacts
     from wherry.check.facts.image import BuiltImage, MeasuredImage
     from wherry.check.facts.installs import Install
+    from wherry.check.facts.kubernetes import KubernetesService, Workload
+    from wherry.check.facts.neighbours import Neighbours
     from wherry.check.facts.runs import RunFacts
     from wherry.check.facts.secrets import Secret
     from wherry.check.facts.variables import Variable
+    from wherry.check.facts.workflows import Workflow
     from wherry.dockerfile.source import Source, Span
     from wherry.dockerfile.stages import Scope, Stage, StageGraph
     from wherry.dockerfile.syntax import Dockerfile, Instruction
@@ -251,6 +255,33 @@ class Facts:
         if self._context_root is None:
             return None
         return Context(self._context_root, Path(self.file.name), reader=self.reader)
+
+    @cached_property
+    def neighbours(self) -> Neighbours | None:
+        """The YAML files around; None on stdin."""
+        from wherry.check.facts.neighbours import Neighbours  # noqa: PLC0415 - not on stdin
+
+        return None if self._context_root is None else Neighbours(Path(self.file.name), self.reader)
+
+    @property
+    def compose(self) -> tuple[ComposeService, ...]:
+        """The compose services that build this Dockerfile."""
+        return self.neighbours.compose if self.neighbours else ()
+
+    @property
+    def workloads(self) -> tuple[Workload, ...]:
+        """The Kubernetes workloads around, whatever image they run."""
+        return self.neighbours.workloads if self.neighbours else ()
+
+    @property
+    def kubernetes_services(self) -> tuple[KubernetesService, ...]:
+        """The Kubernetes Services around."""
+        return self.neighbours.services if self.neighbours else ()
+
+    @property
+    def workflows(self) -> tuple[Workflow, ...]:
+        """The CI files of the repository."""
+        return self.neighbours.workflows if self.neighbours else ()
 
     @cached_property
     def image(self) -> MeasuredImage | None:
