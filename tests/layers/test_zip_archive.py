@@ -59,6 +59,12 @@ def test_members_are_read_as_zipfile_reads_them(tmp_path: Path) -> None:
     assert read_all(tmp_path, zipped(FILES)) == FILES
 
 
+def test_a_name_of_many_bytes_in_few_characters_is_read(tmp_path: Path) -> None:
+    # The header's length was once guessed by characters: 70 letters of two bytes were cut off.
+    files = {f"package/{'é' * 120}.txt": b"text"}
+    assert read_all(tmp_path, zipped(files)) == files
+
+
 def test_stored_streamed_and_zip64_members_are_read(tmp_path: Path) -> None:
     class Pipe(io.RawIOBase):
         def __init__(self) -> None:

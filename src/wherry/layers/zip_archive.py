@@ -163,7 +163,7 @@ class ZipArchive:
 
     def _raw(self, member: Member) -> bytes:
         """All compressed bytes of a small member, local header checked: one read for both where possible."""
-        guess = _LOCAL.size + len(member.name) + 64 + member.compressed_bytes
+        guess = _LOCAL.size + len(member.name.encode()) + 64 + member.compressed_bytes
         record = self._pread(min(guess, member.limit - member.offset), member.offset)
         start = self._check_local(member, record)
         end = start + member.compressed_bytes
