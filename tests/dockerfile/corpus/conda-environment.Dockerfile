@@ -1,0 +1,17 @@
+# shape: environment file, conda left as it grows
+FROM continuumio/miniconda3
+
+WORKDIR /app
+
+COPY environment.yml .
+RUN conda env create -f environment.yml
+
+# everything below runs inside of the environment
+SHELL ["conda", "run", "-n", "geo", "/bin/bash", "-c"]
+
+RUN conda install -c conda-forge gdal rasterio cudatoolkit=11.3 -y
+RUN echo "conda activate geo" >> ~/.bashrc
+RUN python -c "import rasterio"
+
+COPY . .
+ENTRYPOINT ["conda", "run", "-n", "geo", "python", "run.py"]

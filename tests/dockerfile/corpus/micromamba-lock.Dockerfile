@@ -1,0 +1,16 @@
+# shape: micromamba with a lock file, multi stage copy of the environment
+FROM mambaorg/micromamba:1.5.8-bookworm-slim AS env
+
+COPY --chown=$MAMBA_USER:$MAMBA_USER conda-lock.yml /tmp/conda-lock.yml
+RUN --mount=type=cache,target=/opt/conda/pkgs,uid=57439 \
+    micromamba install --name base --yes --file /tmp/conda-lock.yml && \
+    micromamba clean --all --yes
+ARG MAMBA_DOCKERFILE_ACTIVATE=1
+RUN python -c 'import numpy; print(numpy.__version__)'
+
+FROM gcr.io/distroless/base-debian12
+COPY --from=env /opt/conda /opt/conda
+COPY main.py /main.py
+ENV PATH=/opt/conda/bin:${PATH}
+USER 65532:65532
+ENTRYPOINT ["/opt/conda/bin/python", "/main.py"]

@@ -1,0 +1,19 @@
+# shape: accelerators of another vendor, nightly wheels
+FROM rocm/pytorch:rocm6.1_ubuntu22.04_py3.10_pytorch_2.1.2
+
+ARG PYTORCH_ROCM_ARCH="gfx90a;gfx942"
+ENV PYTORCH_ROCM_ARCH=${PYTORCH_ROCM_ARCH}
+ENV HSA_FORCE_FINE_GRAIN_PCIE=1
+
+RUN pip uninstall -y torch torchvision triton \
+ && pip install --pre torch torchvision --index-url https://wheels.example.com/nightly/rocm6.1
+
+RUN git clone -b main --depth 1 --recursive https://git.example.com/kernels/composable.git /tmp/ck \
+ && cd /tmp/ck \
+ && GPU_ARCHS="gfx90a" python3 setup.py install \
+ && cd / && rm -rf /tmp/ck
+
+WORKDIR /app
+COPY . /app
+RUN python3 -m pip install --no-build-isolation -v .
+CMD ["/bin/bash"]
