@@ -14,14 +14,16 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from wherry.check.model import Place
 from wherry.dockerfile.source import Source, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
     from pathlib import Path
+
+T = TypeVar("T")
 
 LIMIT_BYTES: Final = 4 << 20
 """The largest neighbour that is read, unless its kind says otherwise."""
@@ -66,6 +68,7 @@ class Reader:
     def __init__(self) -> None:
         self.notes: list[Note] = []
         self._known: dict[tuple[str, int], Source | None] = {}
+        self._memory: dict[tuple[object, ...], object] = {}
         self._texts: dict[str, bytes] = {}
 
     def with_texts(self, texts: Mapping[str, bytes]) -> Reader:
@@ -86,6 +89,13 @@ class Reader:
     def first(self, paths: Iterable[Path], limit_bytes: int = LIMIT_BYTES) -> Source | None:
         """The first of *paths* that can be read."""
         return next((source for path in paths if (source := self.read(path, limit_bytes))), None)
+
+    def remember(self, make: Callable[..., T], *arguments: Hashable) -> T:
+        """What *make* makes of *arguments*, made once: facts of a directory serve all its Dockerfiles."""
+        key = (make, *arguments)
+        if key not in self._memory:
+            self._memory[key] = make(*arguments)
+        return cast("T", self._memory[key])
 
     def note(self, path: str, what: str) -> None:
         """Remember that something at *path* was passed over."""
