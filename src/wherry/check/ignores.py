@@ -32,6 +32,7 @@ _FORMS: Final = (
 )
 _SKIP: Final = re.compile(r"(?:^|;)\s*skip=([^;]*)")
 _TRIVY: Final = re.compile(r"(?:AVD-)?DS-?0*(\d+)", re.IGNORECASE)
+_NAMESPACES: Final = frozenset({"hadolint", "buildkit", "shellcheck", "tally"})
 _REASON: Final = " \t\r\n#-;:,"
 _REASON_KEY: Final = re.compile(r"^reason=", re.IGNORECASE)
 
@@ -127,8 +128,8 @@ def _names(code: str, rule: Rule, tool: str) -> bool:
         return code.upper() == rule.code or code.lower() in {rule.name, "all"}
     if tool == "buildkit" and code.lower() == "all":
         return any(not _is_foreign(name) for name in rule.also)
-    wanted = _normal(code)
-    return any(_normal(name) == wanted for name in rule.also)
+    wanted = plain_code(code)
+    return any(plain_code(name) == wanted for name in rule.also)
 
 
 def _is_foreign(name: str) -> bool:
@@ -136,9 +137,10 @@ def _is_foreign(name: str) -> bool:
     return "/" in name or "-" in name or any(character.isdigit() for character in name)
 
 
-def _normal(code: str) -> str:
-    """A peer's code without namespace and fashion: ``AVD-DS-0002`` is ``DS-0002``."""
+def plain_code(code: str) -> str:
+    """A peer's code without namespace and fashion: ``hadolint/DL3008`` is ``dl3008``."""
     trivy = _TRIVY.fullmatch(code)
     if trivy:
         return f"ds{trivy[1]}"
-    return code.lower().removeprefix("hadolint/").removeprefix("buildkit/").removeprefix("tally/")
+    namespace, slash, own = code.lower().partition("/")
+    return own if slash and namespace in _NAMESPACES else code.lower()
