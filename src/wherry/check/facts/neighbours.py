@@ -1,152 +1,133 @@
-"""What stands around a Dockerfile and says how it is built, run and watched over.
+"""The YAML files around a Dockerfile, told apart: compose, Kubernetes, CI. Each file is parsed once a run.
 
-Gives ``neighbours_of(directory, reader)`` -> Neighbours, of the directory of a Dockerfile, made once
-for all in it:
-    services                        every ComposeService, overrides carried out
-    services_building(dockerfile)   those that build that Dockerfile
-    workloads, kubernetes_services  of all manifests
-    workflows                       CI files of the repository
-    root                            the repository's directory; None outside of one
-and ``context_root(dockerfile, sources, neighbours)``: from which directory a Dockerfile is most likely built.
+Gives ``Neighbours`` (`facts.compose`, `.workloads`, `.kubernetes_services`, `.workflows` are its own):
+    compose                 services that build this Dockerfile (`compose.ComposeService`)
+    all_compose             every service of the compose files around it
+    workloads, services     of the Kubernetes manifests around it (`kubernetes`)
+    workflows               CI files of the repository (`workflows.Workflow`)
 """
 
 from __future__ import annotations
 
 import os
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from wherry.check.facts.repository import repository_root, surroundings, yaml_files
+from wherry.check.facts.repository import repository_root, yaml_files
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
+    from pathlib import Path
 
     from wherry.check.facts.compose import ComposeService
     from wherry.check.facts.kubernetes import KubernetesService, Workload
     from wherry.check.facts.texts import Reader
     from wherry.check.facts.workflows import Workflow
+    from wherry.dockerfile.source import Source
 
-_LIMIT_BYTES: Final = 1 << 20
-_TEXTS: Final = ("Jenkinsfile", ".circleci/config.yml", ".gitlab-ci.yml", "azure-pipelines.yml")
+_OTHER_CI: Final = ("Jenkinsfile",)
+
+_T = TypeVar("_T")
 
 
 class Neighbours:
-    """The files around; the module says what is given.
-
-    Args:
-        directory: Where the Dockerfile stands.
-        reader: Reads the files and keeps the notes.
-
-    """
-
-    def __init__(self, directory: Path, reader: Reader) -> None:
-        self.directory = directory
-        self.reader = reader
-
-    @cached_property
-    def root(self) -> Path | None:
-        """The repository's directory."""
-        return repository_root(self.directory)
-
-    @cached_property
-    def _files(self) -> list[Path]:
-        return yaml_files(self.directory)
-
-    @cached_property
-    def services(self) -> tuple[ComposeService, ...]:
-        """Services of every compose file around."""
-        from wherry.check.facts import compose  # noqa: PLC0415 - read when asked for
-
-        found: list[ComposeService] = []
-        for path in self._files:
-            if not compose.is_compose_name(path.name) or compose.is_override_name(path.name):
-                continue
-            source = self.reader.read(path, _LIMIT_BYTES)
-            if source and b"services" in source.data:
-                override = self.reader.first(compose.override_of(path), _LIMIT_BYTES)
-                found += compose.read_compose(source, self.reader, override)
-        return tuple(found)
-
-    def services_building(self, dockerfile: Path) -> tuple[ComposeService, ...]:
-        """The services that build a Dockerfile."""
-        return tuple(service for service in self.services if service.builds(dockerfile))
-
-    @cached_property
-    def _manifests(self) -> tuple[tuple[Workload, ...], tuple[KubernetesService, ...]]:
-        from wherry.check.facts import kubernetes, workflows  # noqa: PLC0415 - read when asked for
-
-        workloads: list[Workload] = []
-        services: list[KubernetesService] = []
-        for path in self._files:
-            if workflows.is_workflow_path(path):
-                continue
-            source = self.reader.read(path, _LIMIT_BYTES)
-            if source and kubernetes.looks_like_manifest(source.data):
-                some, others = kubernetes.read_manifests(source, self.reader)
-                workloads += some
-                services += others
-        return tuple(workloads), tuple(services)
-
-    @property
-    def workloads(self) -> tuple[Workload, ...]:
-        """Kubernetes workloads of every manifest around."""
-        return self._manifests[0]
-
-    @property
-    def kubernetes_services(self) -> tuple[KubernetesService, ...]:
-        """Kubernetes services of every manifest around."""
-        return self._manifests[1]
-
-    @cached_property
-    def workflows(self) -> tuple[Workflow, ...]:
-        """CI files of the repository; none outside of one."""
-        from wherry.check.facts import workflows  # noqa: PLC0415 - read when asked for
-
-        if self.root is None:
-            return ()
-        paths = [path for path in self._files if workflows.is_workflow_path(path)]
-        paths += [self.root / name for name in _TEXTS]
-        sources = (self.reader.read(path, _LIMIT_BYTES) for path in dict.fromkeys(paths))
-        return tuple(workflows.read_workflow(source, self.reader) for source in sources if source)
-
-
-def neighbours_of(directory: Path, reader: Reader) -> Neighbours:
-    """The neighbours of the Dockerfiles in a directory."""
-    return reader.remember(Neighbours, directory, reader)
-
-
-def context_root(dockerfile: Path, sources: Sequence[str], neighbours: Neighbours) -> Path:
-    """From which directory a Dockerfile is most likely built.
-
-    A compose service that builds it decides. Else it is its own directory, unless COPY names more files that
-    are in a directory above, up to the repository's root.
+    """What stands around one Dockerfile. What is given stands at the head of this module.
 
     Args:
         dockerfile: Its path.
-        sources: What its COPY and ADD take from the context.
-        neighbours: What stands around it.
+        reader: Shared by the Dockerfiles of a run: what it read once is parsed once.
 
     """
-    for service in neighbours.services_building(dockerfile):
-        if service.context_path:
-            return service.context_path
-    own = dockerfile.parent
-    plain = [name for source in sources if (name := source.strip("/")) not in {"", "."} and "\0" not in name]
-    best, most = own, _count(own, plain)
-    if most == len(plain):
-        return own
-    for directory in surroundings(own)[1:]:
-        there = _count(directory, plain)
-        if there > most:
-            best, most = directory, there
-    return best
+
+    def __init__(self, dockerfile: Path, reader: Reader) -> None:
+        self._dockerfile = dockerfile
+        self._reader = reader
+
+    @cached_property
+    def _files(self) -> list[Path]:
+        return _listing(self._reader, self._dockerfile.parent)
+
+    @cached_property
+    def all_compose(self) -> tuple[ComposeService, ...]:
+        """Every service of the compose files around."""
+        from wherry.check.facts.compose import (  # noqa: PLC0415 - YAML, only when asked for
+            is_compose_name,
+            is_override_name,
+            override_of,
+            read_compose,
+        )
+
+        found: list[ComposeService] = []
+        for path in self._files:
+            if not is_compose_name(path.name) or is_override_name(path.name):
+                continue
+            source = self._reader.read(path)
+            if source is not None:
+                override = self._reader.first(override_of(path))
+                found += _once(source, partial(read_compose, reader=self._reader, override=override))
+        return tuple(found)
+
+    @cached_property
+    def compose(self) -> tuple[ComposeService, ...]:
+        """The services that build this Dockerfile."""
+        return tuple(service for service in self.all_compose if service.builds(self._dockerfile))
+
+    @cached_property
+    def _manifests(self) -> list[tuple[tuple[Workload, ...], tuple[KubernetesService, ...]]]:
+        from wherry.check.facts.compose import is_compose_name  # noqa: PLC0415 - YAML, when asked for
+        from wherry.check.facts.kubernetes import (  # noqa: PLC0415 - the same
+            looks_like_manifest,
+            read_manifests,
+        )
+        from wherry.check.facts.workflows import is_workflow_path  # noqa: PLC0415 - the same
+
+        found = []
+        for path in self._files:
+            if is_workflow_path(path) or is_compose_name(path.name):
+                continue
+            source = self._reader.read(path)
+            if source is not None and looks_like_manifest(source.data):
+                found.append(_once(source, lambda one: read_manifests(one, self._reader)))
+        return found
+
+    @cached_property
+    def workloads(self) -> tuple[Workload, ...]:
+        """What runs containers, of the manifests around."""
+        return tuple(workload for workloads, _ in self._manifests for workload in workloads)
+
+    @cached_property
+    def services(self) -> tuple[KubernetesService, ...]:
+        """The Services of the manifests around."""
+        return tuple(service for _, services in self._manifests for service in services)
+
+    @cached_property
+    def workflows(self) -> tuple[Workflow, ...]:
+        """The CI files of the repository."""
+        from wherry.check.facts.workflows import (  # noqa: PLC0415 - YAML, only when asked for
+            is_workflow_path,
+            read_workflow,
+        )
+
+        sources = [self._reader.read(path) for path in self._files if is_workflow_path(path)]
+        return tuple(
+            _once(source, lambda one: read_workflow(one, self._reader)) for source in sources if source
+        )
 
 
-def _count(directory: Path, sources: list[str]) -> int:
-    """How many sources are in a directory; of a wildcard, the part before it counts."""
-    count = 0
-    for source in sources[:200]:
-        fixed = source if not set("*?[") & set(source) else str(Path(source).parent)
-        count += os.path.lexists(directory / fixed)
-    return count
+def _listing(reader: Reader, directory: Path) -> list[Path]:
+    """The files around *directory*, looked for once by each reader."""
+    listed: dict[str, list[Path]] = vars(reader).setdefault("_files_around", {})
+    key = os.path.abspath(directory)  # noqa: PTH100 - resolve() would follow links
+    if key not in listed:
+        root = repository_root(directory)
+        listed[key] = [*yaml_files(directory), *((root / name for name in _OTHER_CI) if root else ())]
+    return listed[key]
+
+
+def _once(source: Source, read: Callable[[Source], _T]) -> _T:
+    """What *read* makes of a file, which has one kind; kept with the file's bytes, it goes with them."""
+    known = vars(source)
+    if "_read_as" not in known:
+        known["_read_as"] = read(source)
+    found: _T = known["_read_as"]
+    return found
