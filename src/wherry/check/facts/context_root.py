@@ -19,7 +19,7 @@ _MOST_SOURCES: Final = 200
 def context_root(dockerfile: Path, sources: Sequence[str], services: Iterable[ComposeService] = ()) -> Path:
     """The directory that ``docker build`` would be given.
 
-    A compose service that builds the Dockerfile decides. Else it is its own directory, unless a directory above
+    A compose service that builds the Dockerfile decides. Else it is its own directory, unless one above
     it, up to the repository's root, has more of what COPY takes.
 
     Args:
