@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator, Sequence
 
 _NAMES: Final = re.compile(
     r"(?:dockerfile|containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.(?:dockerfile|containerfile)", re.IGNORECASE
@@ -31,8 +31,12 @@ _CLOSED: Final = frozenset(
 _VARIABLE: Final = re.compile(r"[$*?\[\\]")
 
 
-def find_dockerfiles(paths: Iterable[Path]) -> list[Path]:
+def find_dockerfiles(paths: Iterable[Path], known: Container[str] = ()) -> list[Path]:
     """The files that *paths* mean, each once, in the order given and by name below directories.
+
+    Args:
+        paths: Files and directories.
+        known: Files that need not be on the disk: an editor has them.
 
     Raises:
         InputError: A path is not there, or is neither file nor directory.
@@ -42,7 +46,7 @@ def find_dockerfiles(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             found.update(dict.fromkeys(_below(path)))
-        elif path.exists():
+        elif str(path) in known or path.exists():
             found[path] = None
         else:
             raise InputError("there is no such file or directory", where=str(path))

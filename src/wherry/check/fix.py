@@ -21,7 +21,7 @@ from wherry.errors import InputError
 from wherry.store.whole import whole_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
 
     from wherry.check.model import Edit, Finding, Fix
     from wherry.dockerfile.syntax import Dockerfile
@@ -55,12 +55,13 @@ class Mended:
     refused: tuple[tuple[Finding, str], ...] = ()  # each with why it was taken back
 
 
-def mend(examine: Callable[[Texts], Examined], allowed: Safety) -> Mended:
+def mend(examine: Callable[[Texts], Examined], allowed: Safety, only: Container[str] | None = None) -> Mended:
     """Apply what may be applied.
 
     Args:
         examine: Judges the Dockerfile with some files' contents replaced.
         allowed: SAFE applies safe fixes only, UNSAFE all.
+        only: Rules whose fixes are applied; all without.
 
     Raises:
         InputError: The file does not parse as it is.
@@ -71,9 +72,8 @@ def mend(examine: Callable[[Texts], Examined], allowed: Safety) -> Mended:
     applied: list[Finding] = []
     refused: dict[tuple[str, str], tuple[Finding, str]] = {}
     for _ in range(_MOST):
-        finding = next(
-            (one for one in state.findings if _may(one, allowed) and _name(one) not in refused), None
-        )
+        offered = (one for one in state.findings if only is None or one.rule in only)
+        finding = next((one for one in offered if _may(one, allowed) and _name(one) not in refused), None)
         if finding is None or finding.fix is None:
             break
         outcome = _attempt(examine, state, texts, finding, finding.fix)

@@ -45,8 +45,10 @@ class Asked:
     target: str | None = None
     image: BuiltImage | None = None
     allowed: Safety | None = None  # which fixes are applied; None: none
+    only: frozenset[str] | None = None  # rules whose fixes are applied; None: all
     stdin: bytes | None = None  # the content of ``-``
     stdin_name: str = "Dockerfile"
+    texts: Mapping[str, bytes] = field(default_factory=dict)  # files as an editor has them
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def review(asked: Asked) -> Reviewed:
 
     """
     desk = _Desk(asked)
-    subjects = [Path(STDIN)] if asked.stdin is not None else find_dockerfiles(asked.paths)
+    subjects = [Path(STDIN)] if asked.stdin is not None else find_dockerfiles(asked.paths, asked.texts)
     judgements: list[Judgement] = []
     mended: list[Mended] = []
     broken: list[InputError] = []
@@ -118,7 +120,7 @@ class _Desk:
         bench = _Bench(self._asked, dockerfile, root, settings, self._reader)
         if self._asked.allowed is None or len(dockerfile.instructions) > MOST_MENDED:
             return bench.judgement(dockerfile), None
-        fixes = mend(bench.examine, self._asked.allowed)
+        fixes = mend(bench.examine, self._asked.allowed, self._asked.only)
         for name, text in fixes.after.items():
             self._sources[name] = Source(name, text)
         return bench.last, fixes
@@ -129,6 +131,8 @@ class _Desk:
     def _read(self, path: Path) -> Source:
         if self._asked.stdin is not None:
             return Source(self._asked.stdin_name, self._asked.stdin)
+        if str(path) in self._asked.texts:
+            return Source(str(path), self._asked.texts[str(path)])
         try:
             data = read_bounded(path, MAX_BYTES + 1)
         except OSError as error:

@@ -22,6 +22,7 @@ _COMMANDS: Final = {
     "build": "Build an image from a project and its lock.",
     "plan": "Show the layers that would be built, and why.",
     "check": "Say what is wrong with Dockerfiles, what it costs, and mend it.",
+    "lsp": "Serve an editor with what check finds.",
     "run": "Start an image with docker, podman, crun, runc or bubblewrap.",
     "lock": "Write the lock of a project that has none, and pin its base.",
     "images": "List the images in the store.",
