@@ -12,7 +12,8 @@ facts.secret_names                               ENV and ARG whose names are tho
 facts.stage_of(instruction), .run_of, .copy_of   from an instruction to its facts
 facts.scope_before(stage, instruction)           what is in force (`wherry.dockerfile.stages.Scope`)
 facts.context                                    what docker build sends (`context.Context`); None on stdin
-facts.project                                    requirements, locks, pyproject.toml, torch, imports
+facts.project                                    requirements, locks, pyproject.toml (`project.ProjectFacts`)
+facts.frameworks                                 torch, jax... that installs bring (`installed.Installed`)
 facts.compose, .workloads, .workflows            compose services, Kubernetes workloads, CI files beside it
 facts.image                                      with --image (`image.MeasuredImage`), else None
 facts.settings                                   ``[tool.wherry.check]``
@@ -20,6 +21,7 @@ facts.settings                                   ``[tool.wherry.check]``
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_right
 from functools import cached_property
 from pathlib import Path
@@ -43,9 +45,11 @@ if TYPE_CHECKING:
     from wherry.check.facts.context import Context
     from wherry.check.facts.copies import CopyFacts
     from wherry.check.facts.image import BuiltImage, MeasuredImage
+    from wherry.check.facts.installed import Installed
     from wherry.check.facts.installs import Install
     from wherry.check.facts.kubernetes import KubernetesService, Workload
     from wherry.check.facts.neighbours import Neighbours
+    from wherry.check.facts.project import ProjectFacts
     from wherry.check.facts.runs import RunFacts
     from wherry.check.facts.secrets import Secret
     from wherry.check.facts.variables import Variable
@@ -54,6 +58,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.stages import Scope, Stage, StageGraph
     from wherry.dockerfile.syntax import Dockerfile, Instruction
 
+_NOWHERE: Final = Path(os.devnull, "stdin")  # a directory that nothing can be in
 _NO_ARGS: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -125,6 +130,11 @@ class Facts:
     def file(self) -> Source:
         """The Dockerfile's bytes and name."""
         return self.dockerfile.source
+
+    @property
+    def path(self) -> Path:
+        """The Dockerfile's, as the user would open it."""
+        return Path(self.file.name)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -254,14 +264,28 @@ class Facts:
 
         if self._context_root is None:
             return None
-        return Context(self._context_root, Path(self.file.name), reader=self.reader)
+        return Context(self._context_root, self.path, reader=self.reader)
+
+    @cached_property
+    def project(self) -> ProjectFacts:
+        """Requirements, locks and pyproject.toml of the context's root; empty on stdin."""
+        from wherry.check.facts.project import ProjectFacts  # noqa: PLC0415 - not every rule asks
+
+        return ProjectFacts(self._context_root or _NOWHERE, self.reader, self.context)
+
+    @cached_property
+    def frameworks(self) -> tuple[Installed, ...]:
+        """GPU frameworks that the installs of all stages bring."""
+        from wherry.check.facts.installed import installed_frameworks  # noqa: PLC0415 - few rules ask
+
+        return installed_frameworks(self)
 
     @cached_property
     def neighbours(self) -> Neighbours | None:
         """The YAML files around; None on stdin."""
         from wherry.check.facts.neighbours import Neighbours  # noqa: PLC0415 - not on stdin
 
-        return None if self._context_root is None else Neighbours(Path(self.file.name), self.reader)
+        return None if self._context_root is None else Neighbours(self.path, self.reader)
 
     @property
     def compose(self) -> tuple[ComposeService, ...]:

@@ -8,6 +8,7 @@ run.installs                              package managers (`installs.Install`)
 run.mounts, run.mount("cache", path)      `mounts.Mount`
 run.downloads                             curl, git clone, hub clients, Python code (`downloads.Download`)
 run.python                                Python code it executes (`python_code.PythonCode`)
+run.scripts                               Python files of the context it starts: (call, `imports.Script`)
 run.removals, run.removes(path, after=n)  rm; whether a path is removed behind an offset of the file
 run.purged                                names of packages a later command of the same RUN uninstalls
 run.ownerships, .extractions, .pipes, .logins, .compiles, .gpu_queries     see `commands`
@@ -33,6 +34,8 @@ from wherry.check.facts.scripts import run_script
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from wherry.check.facts.imports import Script as StartedScript
+    from wherry.check.facts.installed import Inputs
     from wherry.check.facts.stages import StageFacts
     from wherry.dockerfile.shell import Script
     from wherry.dockerfile.source import Span
@@ -134,6 +137,13 @@ class RunFacts:
         """Every call of a package manager, whatever it does, in order."""
         return tuple(found for call in self.calls if (found := read_install(call, self)))
 
+    def inputs_of(self, install: Install) -> Inputs:
+        """What one of its installs reads of the project; made once."""
+        from wherry.check.facts.installed import Inputs  # noqa: PLC0415 - few rules ask
+
+        known: dict[int, Inputs] = self.__dict__.setdefault("_inputs", {})
+        return known.setdefault(install.span.start, Inputs(install))
+
     @cached_property
     def python(self) -> tuple[PythonCode, ...]:
         """Python code that it executes."""
@@ -159,6 +169,22 @@ class RunFacts:
         """What is fetched beside packages, by commands and by Python code."""
         by_command = [found for call in self.calls for found in read_downloads(call)]
         return (*by_command, *(found for code in self.python for found in code.downloads))
+
+    @cached_property
+    def scripts(self) -> tuple[tuple[Call, StartedScript], ...]:
+        """Python files of the context that it starts, and the commands that do: ``python download.py``."""
+        from wherry.check.facts.imports import read_script_file  # noqa: PLC0415 - few RUNs start a file
+        from wherry.check.facts.origins import run_path  # noqa: PLC0415 - the same
+
+        context = self.stage.facts.context
+        found: list[tuple[Call, StartedScript]] = []
+        for call in self.calls:
+            first = next((value for value in call.arguments if not value.text.startswith("-")), None)
+            if context and first and is_python(call.program) and first.text.endswith(".py"):
+                path = run_path(self, call.path(first.text))
+                script = read_script_file(context, path) if path else None
+                found.extend([(call, script)] if script else [])
+        return tuple(found)
 
     @cached_property
     def removals(self) -> tuple[commands.Removal, ...]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from wherry.check.facts.calls import Call, Option
+    from wherry.check.facts.installed import Inputs
     from wherry.check.facts.installs.caches import Cache
     from wherry.check.facts.installs.packages import PackageArgument
     from wherry.check.facts.runs import RunFacts
@@ -155,6 +156,11 @@ class Install:
         unless production is asked for. For pip only names tell: see `extras` and `requirement_files`.
         """
         return _DEV.get(self.manager, _never)(self)
+
+    @property
+    def inputs(self) -> Inputs:
+        """What it reads of the project, and which GPU frameworks it brings: see `installed`."""
+        return self.run.inputs_of(self)
 
     @property
     def cache(self) -> Cache:
