@@ -1,0 +1,77 @@
+"""Edits of a Dockerfile that leave what the author wrote: whole lines moved, taken out or put in between.
+
+A comment that stands directly above an instruction belongs to it and goes where it goes. Text ends its
+lines with a newline alone: `wherry.check.fix` writes the file's own ending.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wherry.check.model import Edit
+from wherry.dockerfile.source import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wherry.dockerfile.syntax import Dockerfile, Instruction
+
+
+def block_of(dockerfile: Dockerfile, instruction: Instruction) -> Span:
+    """An instruction's lines, with the comments directly above and the last line's ending."""
+    data = dockerfile.source.data
+    start = data.rfind(b"\n", 0, instruction.span.start) + 1
+    starts = {data.rfind(b"\n", 0, comment.span.start) + 1 for comment in dockerfile.comments}
+    while start and (above := data.rfind(b"\n", 0, start - 1) + 1) in starts:
+        start = above
+    newline = data.find(b"\n", instruction.span.end)
+    return Span(start, newline + 1 if newline >= 0 else len(data))
+
+
+def written(dockerfile: Dockerfile, instruction: Instruction) -> str:
+    """An instruction as it stands, its comments above included, each line ended."""
+    text = dockerfile.source.text(block_of(dockerfile, instruction))
+    return text if text.endswith("\n") else f"{text}\n"
+
+
+def put_before(dockerfile: Dockerfile, instruction: Instruction, text: str) -> Edit:
+    """Put whole lines above an instruction and its comments."""
+    start = block_of(dockerfile, instruction).start
+    return Edit(dockerfile.source.name, Span(start, start), text)
+
+
+def put_behind(dockerfile: Dockerfile, instruction: Instruction, text: str) -> Edit:
+    """Put whole lines, each ended, below an instruction."""
+    end = block_of(dockerfile, instruction).end
+    if end and not dockerfile.source.data.endswith(b"\n", 0, end):
+        text = f"\n{text.removesuffix(chr(10))}"
+    return Edit(dockerfile.source.name, Span(end, end), text)
+
+
+def taken_out(dockerfile: Dockerfile, instruction: Instruction) -> Edit:
+    """Remove an instruction with its comments, and an empty line that would be one too many."""
+    span = block_of(dockerfile, instruction)
+    if is_apart(dockerfile, instruction):
+        data = dockerfile.source.data
+        below = data.find(b"\n", span.end)
+        if below >= 0 and not data[span.end : below].strip():
+            span = Span(span.start, below + 1)
+    return Edit(dockerfile.source.name, span, "")
+
+
+def is_apart(dockerfile: Dockerfile, instruction: Instruction) -> bool:
+    """An empty line stands above it."""
+    data = dockerfile.source.data
+    start = block_of(dockerfile, instruction).start
+    above = data.rfind(b"\n", 0, max(start - 1, 0)) + 1
+    return start > 0 and not data[above:start].strip()
+
+
+def moved_behind(
+    dockerfile: Dockerfile, instructions: Sequence[Instruction], last: Instruction
+) -> tuple[Edit, ...]:
+    """Move instructions, in their order, below *last*."""
+    text = "".join(written(dockerfile, one) for one in instructions)
+    if is_apart(dockerfile, instructions[0]):
+        text = f"\n{text}"
+    return (*(taken_out(dockerfile, one) for one in instructions), put_behind(dockerfile, last, text))
