@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SOME = settings(derandomize=True, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-_FILES = 30_000
+_FILES = 15_000
 
 
 # ---- BuildKit 0.12.5
@@ -111,7 +111,7 @@ def test_buildkit_reads_a_large_corpus_as_we_do() -> None:
         if _comparable_with_buildkit(text):
             _agree_with_buildkit(text)
             compared += 1
-    assert compared > 10_000
+    assert compared > 5_000
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)
@@ -203,7 +203,7 @@ def test_the_port_reads_a_large_corpus_as_we_do() -> None:
         if _comparable_with_port(text):
             _agree_with_port(text)
             compared += 1
-    assert compared > 4_000
+    assert compared > 2_000
 
 
 @pytest.mark.parametrize("path", CORPUS, ids=lambda path: path.stem)

@@ -98,7 +98,7 @@ class _Maker:
         if is_chain:  # what it would trigger is not built, so nobody asks for its arguments
             inner, arguments, is_json = inner._replace(keyword="onbuild"), (), False
         trigger = _build(index, line, inner, arguments, is_json, heredocs, None)
-        trigger = replace(trigger, span=Span(trigger.keyword_span.start, trigger.span.end))
+        trigger = _begin_at_keyword(trigger)
         return _build(index, line, outer, (), is_json=False, heredocs=heredocs, trigger=trigger)
 
     def _heads(self, line: LogicalLine) -> tuple[_Head, _Head | None, bool]:
@@ -144,7 +144,7 @@ class _Maker:
                 raise self._refuse(
                     line,
                     f"the heredoc {name!r} does not end",
-                    f"close it with a line that is {name!r} and nothing else",
+                    f"close it with a line that is {name!r} and nothing else; quote a '<<' that begins none",
                 )
             bodies.append(body)
         return tuple(bodies)
@@ -191,4 +191,15 @@ def _build(  # noqa: PLR0913, PLR0917 - each is a part of the instruction
         line.comments,
         line.blank_lines,
         trigger,
+    )
+
+
+def _begin_at_keyword(trigger: Instruction) -> Instruction:
+    """What a trigger shares with its ONBUILD, as far as it stands behind the trigger's keyword."""
+    start = trigger.keyword_span.start
+    return replace(
+        trigger,
+        span=Span(start, trigger.span.end),
+        comments=tuple(comment for comment in trigger.comments if comment.span.start > start),
+        blank_lines=tuple(line for line in trigger.blank_lines if line.start > start),
     )

@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from wherry.dockerfile.source import encode
 from wherry.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wherry.dockerfile.source import Joined, Source, Span
 
 
@@ -135,25 +138,33 @@ class Instruction:
     def pairs(self) -> tuple[Pair, ...]:
         """Names and values of ENV, LABEL and ARG; nothing for other instructions."""
         if self.keyword == "arg":
-            return tuple(_split_pair(argument) for argument in self.arguments)
+            return tuple(self._split_arguments())
         if self.keyword not in {"env", "label"}:
             return ()
         found = self.arguments
         return tuple(Pair(found[i], found[i + 1]) for i in range(0, len(found), 2))
+
+    def _split_arguments(self) -> Iterator[Pair]:
+        """``name`` and ``name=value`` of ARG, taken apart where they stand in the body."""
+        at = 0
+        for argument in self.arguments:
+            whole = encode(argument.value)
+            start = self.body.data.index(whole, at)
+            at = start + len(whole)
+            equals = self.body.data.find(b"=", start, at)
+            if equals < 0:
+                yield Pair(argument, None)
+            else:
+                name, _, value = argument.value.partition("=")
+                spans = self.body.span(start, equals), self.body.span(equals + 1, at)
+                yield Pair(Argument(name, spans[0]), Argument(value, spans[1]))
 
     @property
     def is_legacy_pair(self) -> bool:
         """``ENV name value`` or ``LABEL name value`` without an equals sign."""
         if self.keyword not in {"env", "label"} or len(self.arguments) != 2:  # noqa: PLR2004 - one pair
             return False
-        return self.body.data[len(self.arguments[0].value.encode("utf-8", "surrogateescape")) :][:1] != b"="
-
-
-def _split_pair(argument: Argument) -> Pair:
-    name, equals, value = argument.value.partition("=")
-    if not equals:
-        return Pair(argument, None)
-    return Pair(Argument(name, argument.span), Argument(value, argument.span))
+        return not self.body.data.startswith(encode(self.arguments[0].value) + b"=")
 
 
 @dataclass(frozen=True, slots=True)
