@@ -1,0 +1,241 @@
+"""Sizes measured elsewhere and shipped: what a figure rests on where nothing is here to be counted.
+
+Every number was measured once, and its source says on what; `wherry.check.model.Basis.TABLE` is their basis.
+A version between two that were measured is given the figure of the one below, and the source names that one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.model import Basis, Cost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MB: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """A distribution with all it requires, as pip gets it for 64-bit x86 Linux.
+
+    Attributes:
+        name: Normalised, with the extra it was asked for.
+        version: The one that was measured.
+        wheel_bytes: What is downloaded, and what a cache keeps of it.
+        unpacked_bytes: What is installed.
+
+    """
+
+    name: str
+    version: str
+    wheel_bytes: int
+    unpacked_bytes: int
+
+    @property
+    def source(self) -> str:
+        """What the figures rest on, in words."""
+        return f"wheels of {self.name} {self.version} and all they require"
+
+
+def _closure(name: str, version: str, wheels_mb: int, unpacked_mb: int) -> Closure:
+    return Closure(name, version, wheels_mb * MB, unpacked_mb * MB)
+
+
+_CLOSURES: Final = {
+    # by name and build, oldest first; measured from the wheels themselves
+    ("torch", "cuda"): (
+        _closure("torch", "2.4.1", 2844, 5089),
+        _closure("torch", "2.6.0", 3060, 5394),
+        _closure("torch", "2.8.0", 3917, 6688),
+        _closure("torch", "2.10.0", 4128, 7170),
+        _closure("torch", "2.12.1", 2741, 4782),
+        _closure("torch", "2.15.0", 3000, 5457),
+    ),
+    ("torch", "cpu"): (_closure("torch+cpu", "2.13.0", 192, 699),),
+    ("jax", "cuda"): (_closure("jax[cuda13]", "0.10.2", 2623, 4599),),
+    ("jax", "cpu"): (_closure("jax", "0.10.2", 141, 544),),
+    ("tensorflow", "cuda"): (_closure("tensorflow[and-cuda]", "2.21", 3441, 6488),),
+    ("tensorflow", "cpu"): (_closure("tensorflow", "2.21", 633, 2056),),
+    ("tensorflow-cpu", "cpu"): (_closure("tensorflow-cpu", "2.21", 335, 1456),),
+    ("vllm", "cuda"): (_closure("vllm", "0.32.0", 3945, 8273),),
+    ("sglang", "cuda"): (_closure("sglang", "0.5.23", 4343, 9944),),
+    ("onnxruntime-gpu", "cuda"): (_closure("onnxruntime-gpu", "1.31.1", 273, 409),),
+    ("onnxruntime", "cpu"): (_closure("onnxruntime", "1.31.1", 41, 124),),
+    ("xgboost", ""): (_closure("xgboost", "3.2", 536, 900),),
+}
+
+
+def closure_of(name: str, version: str = "", build: str = "cuda") -> Closure | None:
+    """What was measured of *name* nearest to *version*.
+
+    Args:
+        name: Normalised.
+        version: The one that is asked for; the newest where it is open.
+        build: "cuda" or "cpu", where there are both.
+
+    """
+    measured = _CLOSURES.get((name, build)) or _CLOSURES.get((name, ""))
+    if not measured:
+        return None
+    wanted = _numbers(version)
+    if not wanted:
+        return measured[-1]
+    below = [one for one in measured if _numbers(one.version)[:2] <= wanted[:2]]
+    return below[-1] if below else measured[0]
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = version.partition("+")[0].split(".")[:3]
+    return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else ()
+
+
+FULL_PYTHON: Final = Cost(
+    751_277_056,
+    basis=Basis.TABLE,
+    source="installed sizes of the Debian 12 packages that python has over python:slim",
+)
+"""What python:3.x stands on, buildpack-deps, beside what python:3.x-slim has."""
+
+_APT_LISTS: Final = {"bookworm": 19_852_735}
+"""Lists of main, updates and security as they lie on the disk, compressed as Docker's images have them."""
+
+
+def apt_lists(distro: str) -> Cost:
+    """What ``apt-get update`` leaves; no figure for a distribution that was not measured."""
+    size = _APT_LISTS.get(distro)
+    if size is None:
+        return Cost()
+    return Cost(size, basis=Basis.TABLE, source="package lists of Debian 12")
+
+
+_RECOMMENDED_MB: Final = {
+    # what apt installs besides, where nothing keeps it from what packages recommend: Debian 12 over slim
+    "build-essential": 75,
+    "chromium": 161,
+    "clang": 542,
+    "cmake": 260,
+    "cron": 10,
+    "curl": 1,
+    "default-jdk": 71,
+    "default-jre-headless": 56,
+    "default-libmysqlclient-dev": 56,
+    "espeak-ng": 2,
+    "ffmpeg": 152,
+    "g++": 56,
+    "gcc": 80,
+    "gdal-bin": 14,
+    "gdb": 29,
+    "gfortran": 56,
+    "git": 12,
+    "git-lfs": 12,
+    "google-perftools": 206,
+    "graphviz": 58,
+    "imagemagick": 112,
+    "libboost-all-dev": 71,
+    "libgdal-dev": 193,
+    "libglib2.0-0": 54,
+    "libhdf5-dev": 55,
+    "libnuma-dev": 56,
+    "libopencv-dev": 222,
+    "libopenmpi-dev": 72,
+    "libreoffice": 1517,
+    "libsox-dev": 2,
+    "llvm": 502,
+    "nodejs": 15,
+    "npm": 627,
+    "octave": 560,
+    "openjdk-17-jdk": 71,
+    "openjdk-17-jre": 64,
+    "openjdk-17-jre-headless": 56,
+    "openssh-client": 4,
+    "openssh-server": 30,
+    "poppler-utils": 13,
+    "portaudio19-dev": 1,
+    "protobuf-compiler": 94,
+    "python3-dev": 56,
+    "python3-opencv": 202,
+    "python3-pip": 378,
+    "r-base": 668,
+    "software-properties-common": 23,
+    "sox": 1,
+    "tesseract-ocr": 16,
+    "texlive": 485,
+    "wkhtmltopdf": 203,
+    "xvfb": 8,
+}
+_RECOMMEND_NOTHING: Final = frozenset(
+    {
+        "apt-transport-https",
+        "aria2",
+        "ca-certificates",
+        "ccache",
+        "dumb-init",
+        "gnupg",
+        "htop",
+        "iproute2",
+        "iputils-ping",
+        "jq",
+        "less",
+        "libaio-dev",
+        "libgl1",
+        "libgl1-mesa-glx",
+        "libgomp1",
+        "liblapack-dev",
+        "libmagic1",
+        "libopenblas-dev",
+        "libpq-dev",
+        "libsm6",
+        "libsndfile1",
+        "libxext6",
+        "libxrender1",
+        "locales",
+        "lsb-release",
+        "make",
+        "nano",
+        "net-tools",
+        "nginx",
+        "ninja-build",
+        "numactl",
+        "openmpi-bin",
+        "p7zip-full",
+        "pandoc",
+        "pciutils",
+        "pkg-config",
+        "procps",
+        "python3",
+        "python3-numpy",
+        "python3-venv",
+        "redis-server",
+        "rsync",
+        "screen",
+        "strace",
+        "sudo",
+        "supervisor",
+        "swig",
+        "tini",
+        "tmux",
+        "tzdata",
+        "unzip",
+        "vim",
+        "wget",
+        "zip",
+    }
+)
+
+
+def recommends_nothing(package: str) -> bool:
+    """It was measured, and what it recommends is nothing or next to nothing."""
+    return package in _RECOMMEND_NOTHING
+
+
+def recommended(packages: Iterable[str]) -> Cost:
+    """What Debian packages bring that they only recommend; of several at least the largest of them."""
+    known = [(size, name) for name in packages if (size := _RECOMMENDED_MB.get(name))]
+    if not known:
+        return Cost()
+    size, name = max(known)
+    source = f"what {name} recommends on Debian 12"
+    return Cost(size * MB, basis=Basis.TABLE, source=source)
