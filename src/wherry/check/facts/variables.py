@@ -42,6 +42,11 @@ class Variable:
     name_span: Span
     value_span: Span | None
 
+    @property
+    def span(self) -> Span:
+        """Name and value."""
+        return Span(self.name_span.start, (self.value_span or self.name_span).end)
+
     def refers_to(self, name: str) -> bool:
         """Its value names another variable, or itself: ``$PATH``, ``${PATH}``."""
         raw = self.raw or ""
