@@ -88,7 +88,7 @@ def test_50_megabytes_of_long_lines_are_read_in_little_more_memory() -> None:
         ),
         pytest.param(wide(b"EXPOSE ", b"1 "), f"more than {MAX_WORDS}", id="ports"),
         pytest.param(wide(b"COPY [", b'"",', b'""]'), "", id="strings"),
-        pytest.param(wide(b"COPY ", b"--x ", b"a b"), "takes no flag --x", id="flags"),
+        pytest.param(wide(b"COPY ", b"--x ", b"a b"), "takes no flag", id="flags"),
         pytest.param(wide(b"", b"ONBUILD ", b"RUN a"), "ONBUILD stands behind", id="triggers"),
         pytest.param(wide(b"RUN ", b'[{"a":', b"1"), "", id="nested JSON"),
         pytest.param(wide(b"RUN <<A ", b"${a:-"), "", id="nested substitutions"),

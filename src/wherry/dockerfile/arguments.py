@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from wherry.dockerfile import blanks
 from wherry.dockerfile.json_form import read_array
 from wherry.dockerfile.source import decode
-from wherry.dockerfile.syntax import Argument
+from wherry.dockerfile.syntax import Argument, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -136,8 +136,8 @@ def _pairs(text: Text) -> Arguments:
     for start, end in words:
         equals = data.find(b"=", start, end)
         if equals < 0:
-            word = decode(data[start:end])[:80]
-            raise ArgumentsError(f"{word!r} has no '='", "write name=value, and quote a value with blanks")
+            word = shown(decode(data[start:end]))
+            raise ArgumentsError(f"{word} has no '='", "write name=value, and quote a value with blanks")
         arguments += text.argument(start, equals), text.argument(equals + 1, end)
     return tuple(arguments), False
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile import blanks
 from wherry.dockerfile.source import Span, decode
-from wherry.dockerfile.syntax import Directive, DockerfileError, refusal
+from wherry.dockerfile.syntax import Directive, DockerfileError, refusal, shown
 
 if TYPE_CHECKING:
     from wherry.dockerfile.source import Source
@@ -74,7 +74,9 @@ class DirectiveReader:
     def _set_escape(self, directive: Directive) -> None:
         if directive.value not in {"\\", "`"}:
             raise self._refuse(
-                f"the escape character is {directive.value!r}", directive, "it is a backslash or a backtick"
+                f"the escape character is {shown(directive.value)}",
+                directive,
+                "it is a backslash or a backtick",
             )
         self.escape = directive.value.encode("ascii")
 

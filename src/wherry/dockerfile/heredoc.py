@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile.heredoc_words import split_words
-from wherry.dockerfile.source import Joined, Span, decode, encode, join
+from wherry.dockerfile.source import Span, encode, join
 from wherry.dockerfile.syntax import Heredoc
 
 if TYPE_CHECKING:
@@ -65,36 +65,27 @@ def read_body(reader: LineReader, announcement: Announcement) -> Heredoc | None:
     """Read the lines up to the closing one; None if the file ends before."""
     data = reader.source.data
     name = encode(announcement.name)
-    pieces: list[tuple[int, int]] = []
-    body_start: int | None = None
-    body_end = 0
+    body_start = reader.offset
+    pieces: list[tuple[int, int]] = []  # without the leading tabs
     while (line := reader.next_line()) is not None:
         start, end = line
-        body_start = start if body_start is None else body_start
         text = start
         if announcement.strips_tabs:
-            while text < end and data[text] == 0x09:  # noqa: PLR2004 - "\t"
+            while data.startswith(b"\t", text, end):
                 text += 1
         if data[text:end] == name:
-            body_end = start
-            content = join(data, pieces) if pieces else Joined(b"", (0,), (start,))
+            kept = pieces if announcement.strips_tabs and pieces else [(body_start, start)]
             return Heredoc(
                 name=announcement.name,
                 expands=announcement.expands,
                 strips_tabs=announcement.strips_tabs,
                 descriptor=announcement.descriptor,
-                body=Span(body_start, body_end),
-                content=decode(content.data),
-                text=content,
+                body=Span(body_start, start),
+                text=join(data, kept),
                 span=Span(body_start, end),
             )
-        following = reader.offset
         if announcement.strips_tabs:
-            pieces.append((text, following))
-        elif pieces:
-            pieces[0] = (pieces[0][0], following)
-        else:
-            pieces.append((start, following))
+            pieces.append((text, reader.offset))
     return None
 
 

@@ -14,7 +14,7 @@ from wherry.dockerfile.flags import TAKEN
 from wherry.dockerfile.heredoc import HeredocError, read_announcement
 from wherry.dockerfile.mounts import FieldsError, check_device, check_mount
 from wherry.dockerfile.numbers import is_count, is_interval
-from wherry.dockerfile.syntax import DockerfileError, refusal
+from wherry.dockerfile.syntax import DockerfileError, refusal, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -83,7 +83,7 @@ def _unknown(keyword: str) -> _RefusedError:
             "only '# syntax=' is read of a Dockerfile, other forms are other frontends'",
         )
     return _RefusedError(
-        f"there is no instruction {keyword.upper()[:80]!r}", _near(keyword, KNOWN, str.upper)
+        f"there is no instruction {shown(keyword.upper())}", _near(keyword, KNOWN, str.upper)
     )
 
 
@@ -109,7 +109,7 @@ def _check_flags(instruction: Instruction) -> None:
     for flag in instruction.flags:
         kind = taken.get(flag.name)
         if kind is None:
-            what = f"{instruction.keyword.upper()} takes no flag --{flag.name[:80]}"
+            what = f"{instruction.keyword.upper()} takes no flag {shown(f'--{flag.name}')}"
             raise _RefusedError(what, _near(flag.name, taken, lambda name: f"--{name}"), flag.span)
         if flag.name in seen and kind != "texts":
             raise _RefusedError(f"--{flag.name} is given twice", "keep one of them", flag.span)
@@ -135,7 +135,7 @@ def _check_run_flags(instruction: Instruction) -> None:
     for name, known in (("network", _NETWORKS), ("security", _SECURITIES)):
         chosen = instruction.flag(name)
         if chosen and chosen.value not in known:
-            what = f"--{name}={(chosen.value or '')[:80]} is not known"
+            what = f"--{name} is {shown(chosen.value or '')}"
             raise _RefusedError(what, f"it is one of {', '.join(known)}", chosen.span)
 
 
@@ -173,7 +173,7 @@ def _from(instruction: Instruction) -> None:
         raise _RefusedError("FROM takes a base, or a base, AS and a name", "write FROM base AS name")
     if is_named and not _STAGE_NAME.fullmatch(arguments[2].value.lower()):
         raise _RefusedError(
-            f"{arguments[2].value[:80]!r} is no name of a stage",
+            f"{shown(arguments[2].value)} is no name of a stage",
             "it begins with a letter and has letters, digits, '-', '_' and '.' only",
             arguments[2].span,
         )
@@ -231,7 +231,7 @@ def _healthcheck(instruction: Instruction) -> None:
         if command:
             raise _RefusedError("HEALTHCHECK NONE takes no command", "leave it out", command[0].span)
     elif kind.value.upper() != "CMD":
-        what = f"HEALTHCHECK knows CMD and NONE, not {kind.value.upper()[:80]!r}"
+        what = f"HEALTHCHECK knows CMD and NONE, not {shown(kind.value.upper())}"
         raise _RefusedError(what, "write HEALTHCHECK CMD command", kind.span)
     elif not command:
         raise _RefusedError("HEALTHCHECK CMD has no command", "write HEALTHCHECK CMD command", kind.span)
@@ -243,10 +243,10 @@ def _check_health_flags(instruction: Instruction) -> None:
             continue
         if flag.name == "retries":
             if not is_count(flag.value):
-                what = f"--retries={flag.value[:80]} is no count"
+                what = f"--retries is {shown(flag.value)}, which is no count"
                 raise _RefusedError(what, "write --retries=3", flag.span)
         elif not is_interval(flag.value):
-            what = f"--{flag.name}={flag.value[:80]} is no interval of at least a millisecond"
+            what = f"--{flag.name} is {shown(flag.value)}, which is no interval of at least a millisecond"
             raise _RefusedError(what, f"write --{flag.name}=30s", flag.span)
 
 

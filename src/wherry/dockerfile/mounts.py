@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from wherry.dockerfile.syntax import shown
+
 _VARIABLE: Final = re.compile(r"\$.")
 _BOOLEANS: Final = frozenset(
     ["1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"]
@@ -82,12 +84,12 @@ def check_device(value: str) -> None:
         name = name.lower()
         if name == "required":
             if equals and said not in _BOOLEANS:
-                raise FieldsError(f"required={said[:80]} is neither true nor false")
+                raise FieldsError(f"required is {shown(said)}, neither true nor false")
         elif name == "name" and equals:
             if device:
                 raise FieldsError("it has two names")
             device = said
         elif device:
-            raise FieldsError(f"{field[:80]!r} is no field of a device, which are name and required")
+            raise FieldsError(f"{shown(field)} is no field of a device, which are name and required")
         else:
             device = field

@@ -25,6 +25,7 @@ from wherry.dockerfile.syntax import (
     Heredoc,
     Instruction,
     refusal,
+    shown,
 )
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def parse(source: Source) -> Dockerfile:
     """Read a Dockerfile.
 
     Raises:
-        DockerfileError: BuildKit would not accept it either; or it is beyond all measure.
+        DockerfileError: BuildKit would not accept it either; or it is beyond all measure. The line is the one
+            that BuildKit names, but for a directive that is wrong and a line that is too long: of those
+            BuildKit names the line before.
 
     """
     dockerfile = read_syntax(source)
@@ -86,7 +89,8 @@ class _Maker:
         outer, inner, is_chain = self._heads(line)
         head = inner or outer
         arguments, is_json = self._arguments(line, head)
-        words = len(outer.flags) + len(arguments) + len(line.comments) + len(line.blank_lines)
+        flags = len(outer.flags) + (len(inner.flags) if inner else 0)
+        words = flags + len(arguments) + len(line.comments) + len(line.blank_lines)
         if words > self._words_left:
             raise self._too_many(line)
         self._words_left -= words
@@ -140,12 +144,9 @@ class _Maker:
         for announcement in announcements:
             body = read_body(self._reader, announcement)
             if body is None:
-                name = announcement.name[:80]
-                raise self._refuse(
-                    line,
-                    f"the heredoc {name!r} does not end",
-                    f"close it with a line that is {name!r} and nothing else; quote a '<<' that begins none",
-                )
+                name = shown(announcement.name)
+                mend = f"close it with a line that is {name} and nothing else; quote a '<<' that begins none"
+                raise self._refuse(line, f"the heredoc {name} does not end", mend)
             bodies.append(body)
         return tuple(bodies)
 

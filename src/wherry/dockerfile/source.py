@@ -133,6 +133,14 @@ class Joined:
         first = self.at(start)
         return Span(first, self.at(end - 1) + 1 if end > start else first)
 
+    def pieces(self) -> list[tuple[int, bytes]]:
+        """Where each piece stands in the file, and its bytes."""
+        ends = (*self._starts[1:], len(self.data))
+        return [
+            (offset, self.data[start:end])
+            for offset, start, end in zip(self._offsets, self._starts, ends, strict=True)
+        ]
+
     def cut(self, start: int, end: int) -> Joined:
         """A part of the joined data that still knows where it stands."""
         if len(self._starts) == 1:

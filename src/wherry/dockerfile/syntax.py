@@ -7,7 +7,7 @@ blank lines, comments and directives only. Values are BuildKit's: what its parse
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile.source import encode
 from wherry.errors import InputError
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wherry.dockerfile.source import Joined, Source, Span
+
+
+_SHOWN_CHARS: Final = 16
+_START_CHARS: Final = 4
 
 
 class DockerfileError(InputError):
@@ -52,6 +56,13 @@ def refusal(source: Source, span: Span, what: str, mend: str) -> DockerfileError
     return DockerfileError(what, where=f"{source.name}:{line}", mend=mend, line=line, span=span)
 
 
+def shown(text: str) -> str:
+    """What a message may show of the user's text: a plain word; of all else, it may be secret, the start."""
+    if len(text) <= _SHOWN_CHARS and not any(character in "=:" for character in text):
+        return repr(text)
+    return f"{text[:_START_CHARS]!r}... ({len(text)} characters)"
+
+
 class Flag(NamedTuple):
     """``--name`` or ``--name=value`` before the arguments; the value without its quotes."""
 
@@ -84,9 +95,13 @@ class Heredoc:
     strips_tabs: bool  # <<-EOF
     descriptor: int  # 3<<EOF
     body: Span
-    content: str  # what the build gets: of <<- without the leading tabs
-    text: Joined  # the same, and where it stands
+    text: Joined  # what the build gets, of <<- without the leading tabs, and where it stands
     span: Span  # body and closing line
+
+    @property
+    def content(self) -> str:
+        """What the build gets."""
+        return self.text.text
 
 
 class Comment(NamedTuple):
@@ -104,9 +119,12 @@ class Directive(NamedTuple):
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Instruction:
-    """One instruction with all its lines, from its keyword to the last byte before the line ending."""
+    """One instruction with all its lines, from its keyword to the last byte before the line ending.
+
+    It is the one at its place: another that says the same is not equal to it.
+    """
 
     index: int  # in the file, from 0; of a trigger that of its ONBUILD
     keyword: str  # lower case: "run"
@@ -167,7 +185,7 @@ class Instruction:
         return not self.body.data.startswith(encode(self.arguments[0].value) + b"=")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dockerfile:
     """A file that BuildKit's parser accepts."""
 
