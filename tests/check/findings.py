@@ -1,15 +1,45 @@
-"""Findings and judgements made by hand."""
+"""Findings, judgements and rules made by hand."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from types import ModuleType
 from typing import TYPE_CHECKING
 
+import pytest
+
+from wherry.check import catalogue
 from wherry.check.engine import Judgement
-from wherry.check.model import Cost, Finding, Place, Severity
+from wherry.check.model import Cost, Finding, Place, Rule, Severity
 from wherry.dockerfile.source import Position, Source, Span
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from wherry.check.model import Fix
+
+G1 = Rule("G1", "pip-cache-kept", Severity.WARNING, lambda _: (), also=("DL3042",))
+H3 = Rule("H3", "shell-form", Severity.INFO, lambda _: (), also=("DL3025", "JSONArgsRecommended"))
+H4 = Rule("H4", "no-healthcheck", Severity.INFO, lambda _: (), also=("DL3057", "DS-0026"), default=False)
+D1 = Rule(
+    "D1",
+    "weights-copied",
+    Severity.INFO,
+    lambda _: (),
+    options={"policy": "warn", "most": 10, "all": False},
+)
+RULES = (G1, H3, H4, D1)
+
+
+@contextmanager
+def only_rules(*rules: Rule, page: str = "A page.\n\nWhy: so.\n") -> Iterator[None]:
+    """Let *rules* be all there are."""
+    modules = {rule: ModuleType(rule.name, page) for rule in rules}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(catalogue, "_modules", lambda: modules)
+        catalogue.all_rules.cache_clear()
+        yield
+    catalogue.all_rules.cache_clear()
 
 
 def place(

@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.check.findings import found, judged, place_of
+from tests.check.findings import G1, H3, H4, found, judged, only_rules, place_of
 from tests.check.peers.recorded import DOCKERFILE, HADOLINT, TALLY
 from wherry.check.catalogue import name_of, title_of
-from wherry.check.model import Rule, Severity
-from wherry.check.peers import merge
-from wherry.check.peers.merge import with_peers
+from wherry.check.peers.merge import Merged, with_peers
 from wherry.dockerfile.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from wherry.check.engine import Judgement
 
@@ -27,13 +25,9 @@ END"""
 
 
 @pytest.fixture(autouse=True)
-def _our_rules(monkeypatch: pytest.MonkeyPatch) -> None:
-    rules = (
-        Rule("G1", "pip-cache-kept", Severity.WARNING, lambda _: (), also=("DL3042",)),
-        Rule("H3", "shell-form", Severity.INFO, lambda _: (), also=("DL3025", "JSONArgsRecommended")),
-        Rule("H4", "no-healthcheck", Severity.INFO, lambda _: (), also=("DL3057", "DS-0026")),
-    )
-    monkeypatch.setattr(merge, "all_rules", lambda: rules)
+def _our_rules() -> Iterator[None]:
+    with only_rules(G1, H3, H4):
+        yield
 
 
 @pytest.fixture
@@ -46,7 +40,7 @@ def codes(judgement: Judgement) -> list[str]:
     return [finding.rule for finding in judgement.findings]
 
 
-def merged(*judgements: Judgement, names: tuple[str, ...] = ("hadolint", "tally")) -> merge.Merged:
+def merged(*judgements: Judgement, names: tuple[str, ...] = ("hadolint", "tally")) -> Merged:
     return with_peers(names, judgements, {DOCKERFILE.name: DOCKERFILE}.get)
 
 

@@ -1,19 +1,23 @@
 """Findings as GitHub Actions' workflow commands: annotations on the lines of a change.
 
 Source: GitHub's "Workflow commands for GitHub Actions"; what a message or a property may not hold is escaped.
+Columns are named for one line only: the runner drops them where a place has several.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.catalogue import find_rule
+from wherry.check.catalogue import title_of
 from wherry.check.model import Severity
+from wherry.report.findings.excerpt import printable
+from wherry.report.findings.model import place_of_error
 from wherry.report.findings.text import cost_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wherry.check.model import Place
     from wherry.report.findings.model import Review
 
 _KINDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "notice"}
@@ -22,24 +26,35 @@ _KINDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.
 def github_lines(review: Review) -> Iterator[str]:
     """One command for each finding and each broken file."""
     for error in review.broken:
-        path, _, line = error.where.rpartition(":")
-        at = f"file={_property(path)},line={line}" if path and line.isdigit() else ""
-        yield f"::error {at}::{_message(error.what)}"
+        path, line = place_of_error(error)
+        at = [f"file={_property(path)}"] if path else []
+        at += [f"line={line}"] if line is not None else []
+        yield _command("error", at, [error.what, error.mend])
     for finding in review.findings:
-        start, end = finding.place.start, finding.place.end
-        title = f"{finding.rule} {find_rule(finding.rule).name}"
         cost = cost_words(finding.cost)
-        properties = (
-            f"file={_property(finding.place.path)},line={start.line},endLine={end.line},"
-            f"col={start.column},endColumn={end.column},title={_property(title)}"
-        )
-        text = f"{finding.what}{f' ({cost})' if cost else ''}\n{finding.why}"
-        yield f"::{_KINDS[finding.severity]} {properties}::{_message(text)}"
+        properties = [*_place(finding.place), f"title={_property(title_of(finding.rule))}"]
+        what = f"{finding.what}{f' ({cost})' if cost else ''}"
+        yield _command(_KINDS[finding.severity], properties, [what, finding.why])
 
 
-def _message(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+def _place(place: Place) -> Iterator[str]:
+    start, end = place.start, place.end
+    yield f"file={_property(place.path)}"
+    yield f"line={start.line}"
+    yield f"endLine={end.line}"
+    if start.line == end.line:
+        yield f"col={start.column}"
+        yield f"endColumn={max(start.column, end.column - 1)}"  # the last one that is meant
+
+
+def _command(kind: str, properties: list[str], lines: list[str]) -> str:
+    text = "%0A".join(_escaped(line) for line in lines if line)
+    return f"::{kind}{' ' if properties else ''}{','.join(properties)}::{text}"
+
+
+def _escaped(text: str) -> str:
+    return printable(text).replace("%", "%25")
 
 
 def _property(text: str) -> str:
-    return _message(text).replace(":", "%3A").replace(",", "%2C")
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")

@@ -5,12 +5,17 @@ Source: GitLab's "Code Quality", report format: a list of Code Climate issues.
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from wherry.check.model import Severity
 from wherry.digest import Digest
+from wherry.dockerfile.source import encode
+from wherry.report.findings.json import well_formed
+from wherry.report.findings.model import place_of_error
 from wherry.report.findings.sarif import fingerprint
+from wherry.report.findings.text import cost_words
 
 if TYPE_CHECKING:
     from wherry.report.findings.model import Review
@@ -20,35 +25,41 @@ _SEVERITIES: Final = {Severity.ERROR: "critical", Severity.WARNING: "major", Sev
 
 def gitlab(review: Review) -> list[dict[str, Any]]:
     """The review as a list of issues; equal findings have fingerprints of their own."""
-    issues = []
+    issues: list[dict[str, Any]] = []
     seen: Counter[str] = Counter()
     for finding in review.findings:
         same = fingerprint(finding)
         seen[same] += 1
+        cost = cost_words(finding.cost)
         issues.append(
             {
-                "description": finding.what,
+                "description": f"{finding.what}{f' ({cost})' if cost else ''}",
                 "check_name": finding.rule,
                 "fingerprint": Digest.of_bytes(f"{same}{seen[same]}".encode()).hex,
                 "severity": _SEVERITIES[finding.severity],
                 "location": {
-                    "path": finding.place.path,
+                    "path": _path(finding.place.path),
                     "lines": {"begin": finding.place.start.line, "end": finding.place.end.line},
                 },
             }
         )
     for error in review.broken:
-        path, _, line = error.where.rpartition(":")
+        path, line = place_of_error(error)
         issues.append(
             {
                 "description": error.what,
                 "check_name": "syntax",
-                "fingerprint": Digest.of_bytes(f"{error.where}\0{error.what}".encode()).hex,
+                "fingerprint": Digest.of_bytes(encode(f"{error.where}\0{error.what}")).hex,
                 "severity": "blocker",
                 "location": {
-                    "path": path or error.where,
-                    "lines": {"begin": int(line) if line.isdigit() else 1},
+                    "path": _path(path),
+                    "lines": {"begin": line or 1},
                 },
             }
         )
-    return issues
+    return [well_formed(issue) for issue in issues]
+
+
+def _path(path: str) -> str:
+    """A path as GitLab compares it: without a dot in front."""
+    return posixpath.normpath(path)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Final
 
-from wherry.check.catalogue import find_rule
+from wherry.check.catalogue import name_of
+from wherry.check.masking import masked
 from wherry.check.model import Basis
+from wherry.dockerfile.source import encode
 
 if TYPE_CHECKING:
-    from wherry.check.model import Edit, Finding, Place
+    from wherry.check.model import Edit, Finding, Fix, Place
     from wherry.report.findings.model import Review
 
 VERSION: Final = 1
@@ -18,7 +21,7 @@ VERSION: Final = 1
 def findings_json(review: Review) -> dict[str, Any]:
     """The review as plain values. Spans are bytes of the file; lines and columns are from 1."""
     summary = review.summary()
-    return {
+    values: dict[str, Any] = {
         "version": VERSION,
         "findings": [finding_json(finding) for finding in review.findings],
         "errors": [{"what": error.what, "where": error.where, "mend": error.mend} for error in review.broken],
@@ -48,6 +51,22 @@ def findings_json(review: Review) -> dict[str, Any]:
             "peers": dict(review.peers),
         },
     }
+    clean: dict[str, Any] = well_formed(values)
+    return clean
+
+
+def well_formed(values: Any) -> Any:  # noqa: ANN401 - of any shape, and of the same afterwards
+    """Plain values without halves of characters, which strict readers of JSON refuse.
+
+    They stand for bytes that are not UTF-8, in names of files and in their text.
+    """
+    if isinstance(values, str):
+        return values if values.isascii() else values.encode("utf-8", "replace").decode()
+    if isinstance(values, dict):
+        return {key: well_formed(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [well_formed(value) for value in values]
+    return values
 
 
 def finding_json(finding: Finding) -> dict[str, Any]:
@@ -55,7 +74,7 @@ def finding_json(finding: Finding) -> dict[str, Any]:
     fix = finding.fix
     return {
         "rule": finding.rule,
-        "name": find_rule(finding.rule).name,
+        "name": name_of(finding.rule),
         "severity": finding.severity.value,
         "place": _place(finding.place),
         "what": finding.what,
@@ -70,11 +89,16 @@ def finding_json(finding: Finding) -> dict[str, Any]:
         "fix": {
             "title": fix.title,
             "safety": fix.safety.value,
-            "edits": [_edit(edit) for edit in fix.edits],
+            "edits": [_edit(edit) for edit in shown_edits(fix)],
         }
         if fix
         else None,
     }
+
+
+def shown_edits(fix: Fix) -> tuple[Edit, ...]:
+    """The edits of a fix; none of one that would put a secret into the report."""
+    return () if any(masked(edit.text) != edit.text for edit in fix.edits) else fix.edits
 
 
 def _place(place: Place) -> dict[str, Any]:
@@ -89,4 +113,13 @@ def _place(place: Place) -> dict[str, Any]:
 
 
 def _edit(edit: Edit) -> dict[str, Any]:
-    return {"path": edit.path, "span": [edit.span.start, edit.span.end], "text": edit.text}
+    return {"path": edit.path, "span": [edit.span.start, edit.span.end], **inserted(edit.text, "base64")}
+
+
+def inserted(text: str, binary: str) -> dict[str, str]:
+    """What an edit inserts: ``text``, or under the key *binary* its bytes where they are not UTF-8."""
+    data = encode(text)
+    try:
+        return {"text": data.decode()}
+    except UnicodeDecodeError:
+        return {binary: b64encode(data).decode()}

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 from xml.sax.saxutils import escape, quoteattr
 
-from wherry.check.catalogue import find_rule
+from wherry.check.catalogue import title_of
 from wherry.report.findings.text import cost_words
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ def junit_lines(review: Review) -> Iterator[str]:
     """The document; a file without findings is a suite with one case that passed."""
     total = sum(len(one.findings) for one in review.judgements) + len(review.broken)
     yield '<?xml version="1.0" encoding="UTF-8"?>'
-    yield f'<testsuites name="wherry check" failures="{total}">'
+    tests = sum(max(1, len(one.findings)) for one in review.judgements) + len(review.broken)
+    yield f'<testsuites name="wherry check" tests="{tests}" failures="{total}">'
     for judgement in review.judgements:
         name = _attribute(judgement.path)
         failures = len(judgement.findings)
@@ -43,11 +44,12 @@ def junit_lines(review: Review) -> Iterator[str]:
 
 
 def _case(finding: Finding) -> Iterator[str]:
-    title = f"{finding.rule} {find_rule(finding.rule).name} {finding.place}"
+    title = f"{title_of(finding.rule)} {finding.place}"
     cost = cost_words(finding.cost)
     yield f"    <testcase classname={_attribute(finding.place.path)} name={_attribute(title)}>"
-    yield f'      <failure type="{finding.severity.value}" message={_attribute(finding.what)}>'
-    yield f"{_text(finding.why)}{_text(f' ({cost})') if cost else ''}</failure>"
+    details = f"{finding.place}: {finding.why}{f' ({cost})' if cost else ''}"
+    attributes = f'type="{finding.severity.value}" message={_attribute(finding.what)}'
+    yield f"      <failure {attributes}>{_text(details)}</failure>"
     yield "    </testcase>"
 
 
@@ -56,4 +58,4 @@ def _text(text: str) -> str:
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(_FORBIDDEN.sub("\ufffd", text), {"\n": "&#10;"})
+    return quoteattr(_FORBIDDEN.sub("\ufffd", text))

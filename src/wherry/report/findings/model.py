@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from wherry.errors import InputError
 
 
+def place_of_error(error: InputError) -> tuple[str, int | None]:
+    """The file that an error is about, and its line where it knows one."""
+    line = getattr(error, "line", 0)  # DockerfileError has it apart: a name may end with a colon and digits
+    if line:
+        return error.where.removesuffix(f":{line}"), int(line)
+    path, _, digits = error.where.rpartition(":")
+    if path and digits.isascii() and digits.isdigit():
+        return path, int(digits)
+    return error.where, None
+
+
 @dataclass(frozen=True)
 class Review:
     """Everything one `wherry check` found."""

@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from wherry import __version__
-from wherry.check.catalogue import all_rules, page_of, theme_of
+from wherry.check.catalogue import all_rules, is_foreign, page_of, theme_of
 from wherry.check.model import Severity
 from wherry.digest import Digest
+from wherry.dockerfile.source import encode
+from wherry.report.findings.json import inserted, shown_edits, well_formed
+from wherry.report.findings.model import place_of_error
 
 if TYPE_CHECKING:
     from wherry.check.model import Finding, Fix, Place, Rule
@@ -31,8 +34,9 @@ def sarif(review: Review) -> dict[str, Any]:
     results = [_result(finding) for finding in review.findings]
     broken = [_broken(error) for error in review.broken]
     rules = [_rule(rule) for rule in all_rules()]
+    rules += [{"id": code} for code in dict.fromkeys(one.rule for one in review.findings) if is_foreign(code)]
     syntax = {"id": _SYNTAX, "shortDescription": {"text": "The file is not one that BuildKit would build."}}
-    return {
+    log: dict[str, Any] = {
         "$schema": SCHEMA,
         "version": "2.1.0",
         "runs": [
@@ -43,11 +47,13 @@ def sarif(review: Review) -> dict[str, Any]:
             }
         ],
     }
+    clean: dict[str, Any] = well_formed(log)
+    return clean
 
 
 def fingerprint(finding: Finding) -> str:
     """What a finding keeps when lines above it come and go."""
-    return Digest.of_bytes(f"{finding.rule}\0{finding.place.path}\0{finding.what}".encode()).hex
+    return Digest.of_bytes(encode(f"{finding.rule}\0{finding.place.path}\0{finding.what}")).hex
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
@@ -66,7 +72,7 @@ def _result(finding: Finding) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": finding.rule,
         "level": _LEVELS[finding.severity],
-        "message": {"text": f"{finding.what}. {finding.why}"},
+        "message": {"text": f"{finding.what}. {finding.why}".strip()},
         "locations": [_location(finding.place)],
         "partialFingerprints": {"wherry/v1": fingerprint(finding)},
         "properties": {
@@ -77,21 +83,19 @@ def _result(finding: Finding) -> dict[str, Any]:
     }
     if finding.related:
         result["relatedLocations"] = [_location(place) for place in finding.related]
-    if finding.fix:
+    if finding.fix and shown_edits(finding.fix):
         result["fixes"] = [_fix(finding.fix)]
     return result
 
 
 def _broken(error: InputError) -> dict[str, Any]:
-    path, _, line = error.where.rpartition(":")
-    known = bool(path) and line.isdigit()
-    region = {"region": {"startLine": max(1, int(line))}} if known else {}
-    place = path if known else error.where
+    path, line = place_of_error(error)
+    region = {"region": {"startLine": max(1, line)}} if line is not None else {}
     return {
         "ruleId": _SYNTAX,
         "level": "error",
         "message": {"text": f"{error.what}. {error.mend}".strip()},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri(place)}, **region}}],
+        "locations": [{"physicalLocation": {"artifactLocation": {"uri": uri(path)}, **region}}],
     }
 
 
@@ -118,8 +122,8 @@ def _fix(fix: Fix) -> dict[str, Any]:
     by_path: dict[str, list[dict[str, Any]]] = {}
     for edit in fix.edits:
         replacement = {
-            "deletedRegion": {"byteOffset": edit.span.start, "byteLength": len(edit.span)},
-            "insertedContent": {"text": edit.text},
+            "deletedRegion": {"byteOffset": edit.span.start, "byteLength": edit.span.end - edit.span.start},
+            "insertedContent": inserted(edit.text, "binary"),
         }
         by_path.setdefault(edit.path, []).append(replacement)
     return {

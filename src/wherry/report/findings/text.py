@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Literal
 
-from wherry.check.catalogue import find_rule
+from wherry.check.catalogue import is_foreign, name_of
 from wherry.check.model import Basis, Safety, Severity
-from wherry.dockerfile.source import Span
 from wherry.report.amounts import seconds, size
+from wherry.report.findings.excerpt import excerpt, first_words, printable, width_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 Style = Literal["", "error", "warning", "info", "place", "quiet", "mark", "good"]
 Line = tuple[tuple[str, Style], ...]
 
-_MOST_LINES: Final = 4
-_WIDEST: Final = 110
+COLUMNS: Final = 100
+"""How wide the text is where nobody says."""
+
+_MOST_RELATED: Final = 5
 _STYLES: Final[dict[Severity, Style]] = {
     Severity.ERROR: "error",
     Severity.WARNING: "warning",
@@ -32,13 +34,13 @@ _STYLES: Final[dict[Severity, Style]] = {
 }
 
 
-def text_lines(review: Review) -> Iterator[Line]:
-    """Everything a person wants to see, the costliest finding first."""
+def text_lines(review: Review, columns: int = COLUMNS) -> Iterator[Line]:
+    """Everything a person wants to see, the costliest finding first; prose no wider than *columns*."""
     for error in review.broken:
         yield from (((line, "error" if at == 0 else ""),) for at, line in enumerate(error.lines()))
         yield ()
     for finding in review.findings:
-        yield from _finding_lines(finding, review)
+        yield from _finding_lines(finding, review, columns)
         yield ()
     for judgement in review.judgements:
         yield from _ignore_lines(judgement, review)
@@ -50,13 +52,13 @@ def text_lines(review: Review) -> Iterator[Line]:
 def summary_lines(review: Review) -> Iterator[Line]:
     """How many findings there are, what they cost together, and what can be mended."""
     summary = review.summary()
-    applied = sum(len(one.applied) for one in review.mended)
-    if applied:
-        yield ((f"mended {_count(applied, 'finding')}", "good"),)
+    for finding in (finding for one in review.mended for finding in one.applied):
+        title = f": {printable(finding.fix.title)}" if finding.fix else ""
+        yield (("mended: ", "good"), (f"{finding.rule} at {printable(str(finding.place))}{title}", ""))
     for finding, reason in (pair for one in review.mended for pair in one.refused):
         yield (
             ("not mended: ", "warning"),
-            (f"{finding.rule} at {printable(str(finding.place))}: {reason}", ""),
+            (f"{finding.rule} at {printable(str(finding.place))}: {printable(reason)}", ""),
         )
     head = _count(summary.findings, "finding") if summary.findings else "no findings"
     yield ((f"{head} in {_count(summary.files, 'file')}", "mark"), (_kinds(summary), ""))
@@ -77,11 +79,6 @@ def summary_lines(review: Review) -> Iterator[Line]:
         yield ((f"  not shown: {', '.join(hidden)}", "quiet"),)
 
 
-def printable(text: str) -> str:
-    """*text* with control characters escaped: a hostile file must not move the cursor."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
-
-
 def cost_words(cost: Cost) -> str:
     """``1.2 GB and 40 s a build``; nothing where there is no figure."""
     parts = []
@@ -100,51 +97,79 @@ def basis_words(cost: Cost) -> str:
     return f"{kind}: {cost.source}" if cost.source else kind
 
 
-def _finding_lines(finding: Finding, review: Review) -> Iterator[Line]:
-    rule = find_rule(finding.rule)
+def _finding_lines(finding: Finding, review: Review, columns: int) -> Iterator[Line]:
     style = _STYLES[finding.severity]
     words = cost_words(finding.cost)
+    name: Line = () if is_foreign(finding.rule) else ((f" {name_of(finding.rule)}", "quiet"),)
     cost: Line = ((f"  {words}", "mark"),) if words else ()
     yield (
         (printable(str(finding.place)), "place"),
         ("  ", ""),
-        (f"{finding.severity.value} {finding.rule}", style),
-        (f" {rule.name}", "quiet"),
+        (f"{finding.severity.value} {printable(finding.rule)}", style),
+        *name,
         *cost,
     )
-    yield ((f"  {printable(finding.what)}", ""),)
+    yield from _paragraph((), finding.what, columns)
     source = review.source(finding.place.path)
     if source is not None:
-        yield from _excerpt(finding.place, source, style)
-    yield (("  why: ", "quiet"), (printable(finding.why), ""))
+        yield from _excerpt(finding.place, source, style, columns)
+    if finding.why:
+        yield from _paragraph((("why: ", "quiet"),), finding.why, columns)
     basis = basis_words(finding.cost)
     if basis:
-        yield ((f"  {basis}", "quiet"),)
-    for place in finding.related:
-        yield (("  see: ", "quiet"), (printable(str(place)), "place"))
+        yield from _paragraph((), basis, columns, "quiet")
+    yield from _related_lines(finding, review, columns)
     if finding.fix is not None:
         flag = "--fix" if finding.fix.safety is Safety.SAFE else "--unsafe-fixes"
-        yield (("  fix: ", "good"), (printable(finding.fix.title), ""), (f" ({flag})", "quiet"))
+        yield from _paragraph((("fix: ", "good"),), f"{finding.fix.title} ({flag})", columns)
 
 
-def _excerpt(place: Place, source: Source, style: Style) -> Iterator[Line]:
-    """The lines of a place, each with what is meant underlined; of a long place its first lines."""
-    last = min(place.end.line, place.start.line + _MOST_LINES - 1)
-    width = len(str(last))
-    for number in range(place.start.line, last + 1):
-        line = source.line_span(number)
-        text = source.text(line)
-        before = len(source.text(Span(line.start, max(line.start, min(place.span.start, line.end)))))
-        until = len(source.text(Span(line.start, max(line.start, min(place.span.end, line.end)))))
-        shift = max(0, before - _WIDEST // 2) if len(text) > _WIDEST else 0
-        shown = printable(text[shift : shift + _WIDEST].expandtabs(1))
-        yield ((f"  {number:>{width}} | ", "quiet"), (shown, ""))
-        first = before if number == place.start.line else len(text) - len(text.lstrip())
-        marks = max(1, min(until, shift + _WIDEST) - first)
-        if number == place.start.line or until > first:
-            yield ((f"  {' ' * width} | ", "quiet"), (" " * (first - shift), ""), ("^" * marks, style))
-    if last < place.end.line:
-        yield ((f"  {' ' * width} | … {place.end.line - last} more lines", "quiet"),)
+def _paragraph(head: Line, text: str, columns: int, style: Style = "") -> Iterator[Line]:
+    """Words on as many lines as they need, all under the first."""
+    indent = 2 + sum(len(piece) for piece, _ in head)
+    lines = _wrapped(printable(text), max(20, columns - indent))
+    for at, line in enumerate(lines):
+        yield (("  ", ""), *head, (line, style)) if at == 0 else ((" " * indent, ""), (line, style))
+
+
+def _wrapped(text: str, columns: int) -> list[str]:
+    """Broken at blanks only; a word that is too long stays whole, so that it can be copied."""
+    lines: list[str] = []
+    room = 0
+    for word in text.split(" "):
+        width = width_of(word)
+        if lines and width < room:
+            lines[-1] += f" {word}"
+            room -= width + 1
+        else:
+            lines.append(word)
+            room = columns - width
+    return lines
+
+
+def _excerpt(place: Place, source: Source, style: Style, columns: int) -> Iterator[Line]:
+    shown, more = excerpt(place, source, max(20, columns - 5 - len(str(place.end.line))))
+    if not shown:
+        return
+    gutter = len(str(shown[-1].number))
+    for line in shown:
+        yield ((f"  {line.number:>{gutter}} | ", "quiet"), (line.text, ""))
+        yield ((f"  {' ' * gutter} | ", "quiet"), (" " * line.start, ""), ("^" * line.width, style))
+    if more:
+        yield ((f"  {' ' * gutter} | … {_count(more, 'more line')}", "quiet"),)
+
+
+def _related_lines(finding: Finding, review: Review, columns: int) -> Iterator[Line]:
+    """The other places, each with the beginning of its line."""
+    for place in finding.related[:_MOST_RELATED]:
+        where = printable(str(place))
+        source = review.source(place.path)
+        room = columns - 9 - width_of(where)
+        words = first_words(place, source, room) if source is not None and room > 0 else ""
+        yield (("  see: ", "quiet"), (where, "place"), (f"  {words}" if words else "", "quiet"))
+    more = len(finding.related) - _MOST_RELATED
+    if more > 0:
+        yield ((f"       and {more} more", "quiet"),)
 
 
 def _ignore_lines(judgement: Judgement, review: Review) -> Iterator[Line]:

@@ -1,0 +1,39 @@
+"""What all forms are made of."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.report.findings.reviews import COPY, HOSTILE_NAME, PIP, SHELL, review
+from wherry.check.model import Basis, Severity
+from wherry.dockerfile.syntax import DockerfileError
+from wherry.errors import InputError
+from wherry.report.findings.model import place_of_error
+
+
+def test_findings_are_in_the_order_of_what_they_cost() -> None:
+    assert review(SHELL, COPY, PIP).findings == [PIP, COPY, SHELL]
+
+
+def test_the_summary_adds_up() -> None:
+    summary = review(PIP, COPY, SHELL).summary()
+
+    assert summary.size_bytes == 2_400_000_100
+    assert summary.by_basis == {Basis.MEASURED: 100, Basis.TABLE: 2_400_000_000}
+    assert summary.by_severity[Severity.ERROR] == 1
+    assert (summary.files, summary.findings, summary.safe_fixes, summary.unsafe_fixes) == (1, 3, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "place"),
+    [
+        (DockerfileError("x", where="a:12:3", line=3), ("a:12", 3)),
+        (DockerfileError("x", where=f"{HOSTILE_NAME}:2", line=2), (HOSTILE_NAME, 2)),
+        (InputError("x", where="pyproject.toml:4"), ("pyproject.toml", 4)),
+        (InputError("x", where="a/Dockerfile"), ("a/Dockerfile", None)),
+        (InputError("x", where="a:²"), ("a:²", None)),
+        (InputError("x"), ("", None)),
+    ],
+)
+def test_the_place_of_an_error_is_known_by_its_line(error: InputError, place: tuple[str, int | None]) -> None:
+    assert place_of_error(error) == place
