@@ -10,7 +10,14 @@ from wherry.check.sizes import apt_lists, closure_of, recommended, recommends_no
 
 @pytest.mark.parametrize(
     ("version", "measured"),
-    [("2.8.0", "2.8.0"), ("2.9.1", "2.8.0"), ("1.13.1", "2.4.1"), ("", "2.15.0"), ("2.x", "2.15.0")],
+    [
+        ("2.8.0", "2.8.0"),
+        ("2.9.0", "2.9.1"),
+        ("2.16.0", "2.15.0"),
+        ("1.13.1", "2.0.1"),
+        ("", "2.15.0"),
+        ("2.x", "2.15.0"),
+    ],
 )
 def test_a_version_is_given_the_figure_of_the_one_measured_below_it(version: str, measured: str) -> None:
     found = closure_of("torch", version)

@@ -47,11 +47,21 @@ def _closure(name: str, version: str, wheels_mb: int, unpacked_mb: int) -> Closu
 _CLOSURES: Final = {
     # by name and build, oldest first; measured from the wheels themselves
     ("torch", "cuda"): (
+        _closure("torch", "2.0.1", 2308, 4372),
+        _closure("torch", "2.1.2", 2698, 4777),
+        _closure("torch", "2.2.2", 2818, 5012),
+        _closure("torch", "2.3.1", 2852, 5074),
         _closure("torch", "2.4.1", 2844, 5089),
+        _closure("torch", "2.5.1", 3006, 5246),
         _closure("torch", "2.6.0", 3060, 5394),
+        _closure("torch", "2.7.1", 2995, 5281),
         _closure("torch", "2.8.0", 3917, 6688),
+        _closure("torch", "2.9.1", 4067, 6954),
         _closure("torch", "2.10.0", 4128, 7170),
+        _closure("torch", "2.11.0", 2720, 4717),
         _closure("torch", "2.12.1", 2741, 4782),
+        _closure("torch", "2.13.0", 2741, 4764),
+        _closure("torch", "2.14.1", 3016, 5517),
         _closure("torch", "2.15.0", 3000, 5457),
     ),
     ("torch", "cpu"): (_closure("torch+cpu", "2.13.0", 192, 699),),
