@@ -131,6 +131,20 @@ def python_package(value: Value) -> PackageArgument:
     )
 
 
+def editable_package(value: Value) -> PackageArgument:
+    """What ``-e`` takes: a URL, else a directory, even where its name has no slash: ``-e detectron2_repo``."""
+    text = value.text.strip()
+    if _URL.match(text) or is_path(text) or not value.is_known:
+        return python_package(value)
+    extras = _EXTRAS_AT_END.search(text)
+    return PackageArgument(
+        "",
+        value.word,
+        url=text[: extras.start()] if extras else text,
+        extras=split_extras(extras[1]) if extras else (),
+    )
+
+
 def is_path(text: str) -> bool:
     """A file or directory, as pip tells: it has a slash, is a dot, or ends as archives do."""
     bare = text.partition("[")[0]

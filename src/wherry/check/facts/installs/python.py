@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from wherry.check.facts.calls import parse_options
 from wherry.check.facts.installs.grammars import PDM, PIP, PIPENV, POETRY, UV
-from wherry.check.facts.installs.packages import is_path, python_package, split_extras
+from wherry.check.facts.installs.packages import editable_package, is_path, python_package, split_extras
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -41,7 +41,7 @@ def _pip_like(parsed: Parsed, operands: Sequence[Value], subcommand: str, action
     if action == "other":
         return found
     editables = [option.value for option in parsed.options.get("--editable", ()) if option.value]
-    arguments = [python_package(value) for value in (*operands, *editables)]
+    arguments = [*map(python_package, operands), *map(editable_package, editables)]
     projects = [argument for argument in arguments if _is_project(argument)]
     return found | {
         "packages": tuple(argument for argument in arguments if not _is_project(argument)),
@@ -59,7 +59,8 @@ def _pip_like(parsed: Parsed, operands: Sequence[Value], subcommand: str, action
 def _is_project(argument: PackageArgument) -> bool:
     """A directory, not an archive."""
     url = argument.url
-    return argument.is_local and is_path(url) and not url.endswith(_ARCHIVES) and argument.is_known
+    is_directory = is_path(url) or not argument.name
+    return argument.is_local and is_directory and not url.endswith(_ARCHIVES) and argument.is_known
 
 
 def read_uv(arguments: Sequence[Value], env: Mapping[str, str]) -> Found | None:
