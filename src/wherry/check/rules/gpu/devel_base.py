@@ -141,15 +141,36 @@ _BUILDING: Final = (
     "build|builder|buildenv|compile|compiler|dev|devel|develop|development|devcontainer|toolchain|ci|wheels?"
     "|tests?"
 )
-_FOR_BUILDING: Final = (
-    "build|builder|buildenv|compile|compiler|dev|devel|develop|development|devcontainer|toolchain|ci|wheels?"
-    "|tests?"
-)
-_FOR_BUILDING: Final = (
-    "build|builder|buildenv|compile|compiler|dev|devel|develop|development|devcontainer|toolchain|ci|wheels?"
-    "|tests?"
-)
-_FOR_BUILDING.fullmatch(facts.target.name or "")
+_FOR_BUILDING: Final = re.compile(rf"(?:.*[^a-z])?(?:{_BUILDING})(?:[^a-z].*)?")
+_FILE_FOR_BUILDING: Final = re.compile(rf"(?:dockerfile|containerfile)?[.-]?(?:{_BUILDING})(?:\.dockerfile)?")
+
+
+def _check(facts: Facts) -> Iterator[Finding]:
+    target, root = facts.target, root_of(facts.target)
+    base = root.base
+    if base.flavour != "devel" or base.family not in _FAMILIES or _is_for_building(facts):
+        return
+    found = needs_of(target)
+    if found.need is Need.RUN or (found.need is Need.BUILD and not _is_started(target)):
+        return
+    related = [facts.place(target.start.span)] if target is not root else []
+    if found.need is Need.BUILD and found.span:
+        related.append(facts.place(found.span))
+    yield RULE.at(
+        facts.place(root.base_span),
+        _what(found, base.reference),
+        why="nvcc, headers and static libraries are pulled with every image and of use to none that runs",
+        cost=devel_over_runtime(base),
+        related=related,
+        fix=_fix(facts, root, found),
+    )
+
+
+def _is_for_building(facts: Facts) -> bool:
+    """The target is there to build or develop in, as its name or the file's says."""
+    folder, name = facts.path.parent.name, facts.path.name.lower()
+    return bool(
+        _FOR_BUILDING.fullmatch(facts.target.name or "")
         or _FILE_FOR_BUILDING.fullmatch(name)
         or folder == ".devcontainer"
     )
