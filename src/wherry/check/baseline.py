@@ -1,9 +1,9 @@
 """Findings that are known and put up with, kept in a file: only what is new is shown.
 
 A finding is known by its rule, its Dockerfile, and the text of the instruction it stands in, or of its line
-in another file: it stays known when lines move, when the file is indented anew or given other line endings, and
-is new when the instruction says something else. Equal ones are counted. What is known and found no more is
-stale, and said so.
+in another file. It stays known when lines move and when the file is indented anew or given other line
+endings, and is new when the instruction says something else. Equal ones are counted. What is known and found
+no more is stale, and said so.
 """
 
 from __future__ import annotations
