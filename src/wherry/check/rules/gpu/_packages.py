@@ -46,6 +46,32 @@ COMPILES_AT_RUN_TIME: Final = frozenset(
     {"deepspeed", "pycuda", "flashinfer-python", "gsplat", "nerfacc", "tilelang", "exllamav2"}
 )
 
+NEEDS_TORCH: Final = frozenset(
+    # these require torch, so that pip fetches it where nothing else asks for it
+    {
+        "accelerate",
+        "bertopic",
+        "easyocr",
+        "fastai",
+        "flair",
+        "kornia",
+        "lightning",
+        "openai-whisper",
+        "open-clip-torch",
+        "peft",
+        "pyannote-audio",
+        "pytorch-lightning",
+        "sentence-transformers",
+        "spacy-transformers",
+        "stable-baselines3",
+        "stanza",
+        "timm",
+        "torchmetrics",
+        "trl",
+        "ultralytics",
+    }
+)
+
 _WHEELS: Final = (
     # releases of these come as wheels for 64-bit x86 Linux, or are pure Python, and compile nothing later
     "accelerate aiofiles aiohttp albumentations altair anthropic anyio asyncpg av beautifulsoup4 black "

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from wherry.check.rules.gpu._packages import NEEDS_TORCH, asked_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -12,7 +15,9 @@ if TYPE_CHECKING:
     from wherry.check.facts import Facts
     from wherry.check.facts.frameworks import Framework
     from wherry.check.facts.installed import Installed
+    from wherry.check.facts.installs import Install
     from wherry.check.facts.stages import StageFacts
+    from wherry.check.model import Place
 
 _ENVIRONMENT: Final = re.compile(
     r"(?:^|/)(?:\.?v?env\w*|\w*venv\w*|site-packages|dist-packages|\w*conda\w*|envs|wheels?(?:house)?|\.local"
@@ -54,6 +59,59 @@ def _sources(stage: StageFacts) -> Iterator[StageFacts]:
 def _is_environment(path: str) -> bool:
     plain = posixpath.normpath(path)
     return plain in _WHOLE or bool(_ENVIRONMENT.search(plain))
+
+
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What brings CUDA's libraries into the image as wheels.
+
+    Attributes:
+        name: As one would say it: ``torch 2.4.0``.
+        framework: What is known of it; None where it is only known to require torch.
+        install: The command.
+        place: Where it is asked for.
+
+    """
+
+    name: str
+    framework: Framework | None
+    install: Install
+    place: Place
+
+
+def brought_by_wheels(facts: Facts) -> list[Brought]:
+    """What of the image's Python packages brings CUDA's libraries along, torch itself first."""
+    shipped = shipped_frameworks(facts)
+    found = [
+        Brought(named(one.framework), one.framework, one.install, _place(facts, one))
+        for one in shipped
+        if one.framework.carries == "wheels" and one.framework.build == "cuda"
+    ]
+    has_torch = (
+        any(one.framework.name == "torch" for one in shipped) or "torch" in facts.target.base.frameworks
+    )
+    return found or ([] if has_torch else through_torch(facts))
+
+
+def through_torch(facts: Facts) -> list[Brought]:
+    """Packages that require torch, where nothing in sight asks for torch itself and no lock tells which."""
+    found: list[Brought] = []
+    for stage in carrying(facts):
+        for install in stage.installs:
+            if not install.is_python or not install.brings_packages or install.inputs.lock:
+                continue
+            if any("/whl/" in url for url in install.index_urls):
+                continue
+            name = next((one.name for one in asked_of(install) if one.name in NEEDS_TORCH), "")
+            if name:
+                found.append(
+                    Brought(f"torch, which {name} requires,", None, install, facts.place(install.span))
+                )
+    return found
+
+
+def _place(facts: Facts, found: Installed) -> Place:
+    return found.framework.text.place if found.framework.text else facts.place(found.install.span)
 
 
 def says_cuda(framework: Framework) -> bool:
