@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.facts.context_walk import MAX_ENTRIES, MAX_SECONDS, Entry, Kind, Walk, walk_context
 from wherry.check.facts.texts import Reader
 from wherry.errors import InputError
-from wherry.progress import SilentProgress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -98,7 +97,7 @@ class Context:
         self.root = root
         self.reader = reader or Reader()
         self._dockerfile = dockerfile
-        self._progress = progress or SilentProgress()
+        self._progress = progress or self.reader.progress
         self._bounds = (max_entries, max_seconds)
 
     @cached_property
@@ -131,11 +130,21 @@ class Context:
             return None
 
     @cached_property
+    def _key(self) -> tuple[str, bytes]:
+        """What a walk depends on: Dockerfiles with the same context and the same rules share one."""
+        rules = self.ignore_source.data if self.ignore and self.ignore_source else b""
+        return os.path.abspath(self.root), rules  # noqa: PTH100 - resolve() would follow links
+
+    @cached_property
     def _walk(self) -> Walk:
+        known = self.reader.walks.get(("walk", *self._key, *self._bounds))
+        if isinstance(known, Walk):
+            return known
         entries, seconds = self._bounds
         walk = walk_context(self.root, self.ignore, self._progress, max_entries=entries, max_seconds=seconds)
         for directory in walk.unreadable[:20]:
             self.reader.note(str(self.root / directory), "cannot be listed")
+        self.reader.walks["walk", *self._key, *self._bounds] = walk
         return walk
 
     @property
@@ -327,9 +336,13 @@ class Context:
     @cached_property
     def kinds(self) -> Kinds:
         """What is sent, by what it is: secrets, weights, notebooks and the rest."""
-        from wherry.check.facts.kinds import sort_out  # noqa: PLC0415 - only a rule that asks pays for it
+        from wherry.check.facts.kinds import Kinds, sort_out  # noqa: PLC0415 - only a rule that asks pays for it
 
-        return sort_out(self)
+        known = self.reader.walks.get(("kinds", *self._key, *self._bounds))
+        if isinstance(known, Kinds):
+            return known
+        kinds = self.reader.walks["kinds", *self._key, *self._bounds] = sort_out(self)
+        return kinds
 
 
 def normal(source: str) -> str | None:

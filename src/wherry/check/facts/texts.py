@@ -18,10 +18,13 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from wherry.check.model import Place
 from wherry.dockerfile.source import Source, Span
+from wherry.progress import SilentProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
     from pathlib import Path
+
+    from wherry.progress import Progress
 
 T = TypeVar("T")
 
@@ -60,23 +63,29 @@ class Note:
 class Reader:
     """Reads neighbours; every file once, whatever asks for it.
 
+    Args:
+        progress: Told of long walks over build contexts.
+
     Attributes:
         notes: What could not be read so far, each once.
 
     """
 
-    def __init__(self) -> None:
+    def __init__(self, progress: Progress | None = None) -> None:
+        self.progress = progress or SilentProgress()
         self.notes: list[Note] = []
         self._known: dict[tuple[str, int], Source | None] = {}
         self._memory: dict[tuple[object, ...], object] = {}
+        self.walks: dict[tuple[object, ...], object] = {}  # what is known of directories, whatever texts say
         self._texts: dict[str, bytes] = {}
 
     def with_texts(self, texts: Mapping[str, bytes]) -> Reader:
         """A reader that finds *texts* in place of those files, and knows what this one knows of others."""
-        other = Reader()
+        other = Reader(self.progress)
         other.notes = self.notes
         other._known = {key: source for key, source in self._known.items() if key[0] not in texts}
         other._texts = {**self._texts, **texts}
+        other.walks = self.walks
         return other
 
     def read(self, path: Path, limit_bytes: int = LIMIT_BYTES) -> Source | None:
