@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -103,6 +104,7 @@ def _health(text: Text) -> Arguments:
     return (kind, *arguments), is_json
 
 
+@cache
 def _word_pattern(escape: bytes) -> re.Pattern[bytes]:
     e = re.escape(escape)
     single = rb"'[^']*+(?:'|\Z)"
@@ -112,12 +114,9 @@ def _word_pattern(escape: bytes) -> re.Pattern[bytes]:
     return re.compile(blanks.UNICODE + rb"*+((?:" + b"|".join(parts) + rb")++)", re.DOTALL)
 
 
-_WORDS: Final = {escape: _word_pattern(escape) for escape in (b"\\", b"`")}
-
-
 def _words(text: Text) -> list[tuple[int, int]]:
     """Words between blanks; quotes keep blanks in, and are kept. An escape at the very end is dropped."""
-    found = _WORDS[text.escape].finditer(text.joined.data, text.start, text.end)
+    found = _word_pattern(text.escape).finditer(text.joined.data, text.start, text.end)
     return [word.span(1) for word in islice(found, text.limit)]
 
 

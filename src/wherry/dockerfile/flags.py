@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from wherry.dockerfile import blanks
@@ -36,6 +37,7 @@ class _Grammar(NamedTuple):
     part: re.Pattern[bytes]  # of a word: an escaped byte, a quoted run, a plain run
 
 
+@cache
 def _grammar(escape: bytes) -> _Grammar:
     e = re.escape(escape)
     quoted = b"|".join(
@@ -48,7 +50,6 @@ def _grammar(escape: bytes) -> _Grammar:
     return _Grammar(re.compile(word, re.DOTALL), re.compile(part, re.DOTALL))
 
 
-_GRAMMARS: Final = {escape: _grammar(escape) for escape in (b"\\", b"`")}
 _BLANKS: Final = re.compile(blanks.LATIN1 + rb"*+")
 
 
@@ -67,7 +68,7 @@ def read_flags(text: Joined, start: int, end: int, escape: bytes, limit: int) ->
     at = _end(_BLANKS, data, start, end)
     if not data.startswith(b"--", at, end):
         return (), at
-    grammar = _GRAMMARS[escape]
+    grammar = _grammar(escape)
     flags: list[Flag] = []
     while data.startswith(b"--", at, end) and len(flags) < limit:
         stop = _end(grammar.word, data, at, end)

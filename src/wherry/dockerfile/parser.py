@@ -1,7 +1,8 @@
 """Reads a Dockerfile as BuildKit does, and loses nothing of it.
 
 As in BuildKit there are two passes: the first makes instructions of lines, the second asks whether each
-instruction is one that can be built. So of two mistakes the same one is told first.
+instruction is one that can be built. So of two mistakes the same one is told first. Where BuildKit's versions
+differ, the newest is followed (0.33): ``<< EOF`` with a gap is a heredoc, an array with text behind is none.
 """
 
 from __future__ import annotations

@@ -8,6 +8,15 @@ WORKDIR /app
 COPY pyproject.toml ./
 COPY src ./src
 RUN pip install .
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="apk-supervisor" \
+      org.opencontainers.image.vendor="Example"
+
 EXPOSE 80 443
 ENTRYPOINT ["/sbin/tini", "--"]
 CMD ["/usr/bin/supervisord", "-n", "-c", "/etc/supervisor/conf.d/supervisord.conf"]

@@ -14,3 +14,11 @@ RUN --mount=type=secret,id=token,env=API_TOKEN sh -c 'test -n "$API_TOKEN"'
 RUN --mount=target=.,rw --mount=type=bind,from=python:3.12-slim,source=/usr/local,target=/py,ro ls /py
 RUN --mount="type=bind,source=a b,target=/c" --security=sandbox ls /c || true
 RUN --network=host curl -fsS http://localhost:9999 || true
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="bind-and-ssh-mounts" \
+      org.opencontainers.image.vendor="Example"

@@ -14,4 +14,13 @@ RUN echo "conda activate geo" >> ~/.bashrc
 RUN python -c "import rasterio"
 
 COPY . .
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="conda-environment" \
+      org.opencontainers.image.vendor="Example"
+
 ENTRYPOINT ["conda", "run", "-n", "geo", "python", "run.py"]

@@ -14,4 +14,13 @@ WORKDIR /workspace
 COPY requirements.txt .
 RUN pip install -r requirements.txt
 COPY . .
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="dataset-in-image" \
+      org.opencontainers.image.vendor="Example"
+
 CMD ["python", "train.py", "--data", "/data"]

@@ -10,5 +10,14 @@ COPY ["a file.txt", "/dst/"]
 COPY [a.txt, /dst/]
 ADD ["archive.tar.gz","/opt/"]
 VOLUME [/data]
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="exec-forms-that-are-not" \
+      org.opencontainers.image.vendor="Example"
+
 CMD ["echo", "a \"quoted\" word", "caf\u00e9", "tab\there"]
 ENTRYPOINT ["sh", "-c", "exec \"$0\" \"$@\""]

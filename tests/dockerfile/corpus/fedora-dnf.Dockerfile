@@ -11,5 +11,14 @@ RUN python3 -m pip install --upgrade pip && \
 COPY app /app
 WORKDIR /app
 RUN groupadd -r app && useradd -r -g app app
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="fedora-dnf" \
+      org.opencontainers.image.vendor="Example"
+
 USER app
 CMD ["uvicorn", "main:app", "--host=0.0.0.0"]

@@ -12,6 +12,14 @@ WORKDIR /srv
 ADD app.tar.gz /srv/
 COPY model.pkl ./
 
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="flask-alpine" \
+      org.opencontainers.image.vendor="Example"
+
 USER nobody
 EXPOSE 80
 CMD ["flask", "run", "--host=0.0.0.0", "--port=80"]

@@ -9,4 +9,13 @@ COPY pyproject.toml README.md /app/
 COPY src /app/src
 RUN pip install /app
 ENV MODEL_DIR=/models/embedder
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="git-lfs-weights" \
+      org.opencontainers.image.vendor="Example"
+
 CMD ["embedder-serve"]

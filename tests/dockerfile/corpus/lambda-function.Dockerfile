@@ -9,4 +9,12 @@ RUN pip install -r requirements.txt --target "${LAMBDA_TASK_ROOT}"
 COPY model.joblib ${LAMBDA_TASK_ROOT}/
 COPY handler.py ${LAMBDA_TASK_ROOT}
 
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="lambda-function" \
+      org.opencontainers.image.vendor="Example"
+
 CMD [ "handler.lambda_handler" ]

@@ -12,5 +12,14 @@ FROM gcr.io/distroless/base-debian12
 COPY --from=env /opt/conda /opt/conda
 COPY main.py /main.py
 ENV PATH=/opt/conda/bin:${PATH}
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="micromamba-lock" \
+      org.opencontainers.image.vendor="Example"
+
 USER 65532:65532
 ENTRYPOINT ["/opt/conda/bin/python", "/main.py"]

@@ -14,4 +14,12 @@ VOLUME /mlflow
 EXPOSE 5000
 HEALTHCHECK --interval=5s --timeout=5s CMD curl -f http://localhost:5000/health || exit 1
 
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="mlflow-server" \
+      org.opencontainers.image.vendor="Example"
+
 CMD mlflow server --backend-store-uri ${BACKEND_URI} --default-artifact-root ${ARTIFACT_ROOT} --host 0.0.0.0

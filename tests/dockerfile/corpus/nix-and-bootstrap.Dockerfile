@@ -11,4 +11,13 @@ FROM scratch
 COPY --from=builder /tmp/closure /nix/store
 COPY --from=builder /tmp/out /out
 WORKDIR /
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="nix-and-bootstrap" \
+      org.opencontainers.image.vendor="Example"
+
 CMD ["/bin/server"]

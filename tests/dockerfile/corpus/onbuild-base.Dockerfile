@@ -12,4 +12,12 @@ ONBUILD EXPOSE 8080/tcp
 ONBUILD HEALTHCHECK --interval=1m CMD ["python", "-m", "probe"]
 ONBUILD USER 1000
 
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="onbuild-base" \
+      org.opencontainers.image.vendor="Example"
+
 CMD ["python3"]

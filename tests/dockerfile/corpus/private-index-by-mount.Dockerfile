@@ -14,6 +14,15 @@ COPY --from=deps /opt/venv /opt/venv
 COPY service /srv/service
 ENV PATH=/opt/venv/bin:$PATH PYTHONPATH=/srv
 RUN ["python", "-m", "compileall", "-q", "/srv/service"]
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="private-index-by-mount" \
+      org.opencontainers.image.vendor="Example"
+
 USER 65534:65534
 EXPOSE 8443
 CMD ["python", "-m", "service"]

@@ -15,5 +15,13 @@ COPY --chown=ray:users . /home/ray/app
 WORKDIR /home/ray/app
 RUN pip install -e .
 
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="ray-worker" \
+      org.opencontainers.image.vendor="Example"
+
 EXPOSE 6379 8265 10001
 CMD ["ray", "start", "--head", "--block", "--dashboard-host=0.0.0.0"]

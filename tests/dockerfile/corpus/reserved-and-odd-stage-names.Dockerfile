@@ -10,4 +10,13 @@ FROM scratch AS scratchy
 COPY --from=context / /
 COPY --from=2 /go-version /go-version
 FROM scratchy
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="reserved-and-odd-stage-names" \
+      org.opencontainers.image.vendor="Example"
+
 CMD ["/bin/sh"]

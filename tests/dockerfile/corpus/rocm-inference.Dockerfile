@@ -16,4 +16,13 @@ RUN git clone -b main --depth 1 --recursive https://git.example.com/kernels/comp
 WORKDIR /app
 COPY . /app
 RUN python3 -m pip install --no-build-isolation -v .
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="rocm-inference" \
+      org.opencontainers.image.vendor="Example"
+
 CMD ["/bin/bash"]

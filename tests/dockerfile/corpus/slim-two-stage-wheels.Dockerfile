@@ -12,5 +12,14 @@ COPY --from=builder /wheels /wheels
 RUN pip install --no-cache-dir /wheels/*.whl && rm -rf /wheels
 COPY forecast /opt/forecast
 ENV PYTHONPATH=/opt
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="slim-two-stage-wheels" \
+      org.opencontainers.image.vendor="Example"
+
 USER 1001
 CMD ["python", "-m", "forecast"]

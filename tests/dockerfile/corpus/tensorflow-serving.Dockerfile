@@ -8,6 +8,14 @@ ENV MODEL_NAME=resnet
 COPY models/resnet /models/resnet/1
 COPY models/config/batching.conf /models/batching.conf
 
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="tensorflow-serving" \
+      org.opencontainers.image.vendor="Example"
+
 EXPOSE 8500
 EXPOSE 8501
 

@@ -11,5 +11,14 @@ RUN torch-model-archiver --model-name classifier --version 1.0 \
 FROM pytorch/torchserve:0.9.0-gpu
 COPY --from=archive --chown=model-server /work/store /home/model-server/model-store
 COPY config.properties /home/model-server/config.properties
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="torchserve-archiver" \
+      org.opencontainers.image.vendor="Example"
+
 EXPOSE 8080 8081 8082 7070 7071
 CMD ["torchserve", "--start", "--ncs", "--model-store", "model-store", "--models", "classifier.mar"]

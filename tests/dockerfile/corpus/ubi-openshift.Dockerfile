@@ -12,5 +12,14 @@ RUN chgrp -R 0 /opt/app-root/src && chmod -R g=u /opt/app-root/src
 USER 1001
 
 RUN pip install --no-cache-dir -r requirements.txt
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="ubi-openshift" \
+      org.opencontainers.image.vendor="Example"
+
 EXPOSE 8080
 CMD ["/usr/libexec/s2i/run"]

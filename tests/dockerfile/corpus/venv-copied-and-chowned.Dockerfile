@@ -13,4 +13,13 @@ RUN chown -R app:app /venv /home/app && chmod -R a+rX /venv
 USER app
 ENV PATH=/venv/bin:$PATH
 WORKDIR /home/app/src
+
+# who made it, and from what
+ARG BUILD_DATE
+ARG REVISION=unknown
+LABEL org.opencontainers.image.created="${BUILD_DATE}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.title="venv-copied-and-chowned" \
+      org.opencontainers.image.vendor="Example"
+
 ENTRYPOINT ["python", "-m", "src"]
