@@ -15,6 +15,7 @@ facts.context                                    what docker build sends (`conte
 facts.project                                    requirements, locks, pyproject.toml (`project.ProjectFacts`)
 facts.frameworks                                 torch, jax... that installs bring (`installed.Installed`)
 facts.compose, .workloads, .workflows            compose services, Kubernetes workloads, CI files beside it
+facts.running                                    containers that run this image (`deployments.Running`)
 facts.image                                      with --image (`image.MeasuredImage`), else None
 facts.settings                                   ``[tool.wherry.check]``
 """
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.compose import ComposeService
     from wherry.check.facts.context import Context
     from wherry.check.facts.copies import CopyFacts
+    from wherry.check.facts.deployments import Running
     from wherry.check.facts.image import BuiltImage, MeasuredImage
     from wherry.check.facts.installed import Installed
     from wherry.check.facts.installs import Install
@@ -296,6 +298,13 @@ class Facts:
     def workloads(self) -> tuple[Workload, ...]:
         """The Kubernetes workloads around, whatever image they run."""
         return self.neighbours.workloads if self.neighbours else ()
+
+    @cached_property
+    def running(self) -> tuple[Running, ...]:
+        """The containers of Kubernetes workloads that run this image, where that is clear."""
+        from wherry.check.facts.deployments import containers_running  # noqa: PLC0415 - few rules ask
+
+        return containers_running(self) if self.workloads else ()
 
     @property
     def kubernetes_services(self) -> tuple[KubernetesService, ...]:

@@ -1,0 +1,108 @@
+"""Which containers of the Kubernetes manifests around run the image of a Dockerfile: ``containers_running``.
+
+A manifest names an image, never a Dockerfile. The image is this one's where a compose service or a CI step
+that builds this Dockerfile gives it that name; where none does, when the name is that of the project, of
+its directory or of the Dockerfile itself; and where there is just one image in the manifests that is nobody
+else's. Where that is not clear nothing is said.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wherry.check.facts.facts import Facts
+    from wherry.check.facts.kubernetes import Container, Workload
+
+_OF_OTHERS: Final = re.compile(
+    r"(?:docker\.io/|library/|bitnami/|bitnamilegacy/|registry\.k8s\.io/|k8s\.gcr\.io/|quay\.io/prometheus/)*"
+    r"(?:[\w-]*(?:postgres|mysql|mariadb|redis|valkey|mongo|rabbitmq|kafka|zookeeper|elasticsearch|opensearch"
+    r"|minio|nginx|traefik|envoy|haproxy|busybox|alpine|ubuntu|debian|curl|git|kubectl|memcached|prometheus"
+    r"|grafana|jaeger|otel|vault|keycloak|qdrant|weaviate|milvus|etcd|python|pause|cloud-sql)[\w-]*)"
+)
+_VARIABLE: Final = re.compile(r"\$\{?\{?[^}]*\}?\}?")
+_MOST_CHARS: Final = 300
+_PLAIN_NAMES: Final = frozenset({"dockerfile", "containerfile"})
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A container that runs the image, and the workload it belongs to."""
+
+    workload: Workload
+    container: Container
+
+
+def containers_running(facts: Facts) -> tuple[Running, ...]:
+    """The containers, not those that run before, that run the image of a Dockerfile."""
+    everywhere = [
+        (Running(workload, container), _repository(container.image.value))
+        for workload in facts.workloads
+        for container in workload.containers
+        if container.image and _repository(container.image.value).strip("./:_-")
+    ]
+    if not everywhere:
+        return ()
+    named = set(_told_names(facts))
+    if named:
+        known = {_last(name) for name in named}
+        return tuple(one for one, name in everywhere if name in named or _last(name) in known)
+    own = _own_names(facts)
+    found = tuple(one for one, name in everywhere if _last(name) in own)
+    if found:
+        return found
+    nobodys = {name for _, name in everywhere if not _OF_OTHERS.fullmatch(name)}
+    is_alone = len(nobodys) == 1 and facts.path.name.lower() in _PLAIN_NAMES
+    return tuple(one for one, name in everywhere if name in nobodys) if is_alone else ()
+
+
+def _told_names(facts: Facts) -> Iterator[str]:
+    """Names that compose and CI give to what this Dockerfile makes."""
+    for service in facts.compose:
+        if service.image:
+            yield _repository(service.image.value)
+    for workflow in facts.workflows:
+        for build in workflow.builds:
+            if _is_of(facts, build.context, build.dockerfile):
+                yield from (_repository(tag) for tag in build.tags if tag.strip("${} \n"))
+
+
+def _is_of(facts: Facts, context: str, dockerfile: str) -> bool:
+    """Whether paths of a CI step, relative to the repository's root, mean this Dockerfile."""
+    if "$" in context or "$" in dockerfile or not (context or dockerfile):
+        return False
+    wanted = os.path.abspath(facts.path)  # noqa: PTH100 - links stay
+    written = Path(dockerfile) if dockerfile else Path(context, "Dockerfile")
+    tail = f"/{os.path.normpath(written)}".replace("/./", "/")
+    return wanted.endswith(tail)
+
+
+def _own_names(facts: Facts) -> frozenset[str]:
+    """What the image would be called: as the project, its directory, or the ending of the file's name."""
+    pyproject = facts.project.pyproject
+    stem = re.sub(
+        r"(?i)^(?:dockerfile|containerfile)[.-]|\.(?:dockerfile|containerfile)$", "", facts.path.name
+    )
+    names = {pyproject.name if pyproject else "", facts.path.absolute().parent.name, stem}
+    return frozenset(_plain(name) for name in names if name and name.lower() not in _PLAIN_NAMES)
+
+
+def _repository(image: str) -> str:
+    """An image's name without tag and digest; what a template fills in is left out."""
+    plain = _VARIABLE.sub("", image.strip()[:_MOST_CHARS]).partition("@")[0]
+    slash = plain.rfind("/")
+    return plain[: slash + 1] + plain[slash + 1 :].partition(":")[0]
+
+
+def _last(name: str) -> str:
+    return _plain(name.rstrip("/").rpartition("/")[2])
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
