@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from wherry.check.model import Basis
-from wherry.check.sizes import apt_lists, closure_of, recommended, recommends_nothing
+from wherry.check.sizes import apt_lists, closure_of
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,6 @@ def test_a_cpu_build_is_another_closure() -> None:
 def test_what_was_not_measured_has_no_figure() -> None:
     assert closure_of("numpy") is None
     assert apt_lists("jammy").basis is Basis.NONE
-    assert recommended(["made-up"]).basis is Basis.NONE
-
-
-def test_of_several_packages_the_largest_is_a_floor() -> None:
-    both = recommended(["python3-pip", "git"])
-    assert both == recommended(["python3-pip"])
-    assert both.source == "what python3-pip recommends on Debian 12"
-    assert recommends_nothing("wget")
-    assert not recommends_nothing("git")
 
 
 def test_lists_of_debian_12_were_measured() -> None:

@@ -1,0 +1,72 @@
+"""Which RUNs leave what a package manager downloaded, and what a later one needs of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from wherry.check.facts.commands import SHELLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wherry.check.facts.calls import Call
+    from wherry.check.facts.installs import Install
+    from wherry.check.facts.runs import RunFacts
+
+LISTS = "/var/lib/apt/lists"
+
+
+def updates_lists(run: RunFacts) -> Install | None:
+    """The last ``apt-get update`` of a RUN whose lists stay in its layer."""
+    updates = [one for one in run.installs if one.manager == "apt" and one.action == "update"]
+    if not updates or _keeps_lists_elsewhere(run):
+        return None
+    last = updates[-1]
+    return None if _drops_lists(run, last.span.end) else last
+
+
+def _keeps_lists_elsewhere(run: RunFacts) -> bool:
+    return any(mount.type in {"cache", "tmpfs"} and mount.holds(LISTS) for mount in run.mounts)
+
+
+def _drops_lists(run: RunFacts, after: int) -> bool:
+    if any(one.subcommand == "distclean" and one.span.start > after for one in run.installs):
+        return True
+    if run.removes(LISTS, after=after):
+        return True
+    return any(
+        LISTS in path or "/var/lib/{" in path
+        for removal in run.removals
+        if removal.call.command.span.start >= after
+        for path in removal.paths
+    )
+
+
+def later_runs(run: RunFacts) -> Iterator[RunFacts]:
+    """The RUNs that start from what *run* leaves: behind it in its stage, and of stages built from that."""
+    for stage in run.stage.facts.stages:
+        if run.stage in stage.chain:
+            for other in stage.runs:
+                if stage is not run.stage or other.index > run.index:
+                    yield other
+
+
+def needs_lists(run: RunFacts) -> bool:
+    """It installs before it fetches lists of its own."""
+    for install in run.installs:
+        if install.manager == "apt" and install.action in {"update", "install", "upgrade"}:
+            return install.action != "update"
+    return False
+
+
+def runs_scripts(run: RunFacts, after: int = 0) -> bool:
+    """It starts a script whose commands nobody sees here."""
+    return any(_starts_script(call) for call in run.calls if call.command.span.start >= after)
+
+
+def _starts_script(call: Call) -> bool:
+    if call.program in SHELLS and call.texts[:1] != ("-c",):
+        return any(not text.startswith("-") for text in call.texts[:2])
+    if call.program in {".", "source"}:
+        return any(text.endswith(".sh") for text in call.texts)
+    return call.command.name.endswith(".sh")
