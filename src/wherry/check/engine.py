@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.catalogue import all_rules
-from wherry.check.ignores import ignores_of, silence
+from wherry.check.ignores import WHERRY, ignores_of, misspelt, silence
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -36,8 +36,8 @@ def judge(facts: Facts, codes: Collection[str]) -> Judgement:
     rules = [rule for rule in all_rules() if rule.code in codes]
     notes: list[str] = []
     found = [finding for rule in rules for finding in _ask(rule, facts, notes)]
-    ignores = ignores_of(facts.dockerfile)
-    kept, silenced, unused = silence(found, ignores, rules)
+    ignores = _understood(facts, notes)
+    kept, silenced, unused = silence(facts.file.name, found, ignores, rules)
     return Judgement(
         facts.file.name, tuple(in_order(kept)), tuple(in_order(silenced)), tuple(unused), tuple(notes)
     )
@@ -55,6 +55,23 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
             finding.rule,
         ),
     )
+
+
+def _understood(facts: Facts, notes: list[str]) -> list[Ignore]:
+    """The comments that may silence something; of the others it is noted why they do not."""
+    ignores: list[Ignore] = []
+    for ignore in ignores_of(facts.dockerfile):
+        if facts.settings.require_reason and ignore.tool == WHERRY and not ignore.reason:
+            where = f"{facts.file.name}:{facts.file.line(ignore.span.start)}"
+            notes.append(
+                f"{where}: this comment gives no reason, as require-reason asks for, and is not heard"
+            )
+        else:
+            ignores.append(ignore)
+    for comment in misspelt(facts.dockerfile):
+        where = f"{facts.file.name}:{facts.file.line(comment.span.start)}"
+        notes.append(f"{where}: this comment is not understood; it would be '# wherry: ignore=CODE why'")
+    return ignores
 
 
 def _ask(rule: Rule, facts: Facts, notes: list[str]) -> Sequence[Finding]:

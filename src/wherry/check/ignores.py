@@ -8,8 +8,11 @@ BuildKit's ``check=skip=`` directive; a rule lists what they call it in `Rule.al
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
+
+from wherry.check.catalogue import all_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,21 +23,22 @@ if TYPE_CHECKING:
 
 WHERRY: Final = "wherry"
 
-_CODES: Final = r"(?P<codes>[\w/.:-]+(?:[ \t]*,[ \t]*[\w/.:-]+)*)"
+_CODES: Final = r"\s*=\s*(?P<codes>[\w/.*:-]+(?:[ \t]*,[ \t]*[\w/.*:-]+)*)(?P<reason>.*)"
 _FORMS: Final = (
-    (WHERRY, re.compile(rf"\s*wherry:\s*ignore(?P<file>-file)?=\s*{_CODES}(?P<reason>.*)", re.DOTALL)),
-    (
-        "hadolint",
-        re.compile(rf"\s*hadolint\s+(?P<file>global\s+)?ignore=\s*{_CODES}(?P<reason>.*)", re.DOTALL),
-    ),
-    ("tally", re.compile(rf"\s*tally\s+(?P<file>global\s+)?ignore=\s*{_CODES}(?P<reason>.*)", re.DOTALL)),
-    ("trivy", re.compile(r"\s*trivy:ignore:(?P<codes>[\w-]+)(?P<file>)(?P<reason>.*)", re.DOTALL)),
+    (WHERRY, re.compile(rf"wherry:\s*ignore(?P<file>-file)?{_CODES}", re.IGNORECASE | re.DOTALL)),
+    ("hadolint", re.compile(rf"hadolint\s+(?P<file>global\s+)?ignore{_CODES}", re.IGNORECASE | re.DOTALL)),
+    ("tally", re.compile(rf"tally\s+(?P<file>global\s+)?ignore{_CODES}", re.IGNORECASE | re.DOTALL)),
 )
-_SKIP: Final = re.compile(r"(?:^|;)\s*skip=([^;]*)")
-_TRIVY: Final = re.compile(r"(?:AVD-)?DS-?0*(\d+)", re.IGNORECASE)
+_TRIVY_ONE: Final = re.compile(r"trivy:ignore:([\w*-]+)(?:\[[^\]]*\])?((?::(?:exp|ws):[\w-]+)*)")
+_TRIVY_CODE: Final = re.compile(r"(?:avd-)?ds-?0*(\d+)", re.IGNORECASE)
+_EXPIRY: Final = re.compile(r"exp:(\d{4}-\d\d-\d\d)")
+_SKIP: Final = re.compile(r"(?:^|;)\s*skip\s*=([^;]*)", re.IGNORECASE)
+_MARK: Final = re.compile(r"wherry:(?!\s*allow-secret)", re.IGNORECASE)
+_PROBES: Final = ("wherry", "hadolint", "tally", "trivy")
 _NAMESPACES: Final = frozenset({"hadolint", "buildkit", "shellcheck", "tally"})
-_REASON: Final = " \t\r\n#-;:,"
-_REASON_KEY: Final = re.compile(r"^reason=", re.IGNORECASE)
+_REASON: Final = " \t\r\n#-;:,.\N{EN DASH}\N{EM DASH}"
+_REASON_KEY: Final = re.compile(r"^reason\s*=", re.IGNORECASE)
+_ALL: Final = frozenset({"all", "*"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +51,131 @@ class Ignore:
     span: Span  # of the comment
     reach: Span | None  # what it covers; None: the whole file
 
-    def silences(self, finding: Finding, rule: Rule) -> bool:
-        """Whether *finding*, of *rule*, is meant."""
-        covered = self.reach is None or (
-            self.reach.start <= finding.place.span.start <= finding.place.span.end <= self.reach.end
-        )
-        return covered and any(_names(code, rule, self.tool) for code in self.codes)
-
 
 def ignores_of(dockerfile: Dockerfile) -> tuple[Ignore, ...]:
     """The comments of a Dockerfile that silence something, in their order."""
     return tuple(_of_comments(dockerfile)) + tuple(_of_directives(dockerfile))
 
 
+def misspelt(dockerfile: Dockerfile) -> list[Comment]:
+    """The comments that speak to wherry and are not understood: they silence nothing."""
+    return [
+        comment
+        for comment in dockerfile.comments
+        if _MARK.match(comment.text) and _FORMS[0][1].fullmatch(comment.text) is None
+    ]
+
+
 def silence(
-    findings: Sequence[Finding], ignores: Sequence[Ignore], rules: Iterable[Rule]
+    path: str, findings: Sequence[Finding], ignores: Sequence[Ignore], rules: Iterable[Rule]
 ) -> tuple[list[Finding], list[Finding], list[Ignore]]:
     """Part findings by what comments say of them.
 
+    Args:
+        path: The Dockerfile. A finding in another file is meant by a comment at its related place in it.
+        findings: What the rules say of it.
+        ignores: Its comments.
+        rules: Those that were asked.
+
     Returns:
-        Those that stand, those that are silenced, and wherry's own comments that silenced nothing.
+        Those that stand, those that are silenced, and wherry's own comments that silenced nothing, with the
+        codes that did not. Of a rule that was not asked nothing is known.
 
     """
-    by_code = {rule.code: rule for rule in rules}
+    keys = {rule.code: _keys_of(rule) for rule in rules}
+    index = _Index.of(ignores)
     kept: list[Finding] = []
     silenced: list[Finding] = []
-    used: set[int] = set()
+    used: set[tuple[int, str]] = set()
     for finding in findings:
-        rule = by_code.get(finding.rule)
-        by = [n for n, ignore in enumerate(ignores) if rule and ignore.silences(finding, rule)]
+        places = [finding.place] if finding.place.path == path else finding.related
+        spans = [place.span for place in places if place.path == path]
+        by = index.find(spans, keys.get(finding.rule, frozenset()))
         used.update(by)
         (silenced if by else kept).append(finding)
-    unused = [ignore for n, ignore in enumerate(ignores) if n not in used and ignore.tool == WHERRY]
-    return kept, silenced, unused
+    return kept, silenced, list(_unused(ignores, used, keys))
+
+
+def plain_code(code: str) -> str:
+    """A peer's code without namespace and fashion: ``hadolint/DL3008`` is ``dl3008``."""
+    trivy = _TRIVY_CODE.fullmatch(code)
+    if trivy:
+        return f"ds{trivy[1]}"
+    namespace, slash, own = code.lower().partition("/")
+    return own if slash and namespace in _NAMESPACES else code.lower()
+
+
+Uses = dict[str, list[tuple[int, str]]]
+"""By key: which comments name it, by number, and how they wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """Comments by what they name and where: a file may have a hundred thousand of either."""
+
+    everywhere: Uses = field(default_factory=dict)
+    starts: list[int] = field(default_factory=list)  # of reaches, which never overlap
+    reaches: list[tuple[Span, Uses]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, ignores: Sequence[Ignore]) -> _Index:
+        index = cls()
+        by_reach: dict[Span, Uses] = {}
+        for number, ignore in enumerate(ignores):
+            uses = index.everywhere if ignore.reach is None else by_reach.setdefault(ignore.reach, {})
+            for code in ignore.codes:
+                uses.setdefault(_key(code, ignore.tool), []).append((number, code))
+        for reach in sorted(by_reach):
+            index.starts.append(reach.start)
+            index.reaches.append((reach, by_reach[reach]))
+        return index
+
+    def find(self, spans: Iterable[Span], keys: frozenset[str]) -> list[tuple[int, str]]:
+        """The comments that mean a finding at *spans* whose rule has *keys*."""
+        uses = [self.everywhere]
+        for span in spans:
+            at = bisect_right(self.starts, span.start) - 1
+            if at >= 0 and span.end <= self.reaches[at][0].end:
+                uses.append(self.reaches[at][1])
+        return [use for key in keys for one in uses for use in one.get(key, ())]
+
+
+def _unused(
+    ignores: Sequence[Ignore], used: set[tuple[int, str]], keys: dict[str, frozenset[str]]
+) -> Iterator[Ignore]:
+    asked = frozenset().union(*keys.values())
+    known = frozenset().union(*(_keys_of(rule) for rule in all_rules()))
+    for number, ignore in enumerate(ignores):
+        if ignore.tool != WHERRY:
+            continue
+        codes = [code for code in ignore.codes if (number, code) not in used]
+        idle = tuple(code for code in codes if _key(code, WHERRY) in asked or _key(code, WHERRY) not in known)
+        if idle:
+            yield replace(ignore, codes=idle)
+
+
+def _keys_of(rule: Rule) -> frozenset[str]:
+    """All that a rule is called in comments."""
+    keys = {f"wherry:{word}" for word in (rule.code.lower(), rule.name, "all")}
+    keys |= {plain_code(name) for name in rule.also}
+    if rule.also:
+        keys.add("tally:all")
+    if any(not _is_foreign(name) for name in rule.also):
+        keys.add("buildkit:all")
+    return frozenset(keys)
+
+
+def _key(code: str, tool: str) -> str:
+    """What a code in a comment of *tool* means."""
+    word = code.rstrip(".:-")
+    if tool == WHERRY or (tool in {"tally", "buildkit"} and word.lower() in _ALL):
+        return f"{tool}:{'all' if word.lower() in _ALL else word.lower()}"
+    return plain_code(word)
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether a peer's name is not BuildKit's, whose names are words: ``JSONArgsRecommended``."""
+    return "/" in name or "-" in name or any(character.isdigit() for character in name)
 
 
 def _of_comments(dockerfile: Dockerfile) -> Iterator[Ignore]:
@@ -87,22 +183,39 @@ def _of_comments(dockerfile: Dockerfile) -> Iterator[Ignore]:
     at = 0
     for comment in dockerfile.comments:
         found = _read(comment)
-        if not found:
+        if found is None:
             continue
-        tool, match = found
+        tool, codes, reason, is_global = found
         while at < len(instructions) and instructions[at].span.end <= comment.span.start:
             at += 1
-        reach = None if match["file"] else _reach(comment, instructions[at : at + 1])
-        codes = tuple(code.strip() for code in match["codes"].split(","))
-        yield Ignore(tool, codes, _reason(match["reason"]), comment.span, reach)
+        # What trivy says of a whole file it lets be silenced at its head.
+        is_global = is_global or (tool == "trivy" and at == 0)
+        reach = None if is_global else _reach(comment, instructions[at : at + 1])
+        yield Ignore(tool, codes, reason, comment.span, reach)
 
 
-def _read(comment: Comment) -> tuple[str, re.Match[str]] | None:
+def _read(comment: Comment) -> tuple[str, tuple[str, ...], str, bool] | None:
+    """Tool, codes, reason, and whether the whole file is meant."""
+    text = comment.text.strip()
+    if not text.lower().startswith(_PROBES):
+        return None
     for tool, form in _FORMS:
-        match = form.fullmatch(comment.text)
+        match = form.fullmatch(text)
         if match:
-            return tool, match
-    return None
+            codes = tuple(code.strip() for code in match["codes"].split(","))
+            return tool, codes, _reason(match["reason"]), bool(match["file"])
+    trivy = [match for match in _TRIVY_ONE.finditer(text) if not _is_over(match[2])]
+    if not trivy:
+        return None
+    return "trivy", tuple(match[1] for match in trivy), _reason(_TRIVY_ONE.sub("", text)), False
+
+
+def _is_over(conditions: str) -> bool:
+    """Whether the day has come until which something was to be ignored."""
+    from datetime import UTC, datetime  # noqa: PLC0415 - few comments name a day
+
+    until = _EXPIRY.search(conditions)
+    return until is not None and until[1] < datetime.now(UTC).date().isoformat()
 
 
 def _reach(comment: Comment, following: Sequence[Instruction]) -> Span:
@@ -120,27 +233,3 @@ def _of_directives(dockerfile: Dockerfile) -> Iterator[Ignore]:
         if skip:
             codes = tuple(code.strip() for code in skip[1].split(",") if code.strip())
             yield Ignore("buildkit", codes, "", directive.span, None)
-
-
-def _names(code: str, rule: Rule, tool: str) -> bool:
-    """Whether *code*, in a comment of *tool*, means *rule*."""
-    if tool == WHERRY:
-        return code.upper() == rule.code or code.lower() in {rule.name, "all"}
-    if tool == "buildkit" and code.lower() == "all":
-        return any(not _is_foreign(name) for name in rule.also)
-    wanted = plain_code(code)
-    return any(plain_code(name) == wanted for name in rule.also)
-
-
-def _is_foreign(name: str) -> bool:
-    """Whether a peer's name is not BuildKit's, whose names are words: ``JSONArgsRecommended``."""
-    return "/" in name or "-" in name or any(character.isdigit() for character in name)
-
-
-def plain_code(code: str) -> str:
-    """A peer's code without namespace and fashion: ``hadolint/DL3008`` is ``dl3008``."""
-    trivy = _TRIVY.fullmatch(code)
-    if trivy:
-        return f"ds{trivy[1]}"
-    namespace, slash, own = code.lower().partition("/")
-    return own if slash and namespace in _NAMESPACES else code.lower()
