@@ -119,7 +119,7 @@ class Inputs:
         from wherry.check.facts import torch  # noqa: PLC0415 - only where something is installed
 
         for file in self.files:
-            yield from torch.frameworks_in_requirements(file)
+            yield from torch.frameworks_in_requirements(file, _places(self._install))
         for environment in self.environments:
             if found := torch.torch_in_conda(environment):
                 carries = "none" if found.build == "cpu" else "wheels"
@@ -162,10 +162,17 @@ def _named(install: Install) -> Iterator[Framework]:
         yield from _named_to_conda(install)
         return
     for package in install.packages:
-        urls = [package.url, *install.index_urls, *install.values("--find-links")]
+        urls = [package.url, *_places(install)]
         text = _text(install, package)
         if found := framework_of(package.name, package.version, package.extras, urls, text):
             yield found
+
+
+def _places(install: Install) -> list[str]:
+    """Where its packages come from: indexes, links, and for uv the backend it chooses an index by."""
+    backend = install.setting("--torch-backend") if install.manager == "uv" else None
+    chosen = [f"/whl/{backend}"] if backend and backend != "auto" else []
+    return [*chosen, *install.index_urls, *install.values("--find-links")]
 
 
 def _named_to_conda(install: Install) -> Iterator[Framework]:

@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.facts.frameworks import Framework, framework_of, wheel_build
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from wherry.check.facts.conda import CondaEnvironment
     from wherry.check.facts.locks import LockedPackage, LockFile
     from wherry.check.facts.pyproject import Pyproject
@@ -150,10 +152,16 @@ def frameworks_in_lock(lock: LockFile) -> list[Framework]:
     return list({one.name: one for one in found}.values())
 
 
-def frameworks_in_requirements(file: RequirementFile) -> list[Framework]:
-    """What of a requirements file, with those it includes, has to do with CUDA."""
+def frameworks_in_requirements(file: RequirementFile, index_urls: Iterable[str] = ()) -> list[Framework]:
+    """What of a requirements file, with those it includes, has to do with CUDA.
+
+    Args:
+        file: The file.
+        index_urls: Of the command that installs it, beside its own.
+
+    """
     urls = [option.value.value for option in file.all_options if option.name in _INDEX_OPTIONS]
-    return _frameworks(file.all_entries, urls)
+    return _frameworks(file.all_entries, [*index_urls, *urls])
 
 
 def frameworks_in_pyproject(pyproject: Pyproject) -> list[Framework]:
