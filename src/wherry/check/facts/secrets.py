@@ -116,7 +116,19 @@ _HARMLESS_ENDS: Final = frozenset(
 )
 _HARMLESS_WORDS: Final = frozenset(
     {
-        *("TOKENIZER", "TOKENIZERS", "TOKENS", "TOKENIZATION", "DISABLE", "ENABLE", "USE", "REQUIRE", "SKIP"),
+        *(
+            "TOKENIZER",
+            "TOKENIZERS",
+            "TOKENS",
+            "TOKENIZATION",
+            "DISABLE",
+            "DISABLED",
+            "ENABLE",
+            "ENABLED",
+            "USE",
+            "REQUIRE",
+            "SKIP",
+        ),
         *("ALLOW", "IGNORE", "MAX", "MIN", "NUM", "PAD", "EOS", "BOS", "UNK", "MASK", "CLS", "SEP", "IMAGE"),
         *("SPECIAL", "STOP", "START", "END", "VOCAB", "PUBLIC", "DEFAULT", "IS", "HAS", "NO", "IMPLICIT"),
     }
