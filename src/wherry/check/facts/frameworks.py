@@ -58,7 +58,9 @@ _VISION_OF_ONE: Final = {14: (1, 13)}
 
 _CUPY: Final = re.compile(r"cupy-cuda(\d\d)(\d)?x?")
 _CUDA_EXTRA: Final = re.compile(r"cuda(\d\d)?(?:-pip)?")
-_INDEX: Final = re.compile(r"/whl/(?:nightly/|test/)?(cpu|xpu|cu(?P<cuda>\d{2,3})|rocm[\d.]+)(?:[/_]|$)")
+_INDEX: Final = re.compile(  # .../whl/cu121 of PyTorch, pytorch-wheels/cu121 of those who mirror it
+    r"/(?:whl/)?(?:nightly/|test/)?(cpu|xpu|cu(?P<cuda>\d{2,3})|rocm\d[\d.]*)(?:[/_]|$)"
+)
 _LOCAL: Final = re.compile(r"\+(?P<tag>cpu|xpu|cu(?P<cuda>\d{2,3})|rocm[\d.]+)")
 
 

@@ -130,6 +130,7 @@ if TYPE_CHECKING:
     from wherry.check.rules.gpu._shipping import Brought
 
 _OF_THE_BASE: Final = {"pytorch": "torch", "tensorflow": "tensorflow"}
+_LOADING: Final = frozenset({"faster_whisper", "ctranslate2", "cupy", "tensorrt"})  # modules
 _WORD: Final = r"(?<![A-Za-z0-9]){}(?:runtime|devel)(?![A-Za-z0-9])"
 
 
@@ -167,7 +168,11 @@ def _taking_from_system(facts: Facts) -> str:
     if known:
         return known.name
     names = (name for install in facts.target.all_installs if install.is_system for name in install.names)
-    return next((name for name in names if name.startswith(("libnvinfer", "tensorrt"))), "")
+    library = next((name for name in names if name.startswith(("libnvinfer", "tensorrt"))), "")
+    imported = {name for run in facts.target.all_runs for code in run.python for name in code.imports}
+    if facts.project.imports:
+        imported |= facts.project.imports.names.keys()
+    return library or min(_LOADING & imported, default="")
 
 
 def _fix(facts: Facts, root: StageFacts) -> Fix | None:
