@@ -7,7 +7,6 @@ release's own documents do (`base_tables`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -57,8 +56,7 @@ _FLAVOURS: Final = ("devel", "runtime", "base", "slim", "minimal", "alpine")
 _GPU_FAMILIES: Final = frozenset({"cuda", "nvidia", "vllm", "sglang"})
 
 
-@dataclass(frozen=True, slots=True)
-class BaseFacts:
+class BaseFacts(NamedTuple):
     """One base image, as far as its reference tells.
 
     Attributes:

@@ -11,7 +11,9 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from wherry.dockerfile.shell import program_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,8 +29,7 @@ _MOST_CHANGES: Final = 1000  # variables that one script sets and that are follo
 _MAX_EXPANDED: Final = 100_000  # characters: what is longer is no argument but an attack
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """What one argument is.
 
     Attributes:
@@ -57,8 +58,7 @@ class Value:
         return self.text
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option of a command: ``--index-url URL``, ``-r file``, ``-y``.
 
     Attributes:
@@ -85,13 +85,13 @@ class Option:
         return (self.word, self.value.word)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Call:
     """One command as it will run.
 
     Attributes:
         command: As the shell reads it.
-        program: The program's file name: ``pip3`` of ``/opt/venv/bin/pip3``.
+        program: The program's name without path and version: ``pip`` of ``/opt/venv/bin/pip3.11``.
         arguments: What follows it, expanded.
         env: Every variable whose value is known when it starts: ENV, ARG, ``export`` before it, its own.
         directory: Where it runs: WORKDIR, then ``cd``; empty when not known.
@@ -112,15 +112,14 @@ class Call:
     @property
     def is_conditional(self) -> bool:
         """It may not run: in a branch, a loop, a function, or behind ``||``."""
-        return self.command.before == "||" or not _UNCERTAIN.isdisjoint(self.command.nesting)
+        return _is_uncertain(self.command)
 
     def path(self, text: str) -> str:
         """*text* as an absolute path from where it runs; as it is when that is not known."""
         return posixpath.normpath(posixpath.join(self.directory, text)) if self.directory else text
 
 
-@dataclass(frozen=True, slots=True)
-class Grammar:
+class Grammar(NamedTuple):
     """Which options of a program take a value, and the long names of the short ones.
 
     Attributes:
@@ -145,8 +144,7 @@ class Grammar:
         return cls(frozenset(taken), long)
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """A command's options and what is none."""
 
     options: Mapping[str, tuple[Option, ...]]  # by long name
@@ -274,11 +272,12 @@ class Environment(Mapping[str, str]):
         return sum(1 for _ in self)
 
     def changed(self, changes: Mapping[str, str | None]) -> Environment:
-        """The same with some of it changed; None for what is not known any more."""
+        """The same with some of it changed; None for what is not known any more.
+
+        A script that changes more variables than any does is forgotten what it knew, not followed.
+        """
         if len(self._changes) > _MOST_CHANGES:
-            changes = dict.fromkeys(changes)
-            if changes.keys() <= self._changes.keys():
-                return self
+            return Environment({}, changes)
         return Environment(self._before, {**self._changes, **changes})
 
 
@@ -292,12 +291,12 @@ class _Walk:
     def calls(self, commands: Iterable[Command]) -> Iterator[Call]:
         """The calls; an assignment that stands alone is none."""
         for command in commands:
-            directory = self._enter(command.nesting)
+            directory = self._enter(tuple(command.nesting))
             if not command.words:
                 self._assign(command.assignments, command)
                 continue
             values = [value for word in command.words for value in expand_word(word, self._env)]
-            program = posixpath.basename(values[0].text) if values else ""
+            program = program_name(values[0].text) if values else ""
             call = Call(command, program, tuple(values[1:]), self._own(command), directory)
             if program in _EXPORTS:
                 self._export(call)

@@ -6,8 +6,7 @@ Each is one value with its `call`; `RunFacts` has them by kind (`run.removals`, 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.check.facts.calls import Grammar, parse_options
 
@@ -60,8 +59,7 @@ _SETUP_STEPS: Final = frozenset({"build", "build_ext", "bdist_wheel", "install",
 _CHECKSUMS: Final = re.compile(r"(?:sha\d{1,3}|md5|b2|sha)sum|shasum")
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(NamedTuple):
     """``rm``, ``rmdir``, ``unlink``, ``find ... -delete``: paths are absolute where known, globs kept."""
 
     call: Call
@@ -80,8 +78,7 @@ class Removal:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class Ownership:
+class Ownership(NamedTuple):
     """``chown``, ``chgrp`` or ``chmod``.
 
     Attributes:
@@ -99,16 +96,14 @@ class Ownership:
     is_recursive: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Extraction:
+class Extraction(NamedTuple):
     """``tar x``, ``unzip``: the archive is absolute where known, empty when it comes through a pipe."""
 
     call: Call
     archive: str
 
 
-@dataclass(frozen=True, slots=True)
-class Pipe:
+class Pipe(NamedTuple):
     """``curl ... | sh``, ``bash <(curl ...)``, ``sh -c "$(curl ...)"``: what is downloaded is run unseen."""
 
     call: Call  # the shell or interpreter
@@ -116,8 +111,7 @@ class Pipe:
     url: str  # empty where not known
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(NamedTuple):
     """A command that gives a service its credentials.
 
     Attributes:
@@ -132,8 +126,7 @@ class Login:
     secret: Value | None
 
 
-@dataclass(frozen=True, slots=True)
-class Compile:
+class Compile(NamedTuple):
     """A step that compiles: ``nvcc``, ``make``, ``cmake``, ``ninja``, ``cc``, ``cargo``, ``setup.py``..."""
 
     call: Call

@@ -8,8 +8,7 @@ ModelScope, NGC, ollama, dvc, wandb; `python -m spacy download` and its like. Ca
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.check.facts.calls import Grammar, Parsed, parse_options
 
@@ -50,8 +49,7 @@ _WEIGHT_KINDS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(NamedTuple):
     """One thing that a command fetches.
 
     Attributes:

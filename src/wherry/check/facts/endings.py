@@ -14,14 +14,13 @@ ending.stop_signal                    empty when not set
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.check.facts.calls import Call, Value, read_calls
 from wherry.check.facts.expanding import expanded
 from wherry.check.facts.known import KnownVariables
-from wherry.check.facts.scripts import argv_script, run_script
+from wherry.dockerfile.shell import Word, read_instruction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,8 +34,7 @@ _PORT: Final = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(\w+))?")
 _MOST_PORTS: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(NamedTuple):
     """One exposed port, or a range."""
 
     first: int
@@ -77,8 +75,7 @@ class Entry:
     def calls(self) -> tuple[Call, ...]:
         """Its commands as they will run, whatever its form."""
         env, workdir = KnownVariables(self._scope, with_args=False), self._scope.workdir or "/"
-        script = argv_script(self.instruction) if self.is_json else run_script(self.instruction, self._shell)
-        return read_calls(script.commands, env, workdir)
+        return read_calls(read_instruction(self.instruction, self._shell).commands, env, workdir)
 
 
 class Ending:
@@ -210,10 +207,9 @@ class Ending:
 
 def _values(cmd: Entry) -> tuple[Value, ...]:
     """CMD's arguments as values; of the shell form too, which ENTRYPOINT then gets as ``/bin/sh -c ...``."""
-    script = argv_script(cmd.instruction, splits_shells=False) if cmd.is_json else None
-    if script is None or not script.commands:
-        return ()
-    return tuple(Value(word.value, is_known=True, word=word) for word in script.commands[0].words)
+    found = cmd.instruction.arguments if cmd.is_json else ()
+    words = [Word(one.value, is_literal=True, span=one.span, raw=one.value) for one in found]
+    return tuple(Value(word.value, is_known=True, word=word) for word in words)
 
 
 def read_ending(stage: StageFacts) -> Ending:

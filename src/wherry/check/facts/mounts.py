@@ -7,8 +7,7 @@ secret without a target is at ``/run/secrets/<id>``. `Mount.holds` tells whether
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.check.facts.expanding import expanded
 from wherry.dockerfile.mounts import FieldsError, split_fields
@@ -28,8 +27,7 @@ _NAMES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """One ``--mount`` of a RUN.
 
     Attributes:

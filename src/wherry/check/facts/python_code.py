@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import ast
 import warnings
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.check.facts.downloads import Download
 
@@ -84,8 +83,7 @@ _GPU: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CodeCall:
+class CodeCall(NamedTuple):
     """One call in Python code: the dotted name, and the texts of its arguments that are literal."""
 
     name: str

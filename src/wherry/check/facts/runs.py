@@ -29,7 +29,7 @@ from wherry.check.facts.installs.read import is_python
 from wherry.check.facts.known import KnownVariables
 from wherry.check.facts.mounts import Mount, read_mounts
 from wherry.check.facts.python_code import PythonCode
-from wherry.check.facts.scripts import run_script
+from wherry.dockerfile.shell import Command, Word, read_instruction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -122,15 +122,28 @@ class RunFacts:
 
     @cached_property
     def script(self) -> Script:
-        """Its commands as the shell reads them; none where a heredoc is for another interpreter."""
-        return run_script(self.instruction, self.scope.shell)
+        """Its commands as the shell reads them; none where it is for another interpreter."""
+        return read_instruction(self.instruction, self.scope.shell)
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:
         """Its commands as they will run."""
-        # The build sets HOME to that of the user.
-        env = self.env if "HOME" in self.env else Environment(self.env, {"HOME": self.home})
-        return read_calls(self.script.commands, env, self.workdir if self.scope.is_workdir_known else "")
+        return read_calls(self.script.commands, self._environment, self._directory)
+
+    @cached_property
+    def _environment(self) -> Mapping[str, str]:
+        """The build sets HOME to that of the user."""
+        return self.env if "HOME" in self.env else Environment(self.env, {"HOME": self.home})
+
+    @property
+    def _directory(self) -> str:
+        return self.workdir if self.scope.is_workdir_known else ""
+
+    def _started(self, span: Span) -> Call:
+        """The call of the interpreter that a script names behind ``#!``."""
+        name = self.script.interpreter
+        word = Word(name, is_literal=True, span=span, raw=name)
+        return Call(Command((word,), span), name, (), self._environment, self._directory)
 
     @cached_property
     def installs(self) -> tuple[Install, ...]:
@@ -150,9 +163,10 @@ class RunFacts:
         return tuple(self._python())
 
     def _python(self) -> list[PythonCode]:
-        from wherry.check.facts.scripts import python_heredoc  # noqa: PLC0415 - beside its sister below
-
         found: list[PythonCode] = []
+        whole = self.script.document
+        if whole and is_python(self.script.interpreter):
+            found.append(PythonCode(whole.content, self._started(whole.span), whole.span))
         for call in self.calls:
             if not is_python(call.program):
                 continue
@@ -160,8 +174,8 @@ class RunFacts:
             at = next((i for i, value in enumerate(words) if value.text == "-c"), None)
             if at is not None and at + 1 < len(words):
                 found.append(PythonCode(words[at + 1].text, call, words[at + 1].span))
-            elif heredoc := python_heredoc(self.instruction, call):
-                found.append(PythonCode(heredoc.content, call, heredoc.body))
+            elif (fed := call.command.heredoc) and not _has_file(call):
+                found.append(PythonCode(fed.content, call, fed.span))
         return found
 
     @cached_property
@@ -254,3 +268,10 @@ class RunFacts:
     def verifies(self) -> bool:
         """Some command checks a checksum or a signature."""
         return any(map(commands.verifies, self.calls))
+
+
+def _has_file(call: Call) -> bool:
+    """The interpreter runs a file or module: what is fed to it is that program's input."""
+    return any(
+        not value.text.startswith("-") or value.text == "-m" for value in call.arguments if value.text != "-"
+    )

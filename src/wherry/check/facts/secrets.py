@@ -15,10 +15,9 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.project.secrets import find_credentials
 
@@ -157,8 +156,7 @@ _MORE_FORMS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """Where a secret lies in a text: characters from *start* up to *end*."""
 
     kind: str  # "Hugging Face token", "password in a URL", "value of WANDB_API_KEY"
@@ -167,8 +165,7 @@ class Found:
     is_certain: bool  # by its form; else by the name it is the value of
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(NamedTuple):
     """A secret value in the Dockerfile. The value is not kept: only what may be shown of it.
 
     Attributes:

@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.check.facts.expanding import expanded
 from wherry.dockerfile.source import Span, encode
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.syntax import Instruction, Pair
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """One name that an ENV, ARG or LABEL sets.
 
     Attributes:

@@ -26,7 +26,7 @@ _PREFIXES: Final = {"pip": "PIP_", "uv": "UV_", "poetry": "POETRY_", "pdm": "PDM
 _FALSE: Final = frozenset({"", "0", "false", "no", "off", "n", "f"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Install:
     """One call of a package manager, whatever it does: look at `action`.
 
@@ -60,7 +60,7 @@ class Install:
     action: str
     subcommand: str
     call: Call
-    run: RunFacts = field(compare=False, repr=False)
+    run: RunFacts = field(repr=False)
     packages: tuple[PackageArgument, ...] = ()
     requirement_files: tuple[str, ...] = ()
     constraint_files: tuple[str, ...] = ()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from wherry.check.facts.calls import Value
@@ -28,8 +27,7 @@ _FULL_COMMIT: Final = 40
 _EXACT: Final = re.compile(r"={2,3}\s*[^\s,*<>=!~$]+")
 
 
-@dataclass(frozen=True, slots=True)
-class PackageArgument:
+class PackageArgument(NamedTuple):
     """One package of a command.
 
     Attributes:
@@ -132,7 +130,7 @@ def python_package(value: Value) -> PackageArgument:
 
 
 def editable_package(value: Value) -> PackageArgument:
-    """What ``-e`` takes: a URL, else a directory, even where its name has no slash: ``-e detectron2_repo``."""
+    """What ``-e`` takes: a URL, else a directory, even where it has no slash: ``-e detectron2_repo``."""
     text = value.text.strip()
     if _URL.match(text) or is_path(text) or not value.is_known:
         return python_package(value)

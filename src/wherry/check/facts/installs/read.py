@@ -74,6 +74,8 @@ def read_install(call: Call, run: RunFacts) -> Install | None:
         return None
     manager, reader, arguments = named
     found = reader(arguments, call.env)
+    if found and "xargs" in call.command.wrapped_by:
+        found["has_unknown"] = True
     return Install(manager=manager, call=call, run=run, **found) if found else None
 
 
