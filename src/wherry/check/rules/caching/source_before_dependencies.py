@@ -1,4 +1,4 @@
-"""The source is copied before the dependencies are installed.
+r"""The source is copied before the dependencies are installed.
 
 Why: Docker builds again from the first instruction whose files have changed. With `COPY . .` above
 `pip install -r requirements.txt` that is every commit: a typo in a docstring downloads and installs torch

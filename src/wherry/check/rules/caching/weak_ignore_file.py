@@ -2,9 +2,9 @@
 
 Why: `COPY . .` takes whatever lies in the directory: `.git` with every version of every file, a virtual
 environment of gigabytes, byte code, and `.env` with its keys. All of it is sent to the builder, and ends in
-the image, and any change of it (each `git fetch`, each run of the tests) makes the COPY and everything below it
-run again. Directories are matched where they stand: `__pycache__` means the one at the top, `**/__pycache__`
-all of them.
+the image, and any change of it (each `git fetch`, each run of the tests) makes the COPY and everything below
+it run again. Directories are matched where they stand: `__pycache__` means the one at the top,
+`**/__pycache__` all of them.
 
 The bytes are those of the files that are there. What the Dockerfile names itself, in a COPY, a command or the
 entry point, is never asked to be left out.
