@@ -19,9 +19,11 @@ Gives ``RequirementFile``:
 
 from __future__ import annotations
 
+import os
 import re
 from collections import deque
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.requirement import (
@@ -36,7 +38,6 @@ from wherry.dockerfile.source import join
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from wherry.check.facts.texts import Reader
     from wherry.dockerfile.source import Joined, Source
@@ -136,14 +137,15 @@ def read_requirements(path: Path, reader: Reader) -> RequirementFile | None:
     """The file at *path* with all it includes; None when it cannot be read."""
     files: dict[Path, RequirementFile | None] = {}
     first = _read(path, reader)
-    files[path] = first
+    files[Path(os.path.normpath(path))] = first
     waiting = deque([first] if first else [])
     while waiting:
         file = waiting.popleft()
         for option in file.options:
             if option.name not in {"--requirement", "--constraint"} or "://" in option.value.value:
                 continue
-            place = file.path.parent / option.value.value.strip("\"'")
+            written = option.value.value.strip("\"'").replace("\0", "")
+            place = Path(os.path.normpath(file.path.parent / written))
             if place not in files and len(files) < _MOST_FILES:
                 files[place] = _read(place, reader)
                 waiting.extend([found] if (found := files[place]) else [])
