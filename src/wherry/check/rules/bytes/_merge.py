@@ -68,9 +68,9 @@ def _is_chain(run: RunFacts) -> bool:
 
 
 def _leaves_state(run: RunFacts) -> bool:
-    return any(call.program in _LEAVES_STATE or not call.command.words for call in run.calls) or any(
-        not command.words for command in run.script.commands
-    )
+    """A directory, a variable or an option of the shell would be in force for what is put behind it."""
+    commands = run.script.commands
+    return any(not command.words or command.program in _LEAVES_STATE for command in commands)
 
 
 def _are_adjacent(runs: Sequence[RunFacts]) -> bool:
