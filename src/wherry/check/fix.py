@@ -8,8 +8,10 @@ copies by name must still be sent. A fix that fails any of this is taken back, a
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +20,7 @@ from wherry.check.model import Safety, Severity
 from wherry.check.proof import objection
 from wherry.dockerfile.source import decode, encode
 from wherry.errors import InputError
-from wherry.store.whole import whole_file
+from wherry.store.whole import whole_file, world_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -32,6 +34,8 @@ Texts = dict[str, bytes]
 _MOST: Final = 1000
 """Fixes tried on one file; a file that offers more is nobody's to mend at once."""
 
+_LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
+
 
 @dataclass(frozen=True, slots=True)
 class Examined:
@@ -39,10 +43,9 @@ class Examined:
 
     dockerfile: Dockerfile
     findings: Sequence[Finding]
-    files: Mapping[
-        str, bytes
-    ]  # the content of every file that a fix may edit; one that is not there is empty
+    files: Mapping[str, bytes]  # every file that a fix may edit; one that is not there is empty
     sent: frozenset[str] = frozenset()  # paths of the context that are copied by name, and are sent
+    sent_beside: Callable[[], frozenset[str]] = frozenset  # the same of other Dockerfiles of that context
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,24 +70,27 @@ def mend(examine: Callable[[Texts], Examined], allowed: Safety, only: Container[
         InputError: The file does not parse as it is.
 
     """
-    first = state = examine({})
+    state = examine({})
+    before: Texts = {}
     texts: Texts = {}
     applied: list[Finding] = []
-    refused: dict[tuple[str, str], tuple[Finding, str]] = {}
+    refused: dict[Finding, str] = {}  # in the state that the files are in now
     for _ in range(_MOST):
         offered = (one for one in state.findings if only is None or one.rule in only)
-        finding = next((one for one in offered if _may(one, allowed) and _name(one) not in refused), None)
+        finding = next((one for one in offered if _may(one, allowed) and one not in refused), None)
         if finding is None or finding.fix is None:
             break
         outcome = _attempt(examine, state, texts, finding, finding.fix)
         if isinstance(outcome, str):
-            refused[_name(finding)] = finding, outcome
-        else:
-            texts, state = outcome
-            applied.append(finding)
-    changed = {path: text for path, text in texts.items() if text != first.files.get(path, b"")}
-    before = {path: first.files.get(path, b"") for path in changed}
-    return Mended(before, changed, tuple(applied), tuple(refused.values()))
+            refused[finding] = outcome
+            continue
+        for edit in finding.fix.edits:
+            before.setdefault(edit.path, state.files[edit.path])
+        texts, state = outcome
+        applied.append(finding)
+        refused = {}  # what was in the way may be gone
+    changed = {path: text for path, text in texts.items() if text != before[path]}
+    return Mended({path: before[path] for path in changed}, changed, tuple(applied), tuple(refused.items()))
 
 
 def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
@@ -106,17 +112,20 @@ def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
 
 
 def unified(path: str, before: bytes, after: bytes) -> str:
-    """What changed, as ``diff -u`` and ``git apply`` have it."""
+    """What changed, as ``diff -u`` and ``git apply`` have it, but for secrets: they are masked."""
     import difflib  # noqa: PLC0415 - only with --diff
 
-    old, new = (decode(text).splitlines(keepends=True) for text in (before, after))
-    lines = difflib.unified_diff(old, new, f"a/{path}" if before else "/dev/null", f"b/{path}")
+    from wherry.check.masking import masked  # noqa: PLC0415 - the same
+
+    name = path.removeprefix("./").lstrip("/")
+    old, new = (_LINE.findall(decode(text)) for text in (before, after))
+    lines = difflib.unified_diff(old, new, f"a/{name}" if before else "/dev/null", f"b/{name}")
     ended = (line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
-    return "".join(ended)
+    return masked("".join(ended))
 
 
 def write_files(texts: Texts) -> None:
-    """Write whole files, each old or new and never half; modes and links stay.
+    """Write whole files, each old or new and never half; modes, owners and links stay.
 
     Raises:
         WorldError: A file cannot be written.
@@ -124,20 +133,18 @@ def write_files(texts: Texts) -> None:
     """
     for name, text in texts.items():
         path = Path(os.path.realpath(name))
-        mode = path.stat().st_mode if path.exists() else None
-        with whole_file(path) as sink:
-            sink.write(text)
-            if mode is not None:
-                os.fchmod(sink.fileno(), stat.S_IMODE(mode))
+        with world_errors(path):
+            was = path.stat() if os.path.lexists(path) else None
+            with whole_file(path) as sink:
+                sink.write(text)
+                if was is not None:
+                    with suppress(PermissionError):  # who may not give files away keeps them
+                        os.fchown(sink.fileno(), was.st_uid, was.st_gid)
+                    os.fchmod(sink.fileno(), stat.S_IMODE(was.st_mode))
 
 
 def _may(finding: Finding, allowed: Safety) -> bool:
     return finding.fix is not None and (allowed is Safety.UNSAFE or finding.fix.safety is Safety.SAFE)
-
-
-def _name(finding: Finding) -> tuple[str, str]:
-    """What a finding is known by when the file has changed around it."""
-    return finding.rule, finding.what
 
 
 def _attempt(
@@ -150,7 +157,9 @@ def _attempt(
     attempted = dict(texts)
     try:
         for path, edits in by_path.items():
-            attempted[path] = edited(state.files.get(path, b""), edits)
+            if path not in state.files:
+                return f"{path} has not been read"
+            attempted[path] = edited(state.files[path], edits)
         after = examine(attempted)
     except InputError as error:
         return f"the file would no longer be right: {error.what}"
@@ -165,6 +174,10 @@ def _objection(before: Examined, after: Examined, finding: Finding, fix: Fix) ->
     lost = before.sent - after.sent
     if lost:
         return f"{min(lost)}, which the Dockerfile copies, would no longer be sent"
+    if any(edit.path != before.dockerfile.source.name for edit in fix.edits):
+        lost = before.sent_beside() - after.sent_beside()
+        if lost:
+            return f"{min(lost)} would no longer be sent"
     was, now = (Counter(one.rule for one in state.findings) for state in (before, after))
     if now[finding.rule] >= was[finding.rule]:
         return "the finding would still be there"

@@ -5,11 +5,13 @@ Here the files are read. One that no build would take does not keep the others f
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.discover import context_of, find_dockerfiles, repository_root
+from wherry.check.discover import context_of, find_dockerfiles, is_dockerfile_name, repository_root
 from wherry.check.engine import Judgement, judge
 from wherry.check.facts import Facts
 from wherry.check.facts.texts import Reader, read_bounded
@@ -21,7 +23,7 @@ from wherry.dockerfile.stages import build_graph
 from wherry.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from wherry.check.facts.image import BuiltImage
     from wherry.check.model import Safety
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 STDIN: Final = "-"
 MAX_BYTES: Final = 64 << 20
 """A Dockerfile of more bytes is none."""
+
+_MOST_BESIDE: Final = 100  # other Dockerfiles of a context that are looked at before a file beside is changed
 
 MOST_MENDED: Final = 2000
 """Instructions of a file that is mended; each fix is proven against all of them."""
@@ -69,8 +73,8 @@ def review(asked: Asked) -> Reviewed:
         InputError: A path is not there, or a pyproject.toml's settings are wrong.
 
     """
-    desk = _Desk(asked)
     subjects = [Path(STDIN)] if asked.stdin is not None else find_dockerfiles(asked.paths, asked.texts)
+    desk = _Desk(asked, subjects)
     judgements: list[Judgement] = []
     mended: list[Mended] = []
     broken: list[InputError] = []
@@ -92,9 +96,10 @@ def review(asked: Asked) -> Reviewed:
 class _Desk:
     """What is shared by the files of one command: neighbours read once, settings found once."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, subjects: Sequence[Path]) -> None:
         self._asked = asked
         self._reader = Reader()
+        self._subjects = subjects
         self._sources: dict[str, Source] = {}
         self._by_project: dict[Path | None, CheckSettings] = {}
         self.settings: dict[str, CheckSettings] = {}
@@ -117,13 +122,24 @@ class _Desk:
         if root is not None and _is_excluded(path, settings):
             return None, None
         self.settings[source.name] = settings
-        bench = _Bench(self._asked, dockerfile, root, settings, self._reader)
+        bench = _Bench(self._asked, dockerfile, root, settings, self._reader, beside=self._beside(path, root))
         if self._asked.allowed is None or len(dockerfile.instructions) > MOST_MENDED:
-            return bench.judgement(dockerfile), None
+            return bench.judged({}), None
         fixes = mend(bench.examine, self._asked.allowed, self._asked.only)
         for name, text in fixes.after.items():
             self._sources[name] = Source(name, text)
-        return bench.last, fixes
+        if fixes.after:
+            self._reader = self._reader.with_texts(fixes.after)  # the next Dockerfile has the same neighbours
+        return bench.judged(fixes.after), fixes
+
+    def _beside(self, path: Path, root: Path | None) -> list[Path]:
+        """Other Dockerfiles that are likely built from *root*: what fixes must not take from them."""
+        if root is None or self._asked.allowed is None:
+            return []
+        there: list[Path] = []
+        with suppress(OSError):
+            there = sorted(one for one in root.iterdir() if is_dockerfile_name(one.name))
+        return [one for one in dict.fromkeys([*there, *self._subjects]) if one != path][:_MOST_BESIDE]
 
     def _name(self, path: Path) -> str:
         return self._asked.stdin_name if str(path) == STDIN else str(path)
@@ -152,13 +168,15 @@ class _Desk:
 class _Bench:
     """One Dockerfile, judged as often as its fixes need."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a judgement rests on
         self,
         asked: Asked,
         dockerfile: Dockerfile,
         root: Path | None,
         settings: CheckSettings,
         reader: Reader,
+        *,
+        beside: Sequence[Path],
     ) -> None:
         self._asked = asked
         self._first = dockerfile
@@ -166,24 +184,44 @@ class _Bench:
         self._settings = settings
         self._reader = reader
         self._codes = settings.codes()
-        self.last: Judgement | None = None
+        self._beside = beside
 
-    def judgement(self, dockerfile: Dockerfile) -> Judgement:
-        """What there is to say of the file as it is."""
-        return judge(self._facts(dockerfile, self._reader), self._codes)
+    def judged(self, texts: Texts) -> Judgement:
+        """What there is to say with *texts* in their places."""
+        return judge(self._with(texts), self._codes)
 
     def examine(self, texts: Texts) -> Examined:
         """The file and its neighbours with *texts* in their places."""
+        facts = self._with(texts)
+        findings = judge(facts, self._codes).findings
+        files = {facts.file.name: facts.file.data}
+        for path in dict.fromkeys(edit.path for one in findings if one.fix for edit in one.fix.edits):
+            source = facts.reader.read(Path(path)) if path not in files else None
+            if source is not None:
+                files[path] = source.data
+            elif not os.path.lexists(path):
+                files.setdefault(path, b"")
+        files |= texts
+        return Examined(
+            facts.dockerfile, findings, files, _sent(facts), lambda: self._sent_beside(facts.reader)
+        )
+
+    def _with(self, texts: Texts) -> Facts:
         name = self._first.source.name
         dockerfile = parse(Source(name, texts[name])) if name in texts else self._first
         beside = {path: text for path, text in texts.items() if path != name}
-        facts = self._facts(dockerfile, self._reader.with_texts(beside) if beside else self._reader)
-        self.last = judge(facts, self._codes)
-        files = {name: dockerfile.source.data}
-        context = facts.context
-        if context is not None:
-            files[context.ignore_path] = context.ignore_source.data if context.ignore_source else b""
-        return Examined(dockerfile, self.last.findings, {**files, **texts}, _sent(facts))
+        return self._facts(dockerfile, self._reader.with_texts(beside) if beside else self._reader)
+
+    def _sent_beside(self, reader: Reader) -> frozenset[str]:
+        """What other Dockerfiles of this context copy by name and are sent, each with who copies it."""
+        sent: set[str] = set()
+        for path in self._beside:
+            with suppress(InputError):
+                source = reader.read(path)
+                facts = Facts.of(source, self._root, reader=reader) if source is not None else None
+                if facts is not None and context_of(path, _copied(facts.dockerfile)) == self._root:
+                    sent |= {f"{one}, which {path} copies," for one in _sent(facts)}
+        return frozenset(sent)
 
     def _facts(self, dockerfile: Dockerfile, reader: Reader) -> Facts:
         asked = self._asked
