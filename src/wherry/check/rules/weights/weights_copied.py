@@ -1,0 +1,155 @@
+"""Model weights are copied into the image.
+
+Why: what is baked in is in every pull of every node, in every tag that the registry keeps, and in the
+scanner's queue, and a new model means a new image. For some that is right: one artefact that needs no
+network, deployed as it was tested. So it is told, not scolded, and a project may say what it thinks of it.
+
+```toml
+[tool.wherry.check.D1]
+policy = "warn"   # "allow" says nothing, "forbid" makes it an error
+```
+
+Files are known by their first bytes as much as by their names. Below 50 MB nothing is said, unless the
+policy is `forbid`.
+
+## Bad
+
+```dockerfile
+FROM python:3.12-slim
+COPY model.safetensors /models/
+CMD ["python", "-m", "server"]
+```
+
+## Bad: forbidden, in a directory
+
+```dockerfile
+FROM python:3.12-slim
+COPY . /app
+CMD ["python", "-m", "app.server"]
+```
+
+```text checkpoints/last.ckpt
+weights
+```
+
+```toml pyproject.toml
+[tool.wherry.check.D1]
+policy = "forbid"
+```
+
+## Fixed: forbidden, in a directory
+
+```text .dockerignore
+checkpoints/last.ckpt
+```
+
+## Good
+
+```dockerfile
+FROM python:3.12-slim
+COPY server /app/server
+ENV HF_HOME=/models
+VOLUME /models
+CMD ["python", "-m", "server"]
+```
+
+## Good: it is small
+
+```dockerfile
+FROM python:3.12-slim
+COPY model.onnx /models/
+CMD ["python", "-m", "server"]
+```
+
+```text model.onnx
+a few bytes
+```
+
+## Good: allowed
+
+```dockerfile
+FROM python:3.12-slim
+COPY model.safetensors /models/
+CMD ["python", "-m", "server"]
+```
+
+```toml pyproject.toml
+[tool.wherry.check.D1]
+policy = "allow"
+```
+
+## Fix
+
+Unsafe, and only for weights that come along with a whole directory: they are named in .dockerignore. None
+where a COPY names them: mount them from a volume, fetch them when the container starts, keep them in an
+image or OCI artefact of their own, or, if they are to stay, give them a `COPY --link` of their own above
+the code.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.weights._copied import copied_weights
+from wherry.check.rules.weights._policy import LARGE_BYTES, POLICY, allows, forbids, severity_of
+from wherry.dockerfile.source import Span
+from wherry.store.disk import readable_size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wherry.check.facts import Facts
+    from wherry.check.model import Finding
+    from wherry.check.rules.weights._copied import Copied
+
+_MOST_NAMED: Final = 2
+_MOST_LEFT_OUT: Final = 20
+_ODD: Final = re.compile(r"[*?\[\]\\!#]|^\s|\s$")
+
+
+def _check(facts: Facts) -> Iterator[Finding]:
+    if allows(facts, RULE):
+        return
+    for found in copied_weights(facts):
+        if found.size_bytes < LARGE_BYTES and not found.missing and not forbids(facts, RULE):
+            continue
+        size = found.size_bytes
+        yield RULE.at(
+            facts.place(found.copy.span),
+            f"{_listed(found.names)} {'is' if len(found.names) == 1 else 'are'} copied into the image"
+            + (f": {readable_size(size)} of weights" if size else ""),
+            why="they are in every pull of the image and in every tag, and a new model means a new image",
+            cost=Cost(size, basis=Basis.MEASURED, source="files of the build context") if size else None,
+            severity=severity_of(facts, RULE),
+            fix=_fix(facts, found),
+        )
+
+
+def _listed(names: list[str]) -> str:
+    rest = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _fix(facts: Facts, found: Copied) -> Fix | None:
+    """Leave out what came along with a directory, and what no COPY names."""
+    context = facts.context
+    named = {source.strip("/") for copy in facts.copies if copy.from_ is None for source in copy.sources}
+    paths = [one.path for one in found.weights]
+    if context is None or found.missing or not paths or len(paths) > _MOST_LEFT_OUT:
+        return None
+    if any(path in named or _ODD.search(path) for path in paths):
+        return None
+    data = context.ignore_source.data if context.ignore_source else b""
+    lines = "".join(f"{path}\n" for path in sorted(paths))
+    text = lines if not data or data.endswith(b"\n") else f"\n{lines}"
+    return Fix(
+        f"leave {_listed(found.names)} out",
+        (Edit(context.ignore_path, Span(len(data), len(data)), text),),
+        Safety.UNSAFE,
+        Effect(aspects=frozenset({Aspect.FILES})),
+    )
+
+
+RULE = Rule("D1", "weights-copied", Severity.INFO, _check, options=POLICY)
