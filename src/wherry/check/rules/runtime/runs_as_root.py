@@ -86,8 +86,8 @@ def _check(facts: Facts) -> Iterator[Finding]:
         return
     if facts.target.base.reference and not facts.target.base.is_known and ending.user_instruction is None:
         return  # the base may well have a user of its own
-    if _is_set_by_compose(facts):
-        return
+    if _is_set_by_compose(facts) or "/lambda/" in facts.target.base.reference:
+        return  # AWS Lambda gives every function a user of its own
     said = ending.user_instruction
     place = facts.place(said.span if said else facts.target.start.span)
     yield RULE.at(

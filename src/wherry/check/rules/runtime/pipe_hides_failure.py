@@ -1,0 +1,113 @@
+"""A pipe hides that its first command failed.
+
+Why: of `curl ... | tar x` the shell reports what tar says. When the download breaks off, RUN succeeds with
+half of the files, and the layer is cached.
+
+## Bad
+
+```dockerfile
+FROM python:3.12
+RUN curl -fsSL https://models.example/tools.tar.gz | tar -xz -C /opt
+```
+
+## Fixed
+
+```dockerfile
+FROM python:3.12
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+RUN curl -fsSL https://models.example/tools.tar.gz | tar -xz -C /opt
+```
+
+## Good
+
+```dockerfile
+FROM python:3.12
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+RUN curl -fsSL https://models.example/tools.tar.gz | tar -xz -C /opt
+```
+
+## Good: set in the script
+
+```dockerfile
+FROM python:3.12
+RUN <<EOF
+set -e -o pipefail
+curl -fsSL https://models.example/tools.tar.gz | tar -xz -C /opt
+EOF
+```
+
+## Good: what fails first fetches nothing
+
+```dockerfile
+FROM python:3.12-slim
+RUN dpkg -l | grep libc6
+```
+
+## Fix
+
+Unsafe, on Debian, Ubuntu and their like, which have bash: `SHELL` with pipefail above the first such RUN. It
+holds to the end of the stage; a later pipe that may fail on purpose fails the build then.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.edits import put_before
+from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wherry.check.facts import Facts
+    from wherry.check.facts.calls import Call
+    from wherry.check.facts.runs import RunFacts
+    from wherry.check.facts.stages import StageFacts
+    from wherry.check.model import Finding
+
+_FETCHERS: Final = frozenset({"curl", "wget", "aws", "gsutil", "git", "gcloud", "az", "s5cmd", "rclone"})
+_PIPES: Final = frozenset({"|", "|&"})
+_PIPEFAIL: Final = re.compile(r"\bpipefail\b")
+_HAS_BASH: Final = frozenset({"apt", "dnf"})
+_SHELL: Final = 'SHELL ["/bin/bash", "-o", "pipefail", "-c"]\n'
+
+
+def _check(facts: Facts) -> Iterator[Finding]:
+    for stage in facts.stages:
+        if not stage.is_reachable:
+            continue
+        found = [(run, call) for run in stage.runs for call in _hidden(facts, run)]
+        if found:
+            run, call = found[0]
+            yield RULE.at(
+                facts.place(call.command.span),
+                f"when {call.program} fails nobody sees it: the pipe ends well",
+                why="the layer is cached with whatever came until then",
+                related=[facts.place(other.command.span) for _, other in found[1:]],
+                fix=_fix(stage, run),
+            )
+
+
+def _hidden(facts: Facts, run: RunFacts) -> Iterator[Call]:
+    """Commands that fetch into a pipe, where nothing makes the pipe fail with them."""
+    if "pipefail" in " ".join(run.scope.shell) or _PIPEFAIL.search(facts.text(run.instruction.span)):
+        return
+    for first, second in pairwise(run.calls):
+        if first.program in _FETCHERS and second.command.before in _PIPES and not first.is_conditional:
+            yield first
+
+
+def _fix(stage: StageFacts, run: RunFacts) -> Fix | None:
+    if stage.base.package_manager not in _HAS_BASH or run.scope.shell[0] != "/bin/sh":
+        return None
+    return Fix(
+        "let a pipe fail with its first command",
+        (put_before(stage.facts.dockerfile, run.instruction, _SHELL),),
+        Safety.UNSAFE,
+        Effect(inserts=1, aspects=frozenset({Aspect.ENV})),
+    )
+
+
+RULE = Rule("H11", "pipe-hides-failure", Severity.WARNING, _check, also=("DL4006", "DS-0025"))
