@@ -6,7 +6,9 @@ lines with a newline alone: `wherry.check.fix` writes the file's own ending.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Edit
 from wherry.dockerfile.source import Span
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from wherry.dockerfile.syntax import Dockerfile, Instruction
+
+_MOST_LEAD: Final = 1000
 
 
 def block_of(dockerfile: Dockerfile, instruction: Instruction) -> Span:
@@ -75,3 +79,16 @@ def moved_behind(
     if is_apart(dockerfile, instructions[0]):
         text = f"\n{text}"
     return (*(taken_out(dockerfile, one) for one in instructions), put_behind(dockerfile, last, text))
+
+
+def without_word(dockerfile: Dockerfile, word: Span) -> Span:
+    """A word of an instruction with the blanks and line breaks that lead to it; a comment before it stays."""
+    data = dockerfile.source.data
+    lead = _lead_of(dockerfile.escape).search(data[max(0, word.start - _MOST_LEAD) : word.start])
+    return Span(word.start - (len(lead[0]) if lead else 0), word.end)
+
+
+@cache
+def _lead_of(escape: str) -> re.Pattern[bytes]:
+    broken = re.escape(escape.encode()) + rb"[ \t]*\r?\n"
+    return re.compile(rb"(?:" + broken + rb"|[ \t])+\Z")
