@@ -1,7 +1,8 @@
 """Compose takes the walls of the container away, or hides what the image holds.
 
 Why: `privileged` and the host's network or process space make a break-in into the container one into the
-host. A bind mount over the directory that the image copied its code to runs whatever lies on that machine instead.
+host. A bind mount over the directory that the image copied its code to runs whatever lies on that machine
+instead.
 
 ## Bad
 
