@@ -161,7 +161,8 @@ def _known_version(install: Install, package: PackageArgument) -> str:
 
 def _finding(facts: Facts, loose: Sequence[Loose], how: str, fix: Fix | None) -> Finding:
     names = list(dict.fromkeys(package.name for _, package, _ in loose))
-    more = f" and {len(names) - _SHOWN} more packages" if len(names) > _SHOWN else ""
+    rest = len(names) - _SHOWN
+    more = f" and {rest} more package{'s' if rest > 1 else ''}" if rest > 0 else ""
     verb = "are" if len(names) > 1 else "is"
     spans = list(dict.fromkeys(install.span for install, _, _ in loose))
     return RULE.at(
