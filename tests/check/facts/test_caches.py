@@ -153,3 +153,56 @@ def test_a_cache_is_cleaned_by_a_later_command_of_the_same_run(
     found = [install for install in run_of(commands).installs if install.brings_packages]
     assert found[0].cache.is_cleaned == is_cleaned
     assert found[0].cache.stays != is_cleaned
+
+
+@pytest.mark.parametrize(
+    "command", ["pip uninstall -y x", "apt-get clean", "poetry config a b", "apt-get purge x"]
+)
+def test_what_fetches_nothing_leaves_nothing(command: str) -> None:
+    found = install_of(command).cache
+    assert not found.is_filled
+    assert not found.stays
+
+
+def test_where_a_numeric_user_keeps_its_cache_is_not_known_but_that_it_does_is() -> None:
+    found = install_of(PIP, "USER 1001").cache
+    assert (found.directories, found.is_certain, found.stays) == ((), False, True)
+    mounted = install_of(PIP, "USER 1001", "--mount=type=cache,target=/home/app/.cache/pip").cache
+    assert (mounted.is_mounted, mounted.useless_mounts, mounted.stays) == (True, (), False)
+    assert install_of(PIP, "USER 1001\nENV HOME=/srv").cache.directory == "/srv/.cache/pip"
+
+
+def test_a_user_that_only_the_base_knows_is_the_bases_own() -> None:
+    facts = facts_of("FROM jupyter/base-notebook\nUSER ${NB_UID}\nRUN pip install x\n")
+    assert facts.runs[0].user == "jovyan"
+    assert facts.installs[0].cache.directory == "/home/jovyan/.cache/pip"
+    assert facts.target.ending.user == "jovyan"
+
+
+MOUNT = "--mount=type=cache,target=/var/cache/apt"
+GONE = "rm -f /etc/apt/apt.conf.d/docker-clean"
+
+
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ("RUN apt-get install x && rm -rf /var/lib/apt/lists/*", False),
+        (f"RUN {GONE}; apt-get install x && rm -rf /var/lib/apt/lists/*", True),
+        (f"RUN {GONE}\nFROM a\nRUN apt-get install x && rm -rf /var/lib/apt/lists/*", True),
+        (f"RUN apt-get install x && rm -rf /var/lib/apt/lists/*\nRUN {GONE}", False),
+        (f"RUN {GONE}; apt-get install x && apt-get clean && rm -rf /var/lib/apt/lists/*", False),
+        (f"RUN {GONE}; apt-get install x && rm -rf /var/cache/apt /var/lib/apt/lists", False),
+        (
+            f"RUN --mount=type=cache,target=/var/cache/apt {GONE}; apt-get install x; rm -rf /var/lib/apt/lists",
+            False,
+        ),
+        ("RUN apt-get install x && apt-get clean", True),
+    ],
+)
+def test_apts_archives_stay_only_where_docker_clean_was_removed(
+    text: str,
+    stays: bool,  # noqa: FBT001 - a column of the table
+) -> None:
+    facts = facts_of(f"FROM debian:12 AS a\n{text}\n")
+    (found,) = [install.cache.stays for install in facts.installs if install.action == "install"]
+    assert found == stays

@@ -27,6 +27,8 @@ def copy_of(line: str, before: str = "") -> CopyFacts:
         ("COPY a ../b", ("a",), "/b"),
         ('COPY ["my file", "/x/"]', ("my file",), "/x/"),
         ("COPY $SRC/a ${DST}/", ("src/a",), "/opt/app/"),
+        ("COPY a ${ROOT}/b/", ("a",), "${ROOT}/b/"),
+        ("COPY a C:/app/", ("a",), "C:/app/"),
         ("COPY $UNKNOWN /c", ("${UNKNOWN}",), "/c"),
     ],
 )

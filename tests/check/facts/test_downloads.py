@@ -52,6 +52,11 @@ CASES: list[tuple[str, Mapping[str, Any]]] = [
         {"kind": "spacy", "source": "en_core_web_sm", "is_weights": True},
     ),
     ("python -m nltk.downloader -d /usr/share/nltk_data punkt", {"kind": "nltk", "source": "punkt"}),
+    ("python -m nltk.downloader punkt -d /usr/share/nltk_data", {"kind": "nltk", "source": "punkt"}),
+    ('git clone https://h/y "$(pwd)/y"', {"source": "https://h/y", "destination": ""}),
+    ("curl -o $OUT https://h/y", {"destination": ""}),
+    ("git clone -b $TAG https://h/y", {"revision": "$TAG", "is_floating": False}),
+    ("curl https://h/v$V/latest/y", {"source": "https://h/v$V/latest/y", "is_known": False}),
     ("scp me@host:/m .", {"kind": "ssh", "source": "me@host:/m"}),
     ("curl -L $URL -o x", {"is_known": False}),
 ]

@@ -64,6 +64,8 @@ def test_what_nobody_set_is_what_the_base_is_known_for() -> None:
         ('ENTRYPOINT ["b"]\nCMD echo x', "b", ()),
         ('ENTRYPOINT ["/opt/venv/bin/python", "-m", "x"]', "python", ("-m", "x")),
         ('CMD ["bash", "-c", "python app.py"]', "python", ("app.py",)),
+        ('ENTRYPOINT ["tini", "--"]\nCMD ["python", "a"]', "python", ("a",)),
+        ('ENTRYPOINT ["conda", "run", "-n", "e"]\nCMD ["python", "a"]', "python", ("a",)),
     ],
 )
 def test_the_command_a_container_starts_with_is_read_in_every_form(

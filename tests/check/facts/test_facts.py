@@ -134,3 +134,12 @@ def test_facts_are_made_once() -> None:
     assert repr(facts) == "Facts('Dockerfile')"
     assert repr(facts.stages[0]) == "StageFacts(0, 'build')"
     assert (repr(facts.runs[0]), repr(facts.copies[0])) == ("RunFacts(2)", "CopyFacts(4)")
+
+
+def test_of_a_file_with_more_runs_than_any_only_the_first_are_read() -> None:
+    facts = facts_of("FROM x\n" + "RUN pip install a\n" * 3010)
+    assert len(facts.runs) == 3010
+    assert len(facts.installs) == 3000
+    assert "only its first 3000 RUNs" in facts.notes[0]
+    long = facts_of("FROM x\n" + f"RUN echo {'x' * 60_000}\n" * 80 + "RUN pip install a\n")
+    assert long.installs == ()

@@ -33,7 +33,7 @@ class Value(NamedTuple):
     """What one argument is.
 
     Attributes:
-        text: What the program receives; where that is not known, the word as written, without its quotes.
+        text: What the program receives; what of it is not known stands as written: ``torch==$VERSION``.
         is_known: Nothing of it depends on what cannot be known here.
         word: Where it stands. Several values share a word when a variable held several words.
 
@@ -210,7 +210,7 @@ def expand_word(word: Word, env: Mapping[str, str]) -> tuple[Value, ...]:
         return (Value(word.value, is_known=False, word=word),)
     text, is_known = expand_text(word.value, env)
     if not is_known or word.raw.startswith('"'):
-        return (Value(text if is_known else word.value, is_known, word),)
+        return (Value(text, is_known, word),)
     return tuple(Value(part, is_known=True, word=word) for part in text.split())
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.syntax import Heredoc, Instruction
 
 _URL: Final = re.compile(r"(?:https?|ftp|git|ssh)://|git@", re.IGNORECASE)
+_WINDOWS: Final = re.compile(r"[A-Za-z]:[\\/]")
 _HEREDOC: Final = re.compile(r"\d*<<")
 _ALL: Final = frozenset({"", ".", "*", "**", "/"})
 
@@ -104,8 +105,13 @@ class CopyFacts:
 
     @cached_property
     def destination(self) -> str:
-        """Absolute; with a slash at its end where the instruction makes it a directory."""
+        """Absolute, with a slash at its end where the instruction makes it a directory.
+
+        As written where it begins with a variable that only the base knows.
+        """
         written = self.written_destination
+        if written.startswith("${") or _WINDOWS.match(written):
+            return written  # of the base's environment, or of Windows
         path = posixpath.normpath(posixpath.join(self.scope.workdir or "/", written))
         is_directory = written.endswith(("/", "/.")) or written in {"", "."} or len(self._paths) > 2  # noqa: PLR2004 - more than one source
         return f"{path.rstrip('/')}/" if is_directory else path

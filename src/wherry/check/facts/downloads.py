@@ -96,6 +96,8 @@ class Download(NamedTuple):
         return self.is_known and _FLOATING.search(self.source) is not None
 
 
+_SHOWN_ANYWAY: Final = frozenset({"--branch", "--revision"})  # a revision in a variable is one
+
 _CURL: Final = Grammar.of(
     "-o/--output -H/--header -u/--user -d/--data -X/--request -x/--proxy -A/--user-agent -b/--cookie"
     " -e/--referer -m/--max-time -C/--continue-at -F/--form -T/--upload-file -w/--write-out -K/--config"
@@ -147,7 +149,8 @@ def _one(
 
 
 def _text(parsed: Parsed, *names: str) -> str:
-    return next((parsed.options[name][-1].text for name in names if name in parsed.options), "")
+    found = next((parsed.options[name][-1].value for name in names if name in parsed.options), None)
+    return found.text if found and (found.is_known or names[0] in _SHOWN_ANYWAY) else ""
 
 
 def _urls(values: Sequence[Value]) -> list[Value]:
@@ -193,13 +196,14 @@ def _git(call: Call) -> tuple[Download, ...]:
     if words[:1] != ["clone"] or len(words) < 2:  # noqa: PLR2004 - clone and its URL
         return ()
     url = parsed.operands[1]
-    name = words[2] if len(words) > 2 else url.text.rstrip("/").rpartition("/")[2].removesuffix(".git")  # noqa: PLR2004 - the directory
+    place = parsed.operands[2] if len(words) > 2 else url  # noqa: PLR2004 - the directory
+    name = place.text if place is not url else url.text.rstrip("/").rpartition("/")[2].removesuffix(".git")
     return _one(
         call,
         "huggingface" if "huggingface.co/" in url.text else "git",
         url,
         revision=_text(parsed, "--branch", "--revision"),
-        destination=call.path(name),
+        destination=call.path(name) if place.is_known else "",
     )
 
 
@@ -231,7 +235,10 @@ def _copying(
         sources = operands[count:]
         if not sources or (schemes and sources[0].is_known and not sources[0].text.startswith(schemes)):
             return ()
-        return _one(call, kind, sources[0], destination=words[-1] if len(sources) > 1 else "")
+        place = sources[-1]
+        return _one(
+            call, kind, sources[0], destination=place.text if len(sources) > 1 and place.is_known else ""
+        )
 
     return read
 
@@ -244,6 +251,28 @@ def _always(kind: str) -> Callable[[Call], tuple[Download, ...]]:
         return _one(call, kind, operands[0]) if operands else ()
 
     return read
+
+
+def _gdown(call: Call) -> tuple[Download, ...]:
+    """``gdown URL -O file``, ``gdown --id ID``."""
+    parsed = parse_options(call.arguments, _CLIENT)
+    named = parsed.options.get("--id", ())
+    source = parsed.operands[0] if parsed.operands else named[-1].value if named else None
+    output = _text(parsed, "--output-document", "--output")
+    return _one(call, "gdrive", source, destination=call.path(output) if output else "") if source else ()
+
+
+def _kaggle(call: Call) -> tuple[Download, ...]:
+    """``kaggle datasets download -d owner/name``, ``kaggle competitions download -c name``."""
+    parsed = parse_options(call.arguments, _CLIENT)
+    words = [value.text for value in parsed.operands]
+    if "download" not in words[:4]:
+        return ()
+    rest = parsed.operands[words.index("download") + 1 :]
+    named = [option for name in ("--dataset", "--competition") for option in parsed.options.get(name, ())]
+    source = rest[0] if rest else named[-1].value if named else None
+    folder = _text(parsed, "--path")
+    return _one(call, "kaggle", source, destination=call.path(folder) if folder else "")
 
 
 def _remote(call: Call) -> tuple[Download, ...]:
@@ -261,10 +290,8 @@ def _module(call: Call) -> tuple[Download, ...]:
     if module == "spacy" and words[2] == "download":
         return _one(call, "spacy", rest[1] if len(rest) > 1 else None)
     kinds = {"nltk.downloader": "nltk", "unidic": "weights", "gdown": "gdrive", "wget": "http"}
-    named = [value for value in rest if not value.text.startswith("-")]
-    if module in kinds and named:
-        return _one(call, kinds[module], named[-1] if module == "nltk.downloader" else named[0])
-    return ()
+    named = parse_options(rest, _CLIENT).operands
+    return _one(call, kinds[module], named[0]) if module in kinds and named else ()
 
 
 _READERS: Final[dict[str, Callable[[Call], tuple[Download, ...]]]] = {
@@ -286,8 +313,8 @@ _READERS: Final[dict[str, Callable[[Call], tuple[Download, ...]]]] = {
     "rclone": _copying("s3", ("copy", "sync", "copyto"), ()),
     "az": _copying("azure", ("storage blob download",), ()),
     "azcopy": _copying("azure", ("copy", "cp", "sync"), ("http",)),
-    "gdown": _always("gdrive"),
-    "kaggle": _copying("kaggle", ("datasets download", "competitions download", "models instances"), ()),
+    "gdown": _gdown,
+    "kaggle": _kaggle,
     "modelscope": _copying("modelscope", ("download",), ()),
     "ollama": _copying("ollama", ("pull",), ()),
     "ngc": _copying("ngc", ("registry model download-version", "registry resource download-version"), ()),

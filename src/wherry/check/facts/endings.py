@@ -14,13 +14,15 @@ ending.stop_signal                    empty when not set
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from wherry.check.facts.calls import Call, Value, read_calls
+from wherry.check.facts.calls import Call, read_calls
 from wherry.check.facts.expanding import expanded
 from wherry.check.facts.known import KnownVariables
-from wherry.dockerfile.shell import Word, read_instruction
+from wherry.check.facts.runs import user_of
+from wherry.dockerfile.shell import read_instruction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -94,7 +96,7 @@ class Ending:
     @property
     def user(self) -> str:
         """USER in force, else the base's where known; empty: root, or not known."""
-        return self.scope.user or self._stage.base.user
+        return user_of(self.scope, self._stage)
 
     @property
     def is_root(self) -> bool:
@@ -147,9 +149,9 @@ class Ending:
         return stage.scope(instruction).shell if stage else self.scope.shell
 
     def _stage_of(self, entry: Entry) -> int:
-        """How many stages below the last it stands."""
-        chain = self._stage.chain
-        return next(at for at, stage in enumerate(chain) if entry.instruction in stage.stage.instructions)
+        """How far below the last stage it stands."""
+        place = self._stage.facts.stage_of(entry.instruction)
+        return self._stage.index - place.index if place else 0
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:
@@ -157,13 +159,11 @@ class Ending:
         entrypoint, cmd = self.entrypoint, self.cmd
         if entrypoint is None:
             return cmd.calls if cmd else ()
-        if cmd is None or not entrypoint.is_json or not entrypoint.calls:
+        if cmd is None or not (entrypoint.is_json and cmd.is_json):
             return entrypoint.calls
-        *before, last = entrypoint.calls
-        return (
-            *before,
-            Call(last.command, last.program, last.arguments + _values(cmd), last.env, last.directory),
-        )
+        arguments = (*entrypoint.instruction.arguments, *cmd.instruction.arguments)
+        both = replace(entrypoint.instruction, arguments=arguments)
+        return Entry(both, self.scope, self.scope.shell).calls
 
     @cached_property
     def healthcheck(self) -> Instruction | None:
@@ -203,13 +203,6 @@ class Ending:
         """What STOPSIGNAL names."""
         found = self._last("stopsignal")
         return found.values[0] if found and found.values else ""
-
-
-def _values(cmd: Entry) -> tuple[Value, ...]:
-    """CMD's arguments as values; of the shell form too, which ENTRYPOINT then gets as ``/bin/sh -c ...``."""
-    found = cmd.instruction.arguments if cmd.is_json else ()
-    words = [Word(one.value, is_literal=True, span=one.span, raw=one.value) for one in found]
-    return tuple(Value(word.value, is_known=True, word=word) for word in words)
 
 
 def read_ending(stage: StageFacts) -> Ending:

@@ -60,6 +60,10 @@ if TYPE_CHECKING:
     from wherry.dockerfile.stages import Scope, Stage, StageGraph
     from wherry.dockerfile.syntax import Dockerfile, Instruction
 
+_DOCKER_CLEAN: Final = "/etc/apt/apt.conf.d/docker-clean"
+_MOST_STEPS: Final = 200_000
+_MOST_RUNS: Final = 3000
+_MOST_RUN_BYTES: Final = 4 << 20
 _NOWHERE: Final = Path(os.devnull, "stdin")  # a directory that nothing can be in
 _NO_ARGS: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -84,6 +88,7 @@ class Facts:
         self.graph = graph
         self.settings = settings
         self.reader = reader
+        self.steps_left = _MOST_STEPS  # of looking for where files come from
         self._context_root = context_root
         self._built = built
 
@@ -185,6 +190,32 @@ class Facts:
     def installs(self) -> tuple[Install, ...]:
         """The calls of package managers of all stages."""
         return tuple(install for run in self.runs for install in run.installs)
+
+    @cached_property
+    def last_run_read(self) -> int:
+        """The index of the last instruction whose commands are read: a file of no honest length has more."""
+        left = _MOST_RUN_BYTES
+        runs = 0
+        for found in self.dockerfile.instructions:
+            if found.keyword == "run":
+                runs += 1
+                left -= found.span.end - found.span.start
+                if left < 0 or runs > _MOST_RUNS:
+                    self.reader.note(
+                        self.file.name, f"has more than is read: only its first {runs - 1} RUNs are"
+                    )
+                    return found.index - 1
+        return len(self.dockerfile.instructions)
+
+    @cached_property
+    def docker_clean_gone_at(self) -> tuple[int | None, ...]:
+        """For each stage the index of the first RUN, its own or below, that removes apt's docker-clean."""
+        gone: list[int | None] = []
+        for stage in self.stages:
+            below = gone[stage.stage.parent.index] if stage.stage.parent else None
+            own = (run.index for run in stage.runs if run.removes(_DOCKER_CLEAN))
+            gone.append(next(own, None) if below is None else below)
+        return tuple(gone)
 
     @cached_property
     def global_args(self) -> tuple[Variable, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fnmatch
 import posixpath
 import re
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.stages import StageFacts
 
 _MOST_HOPS: Final = 20  # from stage to stage
-_MOST_COPIES: Final = 2000
+_MOST_COPIES: Final = 500  # of one stage
 _WILD: Final = re.compile(r"[*?\[]")
 
 
@@ -66,10 +67,18 @@ def context_path(stage: StageFacts, path: str, before: int | None = None) -> str
 
 
 def _latest(stage: StageFacts, before: int | None) -> Iterator[CopyFacts]:
-    """The copies of the chain, the last first."""
-    for copy in stage.all_copies[::-1][:_MOST_COPIES]:
-        if before is None or copy.stage is not stage or copy.index < before:
-            yield copy
+    """The copies of the chain, the last first; of hostile files only so many."""
+    facts = stage.facts
+    place: StageFacts | None = stage
+    while place is not None:
+        copies = place.copies
+        end = len(copies) if before is None else bisect_left(place.copy_indexes, before)
+        for at in range(end - 1, max(end - _MOST_COPIES, 0) - 1, -1):
+            facts.steps_left -= 1
+            if facts.steps_left < 0:
+                return
+            yield copies[at]
+        place, before = place.parent, None
 
 
 def _source(copy: CopyFacts, path: str, context: Context | None) -> str | None:

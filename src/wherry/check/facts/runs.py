@@ -10,6 +10,7 @@ run.downloads                             curl, git clone, hub clients, Python c
 run.python                                Python code it executes (`python_code.PythonCode`)
 run.scripts                               Python files of the context it starts: (call, `imports.Script`)
 run.removals, run.removes(path, after=n)  rm; whether a path is removed behind an offset of the file
+run.is_docker_clean_gone                  apt keeps its archives from here on
 run.purged                                names of packages a later command of the same RUN uninstalls
 run.ownerships, .extractions, .pipes, .logins, .compiles, .gpu_queries     see `commands`
 run.verifies                              some command checks a checksum or a signature
@@ -29,7 +30,7 @@ from wherry.check.facts.installs.read import is_python
 from wherry.check.facts.known import KnownVariables
 from wherry.check.facts.mounts import Mount, read_mounts
 from wherry.check.facts.python_code import PythonCode
-from wherry.dockerfile.shell import Command, Word, read_instruction
+from wherry.dockerfile.shell import Command, Script, Word, read_instruction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from wherry.check.facts.imports import Script as StartedScript
     from wherry.check.facts.installed import Inputs
     from wherry.check.facts.stages import StageFacts
-    from wherry.dockerfile.shell import Script
     from wherry.dockerfile.source import Span
     from wherry.dockerfile.stages import Scope
     from wherry.dockerfile.syntax import Instruction
@@ -74,7 +74,7 @@ class RunFacts:
     @property
     def user(self) -> str:
         """Who runs it: ``app``, ``1000:1000``; empty is root, unless the base says otherwise."""
-        return self.scope.user or self.stage.base.user
+        return user_of(self.scope, self.stage)
 
     @property
     def is_root(self) -> bool:
@@ -93,9 +93,10 @@ class RunFacts:
 
     @cached_property
     def home(self) -> str:
-        """HOME in force: from the environment, else of the user."""
+        """HOME in force: from the environment, else the usual one of the user; empty: not known."""
         user = self.user.partition(":")[0]
-        return self.env.get("HOME") or ("/root" if self.is_root else f"/home/{user}")
+        usual = "" if user.isdigit() or "$" in user else f"/home/{user}"
+        return self.env.get("HOME") or ("/root" if self.is_root else usual)
 
     @cached_property
     def mounts(self) -> tuple[Mount, ...]:
@@ -122,7 +123,12 @@ class RunFacts:
 
     @cached_property
     def script(self) -> Script:
-        """Its commands as the shell reads them; none where it is for another interpreter."""
+        """Its commands as the shell reads them; none where it is for another interpreter.
+
+        Of a file with more RUNs than any the last are not read: see `Facts.last_run_read`.
+        """
+        if self.index > self.stage.facts.last_run_read:
+            return Script(errors=True)
         return read_instruction(self.instruction, self.scope.shell)
 
     @cached_property
@@ -133,7 +139,8 @@ class RunFacts:
     @cached_property
     def _environment(self) -> Mapping[str, str]:
         """The build sets HOME to that of the user."""
-        return self.env if "HOME" in self.env else Environment(self.env, {"HOME": self.home})
+        is_told = "HOME" in self.env or not self.home
+        return self.env if is_told else Environment(self.env, {"HOME": self.home})
 
     @property
     def _directory(self) -> str:
@@ -211,6 +218,17 @@ class RunFacts:
             removal.covers(path) and removal.call.command.span.start >= after for removal in self.removals
         )
 
+    @property
+    def is_docker_clean_gone(self) -> bool:
+        """This RUN or one before it removed what makes Debian's and Ubuntu's images empty apt's archives."""
+        gone_at = self.stage.facts.docker_clean_gone_at[self.stage.index]
+        return gone_at is not None and gone_at <= self.index
+
+    @cached_property
+    def cleanings(self) -> tuple[Install, ...]:
+        """Its commands that empty a package manager's cache."""
+        return tuple(install for install in self.installs if install.action == "clean")
+
     @cached_property
     def purged(self) -> frozenset[str]:
         """Names of packages that it uninstalls; an apk ``--virtual`` name gives what it stands for."""
@@ -268,6 +286,12 @@ class RunFacts:
     def verifies(self) -> bool:
         """Some command checks a checksum or a signature."""
         return any(map(commands.verifies, self.calls))
+
+
+def user_of(scope: Scope, stage: StageFacts) -> str:
+    """Who is in force: of USER, else of the base; a USER that only the base knows is taken for its own."""
+    base = stage.base.user
+    return base if not scope.user or ("$" in scope.user and base) else scope.user
 
 
 def _has_file(call: Call) -> bool:

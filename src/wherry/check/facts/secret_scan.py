@@ -6,11 +6,11 @@ import re
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.facts.secrets import Secret, find_secrets, is_secret_name, redacted
+from wherry.check.facts.secrets import Secret, find_secrets, is_value_of, redacted
 from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from wherry.check.facts import Facts
     from wherry.check.facts.calls import Call
@@ -22,11 +22,13 @@ _HEADER: Final = re.compile(r"(?i)authorization:\s{0,3}(?:bearer|token|basic)\s{
 
 def scan_file(facts: Facts) -> tuple[Secret, ...]:
     """Every secret value in the Dockerfile, each once, in the order of the file."""
-    found: dict[Span, Secret] = {}
-    for secret in (*_by_form(facts), *_by_name(facts)):
-        is_inside = any(span.start <= secret.span.start and secret.span.end <= span.end for span in found)
-        if not is_inside:
-            found[secret.span] = secret
+    found = {secret.span: secret for secret in _by_form(facts)}
+    spans = sorted(found)
+    for secret in _by_name(facts):
+        # what has a credential's form inside is told as that
+        at = bisect_right(spans, secret.span.end, key=lambda span: span.start) - 1
+        if at < 0 or spans[at].end <= secret.span.start:
+            found.setdefault(secret.span, secret)
     return tuple(found[span] for span in sorted(found))
 
 
@@ -51,10 +53,8 @@ def _by_form(facts: Facts) -> Iterator[Secret]:
 
 def _by_name(facts: Facts) -> Iterator[Secret]:
     for variable in facts.variables:
-        if variable.value_span is None or not variable.is_known:
-            continue
-        for one in find_secrets(variable.value, variable.name):
-            yield _named(one.kind, variable.name, variable.value, variable.value_span, variable.instruction)
+        if variable.value_span is not None and variable.is_known:
+            yield from _valued(variable.name, variable.value, variable.value_span, variable.instruction)
     for run in facts.runs:
         for call in run.calls:
             yield from _in_call(call, run.instruction)
@@ -78,14 +78,7 @@ def _in_call(call: Call, instruction: Instruction) -> Iterator[Secret]:
         before = text
 
 
-def _valued(name: str, value: str, span: Span, instruction: Instruction) -> Iterable[Secret]:
-    if not is_secret_name(name):
-        return []
-    return [
-        _named(one.kind, name, value[one.start : one.end], span, instruction)
-        for one in find_secrets(value, name)
-    ]
-
-
-def _named(kind: str, name: str, value: str, span: Span, instruction: Instruction) -> Secret:
-    return Secret(kind, name, redacted(value), span, instruction, instruction.keyword, is_certain=False)
+def _valued(name: str, value: str, span: Span, instruction: Instruction) -> Iterator[Secret]:
+    if is_value_of(value, name):
+        kind = f"value of {name}"
+        yield Secret(kind, name, redacted(value), span, instruction, instruction.keyword, is_certain=False)

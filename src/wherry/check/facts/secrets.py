@@ -239,7 +239,7 @@ def find_secrets(text: str, name: str = "") -> list[Found]:
 
     """
     found = _by_form(text)
-    if not found and name and _is_value_of(text, name):
+    if not found and name and is_value_of(text, name):
         found = [Found(f"value of {name}", 0, len(text), is_certain=False)]
     return sorted(found, key=lambda one: (one.start, one.end))
 
@@ -263,7 +263,7 @@ def _characters(text: str, data: bytes, start: int, end: int) -> tuple[int, int]
     return first, first + len(data[start:end].decode("utf-8", "surrogateescape"))
 
 
-def _is_value_of(value: str, name: str) -> bool:
+def is_value_of(value: str, name: str) -> bool:
     """Whether the value of a secret's name is one: no placeholder, no path, and random where a token."""
     if not is_secret_name(name) or is_placeholder(value) or is_reference(value) or len(value) > _LONGEST:
         return False

@@ -128,6 +128,11 @@ class StageFacts:
         )
 
     @cached_property
+    def copy_indexes(self) -> list[int]:
+        """The indexes of its COPYs and ADDs."""
+        return [copy.index for copy in self.copies]
+
+    @cached_property
     def variables(self) -> tuple[Variable, ...]:
         """What its ENV, ARG and LABEL set, in order."""
         named = [found for found in self.stage.instructions if found.keyword in {"env", "arg", "label"}]

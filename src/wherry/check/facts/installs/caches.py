@@ -13,14 +13,18 @@ if TYPE_CHECKING:
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "y", "t"})
 _BOOLEAN: Final = _TRUE | {"0", "false", "no", "off", "n", "f"}
+_FILLS: Final = frozenset(
+    {"install", "sync", "upgrade", "download", "wheel", "run", "update", "lock", "export"}
+)
 _CACHELESS: Final = frozenset({"setuptools", "dpkg"})
+APT_ARCHIVES: Final = "/var/cache/apt"
+APT_LISTS: Final = "/var/lib/apt/lists"
 _FIXED: Final = {
-    # of the system's managers: what they download, which base images' own settings empty or not
-    "apt": ("/var/cache/apt", "/var/lib/apt/lists"),
+    "apt": (APT_ARCHIVES, APT_LISTS),
     "apk": ("/var/cache/apk",),
     "dnf": ("/var/cache/dnf",),
     "yum": ("/var/cache/yum",),
-    "microdnf": ("/var/cache/yum", "/var/cache/dnf"),
+    "microdnf": ("/var/cache/yum",),
     "tdnf": ("/var/cache/tdnf",),
     "zypper": ("/var/cache/zypp",),
 }
@@ -37,19 +41,23 @@ _DIRECTORIES: Final = {
 
 
 class Cache(NamedTuple):
-    """The download cache of one install.
+    """The download cache of one call of a package manager.
 
     Attributes:
-        directories: Absolute paths of what it fills; more than one for apt (archives, lists) and microdnf.
-            Empty where it has none or its place is not known.
+        is_filled: The call fills it: it installs, or fetches an index. Of what cleans, removes or asks it is
+            False; so are `is_off` and `stays` of no interest there.
+        directories: Absolute paths of what it fills; for apt the archives and the lists. Empty where the
+            manager has none (setup.py, dpkg) or its place is not known (a numeric USER without HOME).
         is_certain: The place is certain; else it rests on the usual home of a named user.
         is_off: The manager is told to keep none: ``--no-cache-dir``, ``UV_NO_CACHE``, ``apk --no-cache``.
         mounts: Cache mounts of the RUN that hold one of the directories.
         useless_mounts: Cache mounts of the RUN that look meant for this manager and hold none of them.
-        is_cleaned: A later command of the same RUN empties it.
+        is_cleaned: What is not on a mount is emptied by later commands of the same RUN. apt's archives are
+            emptied by the base image's own ``docker-clean``, as long as nobody removed that.
 
     """
 
+    is_filled: bool
     directories: tuple[str, ...]
     is_certain: bool
     is_off: bool
@@ -59,34 +67,38 @@ class Cache(NamedTuple):
 
     @property
     def directory(self) -> str:
-        """The first directory; empty when there is none."""
+        """The first directory; empty when there is none or it is not known."""
         return self.directories[0] if self.directories else ""
 
     @property
     def is_mounted(self) -> bool:
-        """All of it lies on cache mounts."""
-        return bool(self.directories) and all(
-            any(mount.holds(directory) for mount in self.mounts) for directory in self.directories
-        )
+        """All of it lies on cache mounts; where its place is not known, on one that is meant for it."""
+        if not self.directories:
+            return bool(self.mounts)
+        return all(any(mount.holds(path) for mount in self.mounts) for path in self.directories)
 
     @property
     def stays(self) -> bool:
-        """It ends up in the layer: neither off, nor on a mount, nor cleaned, as far as is known."""
-        return bool(self.directories) and not (self.is_off or self.is_mounted or self.is_cleaned)
+        """It ends up in the layer: neither off, nor on a mount, nor emptied, as far as is known."""
+        return self.is_filled and not (self.is_off or self.is_mounted or self.is_cleaned)
 
 
 def cache_of(install: Install) -> Cache:
     """The cache of *install*, seen from the RUN it stands in."""
     directories, is_certain = _directories(install)
     mounts = [mount for mount in install.run.mounts if mount.type == "cache"]
+    meant = [mount for mount in mounts if _is_meant(mount, install)]
     holding = tuple(mount for mount in mounts if any(mount.holds(path) for path in directories))
+    if not directories:
+        holding = tuple(meant)  # nobody can say that they miss it
     return Cache(
-        directories,
-        is_certain,
-        _is_off(install),
-        holding,
-        tuple(mount for mount in mounts if mount not in holding and _is_meant(mount, install)),
-        _is_cleaned(install, directories),
+        is_filled=install.action in _FILLS and install.manager not in _CACHELESS,
+        directories=directories,
+        is_certain=is_certain,
+        is_off=_is_off(install),
+        mounts=holding,
+        useless_mounts=tuple(mount for mount in meant if mount not in holding),
+        is_cleaned=_is_cleaned(install, directories, holding),
     )
 
 
@@ -104,34 +116,13 @@ def _is_off(install: Install) -> bool:
 
 
 def _directories(install: Install) -> tuple[tuple[str, ...], bool]:
-    manager, env = install.manager, install.env
-    if manager in _FIXED:
-        return _FIXED[manager], True
+    if install.manager in _FIXED:
+        return _FIXED[install.manager], True
     if install.is_conda:
-        return _conda_directories(env)
-    if manager in _CACHELESS:
+        return _conda_directories(install.env)
+    if install.manager in _CACHELESS:
         return (), True
-    return _user_directory(install)
-
-
-def _user_directory(install: Install) -> tuple[tuple[str, ...], bool]:
-    """A cache below the user's home, unless told otherwise."""
-    manager, env = install.manager, install.env
-    if manager in {"npm", "pnpm"}:
-        home, is_certain = _home(install)
-        own = env.get("npm_config_cache") or env.get("NPM_CONFIG_CACHE") or install.setting("--cache")
-        return (own or posixpath.join(home, ".npm" if manager == "npm" else ".local/share/pnpm"),), is_certain
-    variable, below = _DIRECTORIES[manager]
-    named = (install.option("--cache-dir") or install.option("--cache-folder")) if manager != "pdm" else None
-    own = named.text if named else env.get(variable)
-    if own:
-        return (install.call.path(own),), True
-    if base := env.get("XDG_CACHE_HOME"):
-        return (posixpath.join(base, below),), True
-    home, is_certain = _home(install)
-    if manager == "yarn" and home == "/root":
-        return ("/usr/local/share/.cache/yarn",), True
-    return (posixpath.join(home, ".cache", below),), is_certain
+    return _told_directory(install) or _home_directory(install)
 
 
 def _conda_directories(env: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
@@ -142,6 +133,35 @@ def _conda_directories(env: Mapping[str, str]) -> tuple[tuple[str, ...], bool]:
         return (posixpath.join(prefix, "pkgs"),), True
     # miniconda3, miniforge3 and most hand-made installs; micromamba's image.
     return ("/opt/conda/pkgs",), False
+
+
+def _told_directory(install: Install) -> tuple[tuple[str, ...], bool] | None:
+    """Where an option or a variable puts it."""
+    manager, env = install.manager, install.env
+    if manager in {"npm", "pnpm"}:
+        own = install.values("--cache") or install.values("--store-dir")
+        told = own[-1] if own else env.get("npm_config_cache") or env.get("NPM_CONFIG_CACHE")
+        return ((install.call.path(told),), True) if told else None
+    variable, below = _DIRECTORIES[manager]
+    option = install.option("--cache-dir") or install.option("--cache-folder")
+    told = option.text if option else env.get(variable)
+    if told:
+        return (install.call.path(told),), True
+    base = env.get("XDG_CACHE_HOME")
+    return ((posixpath.join(base, below),), True) if base else None
+
+
+def _home_directory(install: Install) -> tuple[tuple[str, ...], bool]:
+    """Where it is in the user's home."""
+    manager = install.manager
+    home, is_certain = _home(install)
+    if not home:
+        return (), False
+    if manager == "yarn" and home == "/root":
+        return ("/usr/local/share/.cache/yarn",), True
+    in_home = {"npm": ".npm", "pnpm": ".local/share/pnpm"}
+    below = in_home.get(manager) or posixpath.join(".cache", _DIRECTORIES[manager][1])
+    return (posixpath.join(home, below),), is_certain
 
 
 def _home(install: Install) -> tuple[str, bool]:
@@ -155,24 +175,20 @@ def _home(install: Install) -> tuple[str, bool]:
 
 def _is_meant(mount: Mount, install: Install) -> bool:
     """A mount whose path or id names the manager."""
-    name = {"pip": "pip", "apt": "apt", "uv": "uv", "poetry": "poetry"}.get(install.manager, install.manager)
     words = f"{mount.target} {mount.id}".lower().replace("/", " ").replace("-", " ").replace(".", " ").split()
-    return name in words or f"py{name}" in words
+    return install.manager in words or f"py{install.manager}" in words
 
 
-def _is_cleaned(install: Install, directories: tuple[str, ...]) -> bool:
-    """A command behind it cleans: the manager's own, or rm of the directories."""
+def _is_cleaned(install: Install, directories: tuple[str, ...], mounts: tuple[Mount, ...]) -> bool:
+    """Everything that is not on a mount is emptied behind it: by the manager's own command, or rm."""
     run = install.run
-    later = [call for call in run.calls if call.command.span.start > install.span.start]
-    starts = {call.command.span.start for call in later}
-    own = [found for found in run.installs if found.action == "clean" and found.span.start in starts]
-    if install.manager == "apt":
-        return run.removes("/var/lib/apt/lists", after=install.span.end)
-    if any(_cleans(found, install) for found in own):
+    own = any(_cleans(found, install) for found in run.cleanings if found.span.start > install.span.start)
+    if install.manager != "apt" and own:
         return True
-    return bool(directories) and all(
-        run.removes(directory, after=install.span.end) for directory in directories[:1]
-    )
+    left = [path for path in directories if not any(mount.holds(path) for mount in mounts)]
+    if install.manager == "apt" and (own or not run.is_docker_clean_gone):
+        left = [path for path in left if path != APT_ARCHIVES]
+    return bool(directories) and all(run.removes(path, after=install.span.end) for path in left)
 
 
 def _cleans(cleaning: Install, install: Install) -> bool:
