@@ -16,7 +16,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.discover import repository_root
+from wherry.check.facts.repository import repository_root
 from wherry.check.programs import Running
 from wherry.errors import InputError, WorldError
 

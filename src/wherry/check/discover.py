@@ -9,53 +9,84 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.repository import surroundings
 from wherry.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Sequence
 
 _NAMES: Final = re.compile(
-    r"(?:dockerfile|containerfile)(?:[.-][\w.-]+)?|[\w.-]+\.(?:dockerfile|containerfile)", re.IGNORECASE
+    r"(?:dockerfile|containerfile)(?:[._-].+)?|.*\.(?:dockerfile|containerfile)", re.IGNORECASE | re.DOTALL
 )
-_NOT: Final = re.compile(
-    r".*(?:\.dockerignore|\.containerignore|\.md|\.rst|\.txt|\.orig|\.rej|\.bak|\.swp|~|\.py|\.sh|\.ya?ml|\.json"
-    r"|\.j2|\.jinja2?|\.tmpl|\.tpl|\.template|\.in|\.erb|\.mustache)",
-    re.IGNORECASE,
+_NOT: Final = frozenset(
+    {
+        *("dockerignore", "containerignore"),
+        *("md", "rst", "txt", "adoc", "html", "log", "diff", "patch", "lock", "png", "svg", "ipynb"),
+        *("orig", "rej", "bak", "swp", "swo", "gz", "zip", "tar", "whl", "pyc"),
+        *("py", "pyi", "sh", "bash", "zsh", "ps1", "bat", "rb", "go", "rs", "js", "mjs", "ts", "tsx", "jsx"),
+        *(
+            "c",
+            "h",
+            "cc",
+            "cpp",
+            "hpp",
+            "java",
+            "kt",
+            "scala",
+            "swift",
+            "php",
+            "pl",
+            "lua",
+            "hs",
+            "el",
+            "vim",
+        ),
+        *("yaml", "yml", "json", "jsonc", "json5", "toml", "ini", "cfg", "xml", "css", "nix", "tf", "rego"),
+        *("j2", "jinja", "jinja2", "tmpl", "tpl", "template", "in", "erb", "mustache", "ejs", "gotmpl"),
+    }
 )
+"""Endings of what is about a Dockerfile, reads one, or makes one."""
 _CLOSED: Final = frozenset(
     {".git", ".hg", ".svn", "node_modules", "__pycache__", "site-packages", ".tox", ".nox", ".venv", "venv"}
 )
 _VARIABLE: Final = re.compile(r"[$*?\[\\]")
+_MOST_SOURCES: Final = 500  # that are looked for to find the context
 
 
 def find_dockerfiles(paths: Iterable[Path], known: Container[str] = ()) -> list[Path]:
-    """The files that *paths* mean, each once, in the order given and by name below directories.
+    """The files that *paths* mean, each once, links or not, in the order given and by name below directories.
 
     Args:
         paths: Files and directories.
         known: Files that need not be on the disk: an editor has them.
 
     Raises:
-        InputError: A path is not there, or is neither file nor directory.
+        InputError: A path is not there or cannot be reached.
 
     """
-    found: dict[Path, None] = {}
+    found: dict[str, Path] = {}
     for path in paths:
-        if path.is_dir():
-            found.update(dict.fromkeys(_below(path)))
-        elif str(path) in known or path.exists():
-            found[path] = None
-        else:
-            raise InputError("there is no such file or directory", where=str(path))
-    return list(found)
+        try:
+            kind = path.stat().st_mode
+        except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
+            if str(path) not in known:
+                reason = (isinstance(error, OSError) and error.strerror) or "there is no such file"
+                raise InputError(f"cannot be checked: {reason.lower()}", where=str(path)) from None
+            kind = 0
+        for one in _below(path) if stat.S_ISDIR(kind) else [path]:
+            found.setdefault(os.path.realpath(one), one)
+    return list(found.values())
 
 
 def is_dockerfile_name(name: str) -> bool:
     """Whether a file of this name is read when its directory is."""
-    return bool(_NAMES.fullmatch(name)) and not _NOT.fullmatch(name)
+    if name.endswith("~") or _NAMES.fullmatch(name) is None:
+        return False
+    return name.rpartition(".")[2].lower() not in _NOT
 
 
 def context_of(dockerfile: Path, sources: Sequence[str]) -> Path:
@@ -66,22 +97,17 @@ def context_of(dockerfile: Path, sources: Sequence[str]) -> Path:
         sources: What its COPY and ADD take from the context, as written.
 
     """
-    own = dockerfile.parent
+    own, *above = surroundings(dockerfile.parent)
     plain = [source.lstrip("/") for source in sources if not _VARIABLE.search(source)]
-    named = [source for source in plain if source.strip("./")]
+    named = [source for source in plain if source.strip("./")][:_MOST_SOURCES]
     best, most = own, _present(own, named)
-    for directory in _upwards(own):
+    for directory in above:
         if most == len(named):
             break
         present = _present(directory, named)
         if present > most:
             best, most = directory, present
     return best
-
-
-def repository_root(directory: Path) -> Path | None:
-    """The nearest directory above, itself included, that holds ``.git``."""
-    return next((one for one in (directory, *_parents(directory)) if (one / ".git").exists()), None)
 
 
 def _below(top: Path) -> Iterator[Path]:
@@ -95,27 +121,3 @@ def _below(top: Path) -> Iterator[Path]:
 
 def _present(directory: Path, sources: Sequence[str]) -> int:
     return sum(os.path.lexists(directory / source) for source in sources)
-
-
-def _upwards(own: Path) -> list[Path]:
-    """The directories above, up to the repository's root; none outside a repository."""
-    root = repository_root(own)
-    if root is None:
-        return []
-    above: list[Path] = []
-    for directory in _parents(own):
-        if own.absolute() == root.absolute():
-            break
-        above.append(directory)
-        if directory.absolute() == root.absolute():
-            break
-    return above
-
-
-def _parents(directory: Path) -> list[Path]:
-    """What lies above, written as the user would: ``..`` of ``.``, ``a`` of ``a/b``."""
-    absolute = directory.absolute()
-    here = Path.cwd()
-    return [
-        parent.relative_to(here) if parent.is_relative_to(here) else parent for parent in absolute.parents
-    ]

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.discover import context_of, find_dockerfiles, is_dockerfile_name, repository_root
+from wherry.check.discover import context_of, find_dockerfiles, is_dockerfile_name
 from wherry.check.engine import Judgement, judge
 from wherry.check.facts import Facts
+from wherry.check.facts.repository import surroundings
 from wherry.check.facts.texts import Reader, read_bounded
 from wherry.check.fix import Examined, Mended, Texts, mend
 from wherry.check.settings import CheckSettings, read_settings
@@ -254,15 +255,8 @@ def _copied(dockerfile: Dockerfile) -> list[str]:
 
 def _project_of(directory: Path) -> Path | None:
     """The pyproject.toml that holds for *directory*: its own, or the nearest above in the repository."""
-    top = repository_root(directory)
-    absolute = directory.absolute()
-    for one in (absolute, *absolute.parents):
-        if (one / "pyproject.toml").is_file():
-            own = directory / "pyproject.toml"
-            return own if one == absolute else one / "pyproject.toml"
-        if top is None or one == top.absolute():
-            return None
-    return None
+    there = (one / "pyproject.toml" for one in surroundings(directory))
+    return next((one for one in there if one.is_file()), None)
 
 
 def _is_excluded(path: Path, settings: CheckSettings) -> bool:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_MOST_LEVELS_UP: Final = 12
+_MOST_LEVELS_UP: Final = 64
 _MOST_DIRECTORIES: Final = 300
 _MOST_FILES: Final = 1000
 _MOST_NAMES: Final = 5000  # of one directory
