@@ -1,0 +1,82 @@
+"""Which installs are in the image: those of its own chain, and those whose environment it copies."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wherry.check.facts import Facts
+    from wherry.check.facts.installs import Install
+    from wherry.check.facts.stages import StageFacts
+
+_PREFIX: Final = re.compile(r"(?P<prefix>/\S+)/bin/[^/]+")
+_FOR_PEOPLE: Final = re.compile(
+    r"(?:^|[-_./])(?:dev(?:el|elop|eloper|elopment|container)?|tests?|testing|ci|lint(?:er|ing)?|debug|docs?"
+    r"|notebooks?|jupyter|bench(?:marks?)?)(?:$|[-_./\d])",
+    re.IGNORECASE,
+)
+
+
+def is_for_people(facts: Facts) -> bool:
+    """What is built is for development or tests, by the name of its stage or of the file."""
+    named = facts.target.name or ""
+    file = facts.file.name.rpartition("/")[2]
+    return facts.target.base.family == "devcontainer" or any(map(_FOR_PEOPLE.search, (named, file)))
+
+
+def carried_installs(facts: Facts) -> list[Install]:
+    """Every install whose packages are in the image, in the order of the file."""
+    own = set(facts.shipped)
+    found = [
+        install
+        for stage in facts.stages
+        for install in stage.installs
+        if stage in own or (stage.is_reachable and _is_taken(facts, install))
+    ]
+    return sorted(found, key=lambda install: install.span)
+
+
+def _is_taken(facts: Facts, install: Install) -> bool:
+    """The image takes the directory that it installs to."""
+    places = set(_environments(install))
+    stage = install.run.stage
+    return any(
+        _holds(source, place)
+        for copy in facts.target.all_copies
+        if copy.from_stage is not None and stage in copy.from_stage.chain
+        for source in copy.sources
+        for place in places
+    )
+
+
+def _environments(install: Install) -> Iterator[str]:
+    """Where its packages may end up."""
+    env = install.env
+    for name in ("UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "CONDA_PREFIX"):
+        if path := env.get(name):
+            yield install.call.path(path)
+    if found := _PREFIX.fullmatch(install.command.name):
+        yield found["prefix"]
+    first = env.get("PATH", "").partition(":")[0]
+    if first.endswith("/bin"):
+        yield first.removesuffix("/bin")
+    for option in ("--prefix", "--target"):
+        yield from (install.call.path(value) for value in install.values(option))
+    if install.manager in {"uv", "poetry", "pdm"}:
+        yield posixpath.join(install.call.directory or "/", ".venv")
+    yield from ("/usr/local", "/root/.local") if install.is_python else ("/opt/conda",)
+
+
+def _holds(source: str, place: str) -> bool:
+    """What is copied is the environment, or above it, or its packages."""
+    plain = posixpath.normpath(f"/{source}").replace("//", "/")
+    return place == plain or place.startswith(f"{plain.rstrip('/')}/") or plain.startswith(f"{place}/lib")
+
+
+def chain_of(install: Install) -> tuple[StageFacts, ...]:
+    """The stages below and of the one it stands in."""
+    return install.run.stage.chain
