@@ -49,7 +49,6 @@ _WITHOUT_PODS: Final = frozenset(
     {
         "ConfigMap",
         "Secret",
-        "Service",
         "Ingress",
         "CustomResourceDefinition",
         "Role",

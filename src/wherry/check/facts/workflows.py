@@ -63,7 +63,7 @@ _LINT_COMMAND: Final = re.compile(
 )
 _GITLAB_SCAN: Final = re.compile(r"(?:Jobs|Security)/Container-Scanning|container[-_]scanning", re.IGNORECASE)
 _FLAG: Final = re.compile(
-    r"(?:\s|^)(-f|--file|--target|-t|--tag|--dockerfile|--context|--platform|--push)(?:[ =]+(\S+))?"
+    r"(?:\s|^)(?:(--push)\b|(-f|--file|--target|-t|--tag|--dockerfile|--context|--platform)[ =]+(\S+))"
 )
 _COMMENT: Final = re.compile(r"(?:^|\s)#[^\n]*")
 
@@ -248,8 +248,8 @@ def _of_action(text: Text, given: Node | None) -> ImageBuild:
 
 def _of_command(text: Text, line: str) -> ImageBuild:
     flags: dict[str, list[str]] = {}
-    for name, value in _FLAG.findall(line):
-        flags.setdefault(name, []).append(value)
+    for pushes, name, value in _FLAG.findall(line):
+        flags.setdefault(pushes or name, []).append(value)
     plain = _FLAG.sub(" ", re.split(r"&&|;", line, maxsplit=1)[0])
     operands = [word for word in plain.split()[2:] if not word.startswith("-") and word not in {"build", "|"}]
     context = next(iter(flags.get("--context", [])), operands[-1] if operands else "")

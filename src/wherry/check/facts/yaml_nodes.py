@@ -187,7 +187,7 @@ def parse_documents(source: Source, reader: Reader) -> tuple[Node, ...]:
         )
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark else ""
+        line = f" at line {min(mark.line + 1, source.lines)}" if mark else ""
         problem = getattr(error, "problem", None) or str(error)
         reader.note(source.name, f"is no YAML that can be read{line}: {str(problem)[:120]}")
         return ()
