@@ -180,6 +180,7 @@ def test_a_user_that_only_the_base_knows_is_the_bases_own() -> None:
 
 
 MOUNT = "--mount=type=cache,target=/var/cache/apt"
+MOUNT = "--mount=type=cache,target=/var/cache/apt"
 GONE = "rm -f /etc/apt/apt.conf.d/docker-clean"
 
 
@@ -192,10 +193,7 @@ GONE = "rm -f /etc/apt/apt.conf.d/docker-clean"
         (f"RUN apt-get install x && rm -rf /var/lib/apt/lists/*\nRUN {GONE}", False),
         (f"RUN {GONE}; apt-get install x && apt-get clean && rm -rf /var/lib/apt/lists/*", False),
         (f"RUN {GONE}; apt-get install x && rm -rf /var/cache/apt /var/lib/apt/lists", False),
-        (
-            f"RUN --mount=type=cache,target=/var/cache/apt {GONE}; apt-get install x; rm -rf /var/lib/apt/lists",
-            False,
-        ),
+        (f"RUN {MOUNT} {GONE}; apt-get install x; rm -rf /var/lib/apt/lists", False),
         ("RUN apt-get install x && apt-get clean", True),
     ],
 )
