@@ -154,7 +154,8 @@ def test_long_forms_read_like_short_ones() -> None:
 def test_running_is_described() -> None:
     found = service(
         "user: '1000'\nipc: host\nnetwork_mode: host\npid: host\nplatform: linux/amd64\nrestart: always\n"
-        "privileged: true\nread_only: yes\nmem_limit: 4g\ncap_add: [SYS_ADMIN]\nsecurity_opt: [a]\nprofiles: [gpu]\n"
+        "privileged: true\nread_only: yes\nmem_limit: 4g\ncap_add: [SYS_ADMIN]\n"
+        "security_opt: [a]\nprofiles: [gpu]\n"
         "healthcheck: {test: [CMD, x]}\nbuild: {context: ., target: dev}"
     )
     said = (found.user, found.ipc, found.network_mode, found.pid, found.platform, found.restart, found.target)

@@ -155,8 +155,8 @@ def test_experiments_caches_and_tests_are_directories(tmp_path: Path) -> None:
 
 
 def test_notebooks_know_whether_results_are_in_them(tmp_path: Path) -> None:
-    with_results = {"cells": [{"outputs": [{"text": "x"}]}]}
-    without = {"cells": [{"outputs": []}]}
+    with_results: dict[str, object] = {"cells": [{"outputs": [{"text": "x"}]}]}
+    without: dict[str, object] = {"cells": [{"outputs": []}]}
     kinds = kinds_of(tmp_path, {"a.ipynb": json.dumps(with_results), "b.ipynb": json.dumps(without)})
     assert [kinds.has_outputs(one) for one in kinds.notebooks] == [True, False]
 

@@ -108,7 +108,8 @@ def test_security_of_the_pod_holds_for_its_containers() -> None:
     found = workload(
         "{securityContext: {runAsNonRoot: true, runAsUser: 5}, runtimeClassName: nvidia, hostNetwork: true,"
         " hostIPC: true, terminationGracePeriodSeconds: 30, initContainers: [{name: i}, x],"
-        " containers: [{name: a, securityContext: {runAsUser: 7, privileged: true, readOnlyRootFilesystem: true,"
+        " containers: [{name: a, securityContext: {runAsUser: 7, privileged: true, "
+        "readOnlyRootFilesystem: true,"
         " allowPrivilegeEscalation: false}}]}"
     )
     container = found.containers[0]
@@ -125,7 +126,8 @@ def test_services_and_lists_are_read() -> None:
     text = (
         "apiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata: {name: s}\n"
         "  spec: {type: LoadBalancer, ports: [{port: 80, targetPort: http}, {port: 81}, {name: x}]}\n"
-        f"- apiVersion: v1\n  kind: Pod\n  spec: {POD}\n---\napiVersion: v1\nkind: ConfigMap\ndata: {{a: b}}\n---\nx: 1\n"
+        f"- apiVersion: v1\n  kind: Pod\n  spec: {POD}\n---\napiVersion: v1\nkind: ConfigMap\n"
+        f"data: {{a: b}}\n---\nx: 1\n"
     )
     workloads, (service,) = manifests(text)
     assert [one.kind for one in workloads] == ["Pod"]

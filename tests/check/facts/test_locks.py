@@ -95,7 +95,7 @@ resolution-markers = [
     "sys_platform == 'win32'",
 ]
 wheels = [
-    { url = "https://h/torch-2.6.0%2Bcpu-cp311-cp311-manylinux_2_28_x86_64.whl", hash = "sha256:aa", size = 180000000 },
+    { url = "https://h/torch-2.6.0%2Bcpu-cp311-cp311-manylinux_2_28_x86_64.whl", size = 180000000 },
     { url = "https://h/torch-2.6.0%2Bcpu-cp312-cp312-win_amd64.whl", hash = "sha256:aa" },
 ]
 """
@@ -333,7 +333,8 @@ def test_a_broken_pipfile_lock_is_empty(tmp_path: Path, text: str) -> None:
 def test_conda_lock_is_read_for_linux(tmp_path: Path) -> None:
     text = (
         "version: 1\npackage:\n- name: pytorch\n  version: '2.1'\n  manager: conda\n  platform: linux-64\n"
-        "  category: main\n  url: https://h/pytorch.conda\n- name: pytorch\n  version: '2.1'\n  platform: osx-arm64\n"
+        "  category: main\n  url: https://h/pytorch.conda\n- name: pytorch\n  version: '2.1'\n"
+        "  platform: osx-arm64\n"
         "- name: black\n  version: 24\n  manager: pip\n  platform: linux-64\n  category: dev\n"
     )
     found = lock(tmp_path, "conda-lock.yml", text)

@@ -12,7 +12,10 @@ from wherry.check.facts.texts import Reader
 if TYPE_CHECKING:
     from pathlib import Path
 
-LOCK = '[[package]]\nname = "torch"\nversion = "2.6.0+cpu"\n\n[[package]]\nname = "torchvision"\nversion = "0.21.0+cpu"\n'
+LOCK = (
+    '[[package]]\nname = "torch"\nversion = "2.6.0+cpu"\n\n[[package]]\n'
+    'name = "torchvision"\nversion = "0.21.0+cpu"\n'
+)
 
 
 def project(root: Path, files: dict[str, str | bytes | int]) -> ProjectFacts:

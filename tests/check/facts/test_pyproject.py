@@ -30,7 +30,8 @@ def names(listed: tuple[Requirement, ...]) -> list[str]:
 def test_dependencies_have_their_places(tmp_path: Path) -> None:
     found = pyproject(
         tmp_path,
-        '# été\n[project]\nname = "app"\nrequires-python = ">=3.11"\ndependencies = [\n  "torch[x]>=2.6", # ü\n'
+        '# été\n[project]\nname = "app"\nrequires-python = ">=3.11"\ndependencies = [\n'
+        '  "torch[x]>=2.6", # ü\n'
         "  'numpy==1.26.4',\n  7,\n  \"no requirement\",\n]\n",
     )
     assert names(found.dependencies) == ["torch", "numpy"]
@@ -48,7 +49,8 @@ def test_groups_with_includes_and_extras(tmp_path: Path) -> None:
     found = pyproject(
         tmp_path,
         '[project.optional-dependencies]\nGPU = ["onnxruntime-gpu"]\n[dependency-groups]\n'
-        'dev = [{include-group = "Test"}, "ruff"]\ntest = ["pytest", {include-group = "dev"}, {include-group = "none"}]\n',
+        'dev = [{include-group = "Test"}, "ruff"]\n'
+        'test = ["pytest", {include-group = "dev"}, {include-group = "none"}]\n',
     )
     assert names(found.extras["gpu"]) == ["onnxruntime-gpu"]
     assert names(found.groups["dev"]) == ["ruff", "pytest"]
@@ -70,14 +72,16 @@ def test_uv_says_which_groups_it_installs(tmp_path: Path, said: str, groups: tup
 def test_poetry_has_its_own_words(tmp_path: Path) -> None:
     found = pyproject(
         tmp_path,
-        "[tool.poetry]\nname = 'old'\n[tool.poetry.dependencies]\npython = '^3.10'\nflask = '^2.0'\nexact = '1.2.3'\n"
+        "[tool.poetry]\nname = 'old'\n[tool.poetry.dependencies]\npython = '^3.10'\n"
+        "flask = '^2.0'\nexact = '1.2.3'\n"
         "torch = {version = '2.6.0', source = 'cpu', markers = \"sys_platform == 'linux'\", extras = ['x']}\n"
         "repo = {git = 'https://h/x', rev = 'abcdef1234'}\nlocal = {path = '../x'}\n"
         "many = [{version = '1', python = '3.10'}, {version = '2', source = 'cpu'}]\nany = '*'\n"
         "[tool.poetry.extras]\nweb = ['flask', 'missing']\n"
         "[tool.poetry.group.dev.dependencies]\npytest = '*'\n[tool.poetry.group.docs]\noptional = true\n"
         "[tool.poetry.group.docs.dependencies]\nmkdocs = '*'\n[tool.poetry.dev-dependencies]\nblack = '*'\n"
-        "[[tool.poetry.source]]\nname = 'cpu'\nurl = 'https://download.pytorch.org/whl/cpu'\npriority = 'explicit'\n"
+        "[[tool.poetry.source]]\nname = 'cpu'\nurl = 'https://download.pytorch.org/whl/cpu'\n"
+        "priority = 'explicit'\n"
         "[build-system]\nrequires = ['poetry-core']\nbuild-backend = 'poetry.core.masonry.api'\n",
     )
     by_name = {one.name: one for one in found.dependencies}
@@ -106,8 +110,10 @@ def test_sources_and_indexes_of_uv(tmp_path: Path) -> None:
         tmp_path,
         "[tool.uv]\ndev-dependencies = ['pytest']\nextra-index-url = ['https://u:hunter2222@h/simple']\n"
         "index-url = 'https://mirror/simple'\npackage = false\n"
-        "[tool.uv.sources]\ntorch = [{index = 'gpu', marker = \"sys_platform == 'linux'\"}, {url = 'https://h/x.whl'}]\n"
-        "pkg = {git = 'https://h/p', tag = 'v1'}\n[[tool.uv.index]]\nname = 'gpu'\nurl = 'https://h/whl/cu128'\n"
+        "[tool.uv.sources]\n"
+        "torch = [{index = 'gpu', marker = \"sys_platform == 'linux'\"}, {url = 'https://h/x.whl'}]\n"
+        "pkg = {git = 'https://h/p', tag = 'v1'}\n[[tool.uv.index]]\nname = 'gpu'\n"
+        "url = 'https://h/whl/cu128'\n"
         "explicit = true\n[build-system]\nrequires = []\n",
     )
     assert [source.index or source.url for source in found.sources["torch"]] == ["gpu", "https://h/x.whl"]

@@ -147,7 +147,10 @@ def lock(text: str, name: str = "torch") -> TorchFacts | None:
 
 def package(name: str, version: str, *, index: str = "https://pypi.org/simple", marker: str = "") -> str:
     markers = f'resolution-markers = [\n    "{marker}",\n]\n' if marker else ""
-    return f'[[package]]\nname = "{name}"\nversion = "{version}"\nsource = {{ registry = "{index}" }}\n{markers}\n'
+    return (
+        f'[[package]]\nname = "{name}"\nversion = "{version}"\n'
+        f'source = {{ registry = "{index}" }}\n{markers}\n'
+    )
 
 
 def test_a_lock_decides_by_its_index_and_its_runtime() -> None:
@@ -187,7 +190,8 @@ def pyproject(root: Path, text: str) -> Pyproject:
 
 def test_sources_of_uv_decide(tmp_path: Path) -> None:
     text = (
-        "[project]\ndependencies = ['torch>=2']\n[tool.uv.sources]\ntorch = [{index = 'c', marker = \"sys_platform == 'linux'\"}]\n"
+        "[project]\ndependencies = ['torch>=2']\n[tool.uv.sources]\n"
+        "torch = [{index = 'c', marker = \"sys_platform == 'linux'\"}]\n"
         f"[[tool.uv.index]]\nname = 'c'\nurl = '{CPU_INDEX}'\nexplicit = true\n"
     )
     found = torch_in_pyproject(pyproject(tmp_path, text))

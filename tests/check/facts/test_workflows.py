@@ -22,7 +22,8 @@ def step(run: str) -> Workflow:
 
 def test_the_action_that_builds_says_what() -> None:
     found = workflow(
-        "jobs: {b: {steps: [{uses: docker/build-push-action@v6, with: {context: ., file: docker/Dockerfile, target: run,\n"
+        "jobs: {b: {steps: [{uses: docker/build-push-action@v6, with: {context: ., "
+        "file: docker/Dockerfile, target: run,\n"
         " push: true, tags: 'a:b c:d', platforms: linux/amd64, build-args: X=1, cache-to: type=gha}},\n"
         " {uses: docker/build-push-action@v6}]}}\n"
     )
@@ -121,7 +122,8 @@ def test_actions_that_scan_are_known(uses: str, given: str, *, scans: bool) -> N
 
 def test_linters_pythons_and_calls() -> None:
     found = workflow(
-        "jobs:\n  a: {uses: ./.github/workflows/x.yml}\n  b:\n    steps:\n      - uses: hadolint/hadolint-action@v3\n"
+        "jobs:\n  a: {uses: ./.github/workflows/x.yml}\n  b:\n    steps:\n"
+        "      - uses: hadolint/hadolint-action@v3\n"
         "      - uses: actions/setup-python@v5\n        with: {python-version: ['3.11', '${{ matrix.p }}']}\n"
         "      - run: wherry check . && docker build --check .\n"
     )

@@ -147,5 +147,5 @@ def test_nodes_that_hold_themselves_are_no_trouble() -> None:
 def test_any_text_is_read_or_noted(text: str) -> None:
     source = source_of(text, "a.yml")
     for document in parse_documents(source, Reader()):
-        for _, value in document.items():
+        for _, value in document.items():  # noqa: PERF102 - pairs of a node, not a dict
             assert 0 <= value.span.start <= value.span.end <= len(source.data)
