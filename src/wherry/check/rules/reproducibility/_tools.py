@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from wherry.check.facts.installs import Install, PackageArgument
 
 BROUGHT: Final = frozenset({"pip", "setuptools", "wheel"})
 """What every Python environment brings or brought."""
@@ -27,3 +30,23 @@ MANAGERS: Final = frozenset(
 """What installs a project or its packages, and reads its lock."""
 
 TOOLS: Final = BROUGHT | MANAGERS
+
+
+_ACTIONS: Final = frozenset({"install", "wheel", "download"})
+
+
+def goes_by_names(install: Install) -> bool:
+    """It takes from an index what its command line names, and nothing else bounds the versions."""
+    if install.action not in _ACTIONS or not (install.is_python or install.is_conda):
+        return False
+    if install.constraint_files or install.setting("--constraint") or install.is_on("--no-index"):
+        return False
+    return all("://" in place for place in install.values("--find-links"))
+
+
+def is_loose(package: PackageArgument) -> bool:
+    """Any newer version will do: there is no version, or only a lower end."""
+    if not package.name or package.url or not package.is_known:
+        return False
+    clauses = [clause.strip() for clause in package.specifier.split(",")]
+    return all(clause.startswith((">", "!=")) or not clause for clause in clauses)

@@ -2,7 +2,7 @@
 
 Belongs to F3. Why: `uv sync --locked` and `poetry install` end the build there, after the layers before it
 were made; `uv sync` solves anew and `uv sync --frozen` installs the old versions, both without a word. What
-is compared is what the lock keeps for that (uv's metadata, the hashes of Poetry, PDM and Pipenv), never dates.
+is compared is what the lock keeps for that (uv's metadata, the hashes of Poetry, PDM and Pipenv), not dates.
 
 ## Bad
 

@@ -96,7 +96,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
-from wherry.check.rules.reproducibility._tools import TOOLS
+from wherry.check.rules.reproducibility._tools import TOOLS, goes_by_names, is_loose
 from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
@@ -107,7 +107,6 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
 
 _SHOWN: Final = 3
-_ACTIONS: Final = frozenset({"install", "wheel", "download"})
 _QUOTES: Final = ('"', "'")
 
 Loose = tuple["Install", "PackageArgument", str]
@@ -118,9 +117,9 @@ def _check(facts: Facts) -> Iterator[Finding]:
     loose = [
         (install, package, _known_version(install, package))
         for install in facts.installs
-        if install.run.stage.is_reachable and _goes_by_names(install)
+        if install.run.stage.is_reachable and goes_by_names(install)
         for package in install.packages
-        if _is_loose(package)
+        if is_loose(package) and package.name not in TOOLS
     ]
     locked = [one for one in loose if one[2]]
     others = [one for one in loose if not one[2]]
@@ -128,22 +127,6 @@ def _check(facts: Facts) -> Iterator[Finding]:
         yield _finding(facts, locked, "without the version that the project's lock has", _fix(facts, locked))
     if others:
         yield _finding(facts, others, "without a version", None)
-
-
-def _goes_by_names(install: Install) -> bool:
-    """It takes from an index what its command line names, and nothing else bounds the versions."""
-    if install.action not in _ACTIONS or not (install.is_python or install.is_conda):
-        return False
-    if install.constraint_files or install.setting("--constraint") or install.is_on("--no-index"):
-        return False
-    return all("://" in place for place in install.values("--find-links"))
-
-
-def _is_loose(package: PackageArgument) -> bool:
-    if not package.name or package.url or not package.is_known or package.name in TOOLS:
-        return False
-    clauses = [clause.strip() for clause in package.specifier.split(",")]
-    return all(clause.startswith((">", "!=")) or not clause for clause in clauses)
 
 
 def _known_version(install: Install, package: PackageArgument) -> str:
