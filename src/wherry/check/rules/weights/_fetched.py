@@ -45,6 +45,7 @@ class Fetched:
         source: The model, the URL, the bucket; empty where it is not told.
         revision: What is asked for; empty for whatever is newest.
         span: Of the Dockerfile.
+        destination: Where it is put; empty where that is not told.
         is_data: A dataset, not a model.
         is_small: A tokenizer, a configuration, a small language model: some megabytes.
         runs_code: ``trust_remote_code``: code of the repository is run.
@@ -56,6 +57,7 @@ class Fetched:
     source: str
     revision: str
     span: Span
+    destination: str = ""
     is_data: bool = False
     is_small: bool = False
     runs_code: bool = False
@@ -64,6 +66,10 @@ class Fetched:
     @property
     def name(self) -> str:
         """As one would call it."""
+        if self.kind == "git-lfs" and not self.source:
+            return "what Git LFS holds"
+        if self.kind == "gdrive" and self.destination:
+            return self.destination.rpartition("/")[2]
         plain = re.split(r"[?#]", self.source)[0].rstrip("/")
         named = plain.rpartition("/")[2] if "://" in plain and self.kind != "huggingface" else plain
         what = "data" if self.is_data else "a model"
@@ -98,7 +104,15 @@ def _by_commands(run: RunFacts) -> Iterator[Fetched]:
             is_small = download.kind == "nltk" or (
                 download.kind == "spacy" and bool(_SMALL_SPACY.search(source))
             )
-            yield Fetched(download.kind, source, download.revision, download.span, is_data, is_small)
+            yield Fetched(
+                download.kind,
+                source,
+                download.revision,
+                download.span,
+                download.destination,
+                is_data=is_data,
+                is_small=is_small,
+            )
 
 
 def _is_model(download: Download) -> bool:

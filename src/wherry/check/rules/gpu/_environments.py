@@ -1,0 +1,34 @@
+"""The frameworks that are installed together, as far as a Dockerfile tells: those of a stage and its chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wherry.check.facts import Facts
+    from wherry.check.facts.installed import Installed
+    from wherry.check.facts.stages import StageFacts
+
+
+def environments(facts: Facts) -> Iterator[tuple[StageFacts, list[Installed]]]:
+    """The frameworks that are installed together, for each stage that installs some and that is built.
+
+    Of a chain of stages only the last is given, as it holds what those before it installed. A package that is
+    installed again counts once, as it is at the end.
+    """
+    begun = {stage.parent.index for stage in facts.stages if stage.parent and stage.is_reachable}
+    for stage in facts.stages:
+        if not stage.is_reachable or (stage.index in begun and not stage.is_target):
+            continue
+        chain = {one.index for one in stage.chain}
+        found = [one for one in facts.frameworks if one.stage.index in chain and not _is_elsewhere(one)]
+        if found:
+            yield stage, list({one.framework.name: one for one in found}.values())
+
+
+def _is_elsewhere(found: Installed) -> bool:
+    """It is installed into an environment that is no part of the others: ``--target``, a named conda one."""
+    install = found.install
+    return install.has("--target", "--prefix") or install.action in {"download", "wheel"}
