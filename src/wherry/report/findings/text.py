@@ -115,9 +115,11 @@ def _finding_lines(finding: Finding, review: Review, columns: int) -> Iterator[L
         yield from _excerpt(finding.place, source, style, columns)
     if finding.why:
         yield from _paragraph((("why: ", "quiet"),), finding.why, columns)
-    basis = basis_words(finding.cost)
-    if basis:
-        yield from _paragraph((), basis, columns, "quiet")
+    kind, _, rests_on = basis_words(finding.cost).partition(": ")
+    if rests_on:
+        yield from _paragraph(((f"{kind}: ", "quiet"),), rests_on, columns, "quiet")
+    elif kind:
+        yield ((f"  {kind}", "quiet"),)
     yield from _related_lines(finding, review, columns)
     if finding.fix is not None:
         flag = "--fix" if finding.fix.safety is Safety.SAFE else "--unsafe-fixes"
