@@ -1,6 +1,6 @@
 r"""Compilers and headers stay in the image that ships.
 
-Why: `gcc`, `build-essential` and `-dev` packages are needed while wheels are built, and never again. With them
+Why: `gcc`, `build-essential` and `-dev` packages are needed while wheels are built, never again. With them
 the image carries what every node pulls for nothing, and a compiler for whoever breaks in; scanners list each
 of their known holes. Of 150 Dockerfiles of machine learning projects 53 ship them. A second stage takes the
 finished environment and leaves the tools where they were used.

@@ -1,0 +1,56 @@
+"""Cache mounts: put on a RUN, and for whom they are writable."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.facts.calls import Grammar, parse_options
+from wherry.check.model import Edit
+from wherry.dockerfile.source import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wherry.check.facts.installs import Install
+    from wherry.check.facts.runs import RunFacts
+
+_WIDE: Final = 100
+_ACCOUNTS: Final = Grammar.of(
+    "-u/--uid -g/--gid -G/--groups -d/--home-dir -s/--shell -c/--comment --ingroup --gecos --home"
+)
+
+
+def mounts_added(run: RunFacts, texts: Iterable[str]) -> Edit:
+    """Give a RUN mounts, each as the text behind ``--mount=``; on a line of their own where it is long."""
+    facts = run.stage.facts
+    end = run.instruction.keyword_span.end
+    flags = [f"--mount={text}" for text in texts]
+    break_ = f" {facts.dockerfile.escape}\n   "
+    written = facts.text(run.span)
+    is_long = "\n" in written or len(written) + sum(map(len, flags)) > _WIDE
+    joined = f"{break_} ".join(flags) if is_long else " ".join(flags)
+    return Edit(facts.file.name, Span(end, end), f" {joined}{break_ if is_long else ''}")
+
+
+def uid_of(run: RunFacts) -> str | None:
+    """The number of the user who runs it: "" for root; None where it is not known."""
+    if run.is_root:
+        return ""
+    name = run.user.partition(":")[0]
+    if name.isdecimal():
+        return name
+    for earlier in run.stage.all_runs:
+        for call in earlier.calls:
+            if call.program in {"useradd", "adduser"} and name in call.texts:
+                told = parse_options(call.arguments, _ACCOUNTS).options.get("--uid")
+                value = told[-1].value if told else None
+                return value.text if value and value.text.isdecimal() else None
+    return None
+
+
+def fetches(install: Install) -> bool:
+    """It takes packages from elsewhere, not only what lies here."""
+    if not install.brings_packages or install.action == "run" or install.has("--no-index"):
+        return False
+    is_local = bool(install.packages) and all(package.is_local for package in install.packages)
+    return not is_local or bool(install.requirement_files)
