@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.catalogue import all_rules
@@ -24,20 +25,20 @@ if TYPE_CHECKING:
 WHERRY: Final = "wherry"
 
 _CODES: Final = r"\s*=\s*(?P<codes>[\w/.*:-]+(?:[ \t]*,[ \t]*[\w/.*:-]+)*)(?P<reason>.*)"
-_FORMS: Final = (
-    (WHERRY, re.compile(rf"wherry:\s*ignore(?P<file>-file)?{_CODES}", re.IGNORECASE | re.DOTALL)),
-    ("hadolint", re.compile(rf"hadolint\s+(?P<file>global\s+)?ignore{_CODES}", re.IGNORECASE | re.DOTALL)),
-    ("tally", re.compile(rf"tally\s+(?P<file>global\s+)?ignore{_CODES}", re.IGNORECASE | re.DOTALL)),
-)
-_TRIVY_ONE: Final = re.compile(r"trivy:ignore:([\w*-]+)(?:\[[^\]]*\])?((?::(?:exp|ws):[\w-]+)*)")
+_FORMS: Final = {
+    WHERRY: r"wherry:\s*ignore(?P<file>-file)?",
+    "hadolint": r"hadolint\s+(?P<file>global\s+)?ignore",
+    "tally": r"tally\s+(?P<file>global\s+)?ignore",
+}
+_TRIVY_ONE: Final = r"trivy:ignore:([\w*-]+)(?:\[[^\]]*\])?((?::(?:exp|ws):[\w-]+)*)"
 _TRIVY_CODE: Final = re.compile(r"(?:avd-)?ds-?0*(\d+)", re.IGNORECASE)
-_EXPIRY: Final = re.compile(r"exp:(\d{4}-\d\d-\d\d)")
-_SKIP: Final = re.compile(r"(?:^|;)\s*skip\s*=([^;]*)", re.IGNORECASE)
-_MARK: Final = re.compile(r"wherry:(?!\s*allow-secret)", re.IGNORECASE)
+_EXPIRY: Final = r"exp:(\d{4}-\d\d-\d\d)"
+_SKIP: Final = r"(?i:(?:^|;)\s*skip\s*=([^;]*))"
+_MARK: Final = r"(?i:wherry:(?!\s*allow-secret))"
 _PROBES: Final = ("wherry", "hadolint", "tally", "trivy")
 _NAMESPACES: Final = frozenset({"hadolint", "buildkit", "shellcheck", "tally"})
 _REASON: Final = " \t\r\n#-;:,.\N{EN DASH}\N{EM DASH}"
-_REASON_KEY: Final = re.compile(r"^reason\s*=", re.IGNORECASE)
+_REASON_KEY: Final = r"(?i:^reason\s*=)"
 _ALL: Final = frozenset({"all", "*"})
 
 
@@ -62,7 +63,7 @@ def misspelt(dockerfile: Dockerfile) -> list[Comment]:
     return [
         comment
         for comment in dockerfile.comments
-        if _MARK.match(comment.text) and _FORMS[0][1].fullmatch(comment.text) is None
+        if re.match(_MARK, comment.text) and _form(WHERRY).fullmatch(comment.text) is None
     ]
 
 
@@ -194,27 +195,33 @@ def _of_comments(dockerfile: Dockerfile) -> Iterator[Ignore]:
         yield Ignore(tool, codes, reason, comment.span, reach)
 
 
+@cache
+def _form(tool: str) -> re.Pattern[str]:
+    """How *tool* writes its comments; most files have none, and need not wait for it."""
+    return re.compile(_FORMS[tool] + _CODES, re.IGNORECASE | re.DOTALL)
+
+
 def _read(comment: Comment) -> tuple[str, tuple[str, ...], str, bool] | None:
     """Tool, codes, reason, and whether the whole file is meant."""
     text = comment.text.strip()
     if not text.lower().startswith(_PROBES):
         return None
-    for tool, form in _FORMS:
-        match = form.fullmatch(text)
+    for tool in _FORMS:
+        match = _form(tool).fullmatch(text)
         if match:
             codes = tuple(code.strip() for code in match["codes"].split(","))
             return tool, codes, _reason(match["reason"]), bool(match["file"])
-    trivy = [match for match in _TRIVY_ONE.finditer(text) if not _is_over(match[2])]
+    trivy = [match for match in re.finditer(_TRIVY_ONE, text) if not _is_over(match[2])]
     if not trivy:
         return None
-    return "trivy", tuple(match[1] for match in trivy), _reason(_TRIVY_ONE.sub("", text)), False
+    return "trivy", tuple(match[1] for match in trivy), _reason(re.sub(_TRIVY_ONE, "", text)), False
 
 
 def _is_over(conditions: str) -> bool:
     """Whether the day has come until which something was to be ignored."""
     from datetime import UTC, datetime  # noqa: PLC0415 - few comments name a day
 
-    until = _EXPIRY.search(conditions)
+    until = re.search(_EXPIRY, conditions)
     return until is not None and until[1] < datetime.now(UTC).date().isoformat()
 
 
@@ -224,12 +231,12 @@ def _reach(comment: Comment, following: Sequence[Instruction]) -> Span:
 
 
 def _reason(text: str) -> str:
-    return _REASON_KEY.sub("", text.strip(_REASON)).strip(_REASON)
+    return re.sub(_REASON_KEY, "", text.strip(_REASON)).strip(_REASON)
 
 
 def _of_directives(dockerfile: Dockerfile) -> Iterator[Ignore]:
     for directive in dockerfile.directives:
-        skip = _SKIP.search(directive.value) if directive.name == "check" else None
+        skip = re.search(_SKIP, directive.value) if directive.name == "check" else None
         if skip:
             codes = tuple(code.strip() for code in skip[1].split(",") if code.strip())
             yield Ignore("buildkit", codes, "", directive.span, None)
