@@ -104,3 +104,31 @@ def test_several_urls_are_several_downloads() -> None:
 def test_a_url_in_a_variable_is_known_with_it() -> None:
     (found,) = run_of("curl -O https://h/v$V/a.zip", "ARG V=1.2").downloads
     assert (found.source, found.is_known) == ("https://h/v1.2/a.zip", True)
+
+
+@pytest.mark.parametrize(
+    ("commands", "revision"),
+    [
+        (f"git clone https://h/y && cd y && git checkout {COMMIT}", COMMIT),
+        (f"git clone https://h/y && git -C y reset --hard {COMMIT}", COMMIT),
+        (
+            f"git clone https://h/y; cd y; git fetch --depth 1 origin {COMMIT} && git checkout FETCH_HEAD",
+            COMMIT,
+        ),
+        ("git clone https://h/y && cd y && git checkout v1.2", "v1.2"),
+        ("git clone https://h/y && cd y && git checkout .", ""),
+        ("git clone https://h/y && git status", ""),
+        (f"git checkout {COMMIT} && git clone https://h/y", ""),
+    ],
+)
+def test_a_clone_is_of_the_revision_that_is_checked_out(commands: str, revision: str) -> None:
+    (found,) = run_of(commands).downloads
+    assert found.revision == revision
+    assert found.is_pinned == (revision == COMMIT)
+
+
+def test_a_checkout_is_of_the_clone_before_it() -> None:
+    first, second = run_of(
+        f"git clone https://h/a && git clone https://h/b && git -C b checkout {COMMIT}"
+    ).downloads
+    assert (first.revision, second.revision) == ("", COMMIT)

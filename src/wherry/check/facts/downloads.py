@@ -141,6 +141,32 @@ def read_downloads(call: Call) -> tuple[Download, ...]:
     return ()
 
 
+def checked_out(downloads: Sequence[Download], calls: Sequence[Call]) -> tuple[Download, ...]:
+    """The downloads of a script, those of git with the revision that a later ``git checkout`` goes to."""
+    found = list(downloads)
+    clones = [at for at, one in enumerate(found) if one.kind in {"git", "huggingface"} and not one.in_python]
+    for at, following in zip(clones, [*clones[1:], None], strict=False):
+        start = found[at].span.start
+        end = found[following].span.start if following is not None else None
+        for call in calls:
+            here = call.command.span.start
+            if call.program == "git" and here > start and (end is None or here < end):
+                revision = _revision(call)
+                if revision:
+                    found[at] = found[at]._replace(revision=revision)
+    return tuple(found)
+
+
+def _revision(call: Call) -> str:
+    """What ``git checkout``, ``reset --hard``, ``switch --detach`` or ``fetch origin`` names."""
+    words = [value.text for value in parse_options(call.arguments, _GIT).operands]
+    if words[:1] == ["fetch"]:
+        return words[2] if len(words) > 2 else ""  # noqa: PLR2004 - fetch, the remote, what of it
+    if words[:1] in (["checkout"], ["reset"], ["switch"]) and len(words) > 1:
+        return "" if words[1] in {"FETCH_HEAD", "."} else words[1]
+    return ""
+
+
 def _one(
     call: Call, kind: str, source: Value | None, *, revision: str = "", destination: str = ""
 ) -> tuple[Download, ...]:

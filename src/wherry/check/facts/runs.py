@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 from wherry.check.facts import commands
 from wherry.check.facts.calls import Call, Environment, read_calls
-from wherry.check.facts.downloads import Download, read_downloads
+from wherry.check.facts.downloads import Download, checked_out, read_downloads
 from wherry.check.facts.installs import Install, normalise, read_install
 from wherry.check.facts.installs.read import is_python
 from wherry.check.facts.known import KnownVariables
@@ -188,8 +188,9 @@ class RunFacts:
     @cached_property
     def downloads(self) -> tuple[Download, ...]:
         """What is fetched beside packages, by commands and by Python code."""
-        by_command = [found for call in self.calls for found in read_downloads(call)]
-        return (*by_command, *(found for code in self.python for found in code.downloads))
+        found = [one for call in self.calls for one in read_downloads(call)]
+        by_command = checked_out(found, self.calls) if found else ()
+        return (*by_command, *(one for code in self.python for one in code.downloads))
 
     @cached_property
     def scripts(self) -> tuple[tuple[Call, StartedScript], ...]:
