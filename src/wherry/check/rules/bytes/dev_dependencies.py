@@ -182,6 +182,7 @@ class _Extra:
     what: str
     names: frozenset[str] | None  # distributions; None where they are not known
     edit: Edit | None
+    places: tuple[Place, ...] = ()  # where they are listed
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
@@ -206,7 +207,8 @@ def _by_default(install: Install) -> _Extra | None:
     if names is not None and not names:
         return None
     groups = " and ".join(pyproject.default_groups) if pyproject and names else "development"
-    return _Extra(install, f"the {groups} dependencies", names, _production_only(install, pyproject))
+    edit = _production_only(install, pyproject)
+    return _Extra(install, f"the {groups} dependencies", names, edit, tuple(_listed(pyproject)))
 
 
 def _in_groups(pyproject: Pyproject) -> frozenset[str]:
@@ -308,14 +310,13 @@ def _finding(facts: Facts, found: _Extra) -> Finding:
         f"{found.install.manager} installs {found.what} into the image",
         why="production does not run them, and every one is pulled, scanned and patched",
         cost=_cost(found),
-        related=_listed(found.install),
+        related=found.places,
         fix=_fix(facts, found),
     )
 
 
-def _listed(install: Install) -> Iterator[Place]:
+def _listed(pyproject: Pyproject | None) -> Iterator[Place]:
     """Where each group begins that is installed unasked."""
-    pyproject = install.inputs.pyproject
     for name in pyproject.default_groups if pyproject else ():
         yield from [entry.place for entry in pyproject.groups.get(name, ())[:1]] if pyproject else ()
 

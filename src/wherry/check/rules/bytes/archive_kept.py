@@ -1,0 +1,226 @@
+r"""An archive stays in the image beside what was unpacked from it.
+
+Why: the archive is as large as its contents are compressed, nobody opens it a second time, and it is pulled
+with them. It has to go in the RUN that fetched it: a later `rm` frees nothing (G3).
+
+## Bad
+
+```dockerfile
+FROM debian:bookworm-slim
+RUN wget -q https://example.com/onnxruntime-1.20.tgz -O /tmp/ort.tgz \
+ && tar -xzf /tmp/ort.tgz -C /opt \
+ && ldconfig
+```
+
+## Fixed
+
+```dockerfile
+FROM debian:bookworm-slim
+RUN wget -q https://example.com/onnxruntime-1.20.tgz -O /tmp/ort.tgz \
+ && tar -xzf /tmp/ort.tgz -C /opt \
+ && rm /tmp/ort.tgz \
+ && ldconfig
+```
+
+## Bad: fetched by one RUN, unpacked by the next
+
+```dockerfile
+FROM debian:bookworm-slim
+WORKDIR /data
+RUN curl -fsSLO https://example.com/train.zip
+RUN unzip -q train.zip
+```
+
+## Fixed: fetched by one RUN, unpacked by the next
+
+```dockerfile
+FROM debian:bookworm-slim
+WORKDIR /data
+RUN curl -fsSLO https://example.com/train.zip \
+    && unzip -q train.zip && rm train.zip
+```
+
+## Bad: copied
+
+```dockerfile
+FROM debian:bookworm-slim
+COPY vendor/tpu.tar.gz /tmp/
+RUN tar -xzf /tmp/tpu.tar.gz -C /opt
+```
+
+## Fixed: copied
+
+```dockerfile
+FROM debian:bookworm-slim
+RUN --mount=type=bind,source=vendor/tpu.tar.gz,target=/tmp/tpu.tar.gz tar -xzf /tmp/tpu.tar.gz -C /opt
+```
+
+## Bad: added from a URL
+
+```dockerfile
+FROM debian:bookworm-slim
+ADD https://example.com/train.tar.gz /tmp/train.tar.gz
+RUN tar -xzf /tmp/train.tar.gz -C /opt && rm /tmp/train.tar.gz
+```
+
+## Good
+
+```dockerfile
+FROM debian:bookworm-slim
+RUN wget -q https://example.com/ort.tgz -O /tmp/ort.tgz && tar -xzf /tmp/ort.tgz -C /opt && rm /tmp/ort.tgz
+RUN curl -fsSL https://example.com/train.tgz | tar -xz -C /data
+```
+
+## Good: unpacked by ADD
+
+```dockerfile
+FROM debian:bookworm-slim
+ADD vendor/tpu.tar.gz /opt/
+```
+
+## Fix
+
+Safe: `rm` behind the command that unpacks it, in one RUN with the download where the two follow each other;
+or a mount (with BuildKit) in place of a COPY. None for ADD of a URL: fetch it in the RUN that unpacks it.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.model import Aspect, Basis, Cost, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.bytes._chain import command_behind, without
+from wherry.check.rules.bytes._merge import merged
+from wherry.check.rules.bytes._mounting import mounted, target_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wherry.check.facts import Facts
+    from wherry.check.facts.commands import Extraction
+    from wherry.check.facts.copies import CopyFacts
+    from wherry.check.facts.downloads import Download
+    from wherry.check.facts.runs import RunFacts
+    from wherry.check.model import Edit, Finding
+
+_REMOVES_ITSELF: Final = frozenset({"gunzip"})
+_WHY: Final = "it is pulled with what was unpacked from it, and nobody opens it again"
+
+
+def _check(facts: Facts) -> Iterator[Finding]:
+    runs = facts.target.all_runs
+    for at, run in enumerate(runs):
+        for extraction in run.extractions:
+            archive = extraction.archive
+            if not archive.startswith("/") or extraction.call.program in _REMOVES_ITSELF:
+                continue
+            if any(mount.holds(archive) for mount in run.mounts):
+                continue
+            if copy := _copied(run, archive):
+                yield _of_copy(facts, run, extraction, copy)
+            elif not any(_removes(later, archive) for later in runs[at:]):
+                yield from _of_download(facts, runs[: at + 1], extraction)
+
+
+def _removes(run: RunFacts, archive: str) -> bool:
+    return run.removes(archive) or any(
+        posixpath.basename(path) == posixpath.basename(archive) or path.endswith("*")
+        for removal in run.removals
+        for path in removal.paths
+        if posixpath.dirname(path) == posixpath.dirname(archive)
+    )
+
+
+def _copied(run: RunFacts, archive: str) -> CopyFacts | None:
+    """The COPY, or ADD of a URL, that put the archive there."""
+    for copy in run.stage.all_copies:
+        is_before = copy.stage is not run.stage or copy.index < run.index
+        urls = [copy.target_of(url.partition("?")[0]) for url in copy.urls]
+        if is_before and (target_of(copy) == archive or archive in urls):
+            return copy
+    return None
+
+
+def _of_copy(facts: Facts, run: RunFacts, extraction: Extraction, copy: CopyFacts) -> Finding:
+    size = copy.sent_bytes or 0
+    basis = Basis.MEASURED if size else Basis.NONE
+    return RULE.at(
+        facts.place(extraction.call.command.span),
+        f"{posixpath.basename(extraction.archive)} is unpacked, and the layer of {_keyword(copy)} keeps it",
+        why=_WHY,
+        cost=Cost(size, basis=basis, source="files of the build context" if size else ""),
+        related=[facts.place(copy.span)],
+        fix=_mount_fix(run, extraction, copy),
+    )
+
+
+def _keyword(copy: CopyFacts) -> str:
+    return copy.instruction.keyword.upper()
+
+
+def _mount_fix(run: RunFacts, extraction: Extraction, copy: CopyFacts) -> Fix | None:
+    edits = mounted(copy, run, extraction.archive) if not copy.urls else None
+    if edits is None:
+        return None
+    archive = extraction.archive
+    removals = [one for one in run.removals if one.covers(archive)]
+    for removal in removals:
+        cut = without(run, removal.call.command) if removal.paths == (archive,) else None
+        if cut is None:
+            return None
+        edits += cut
+    effect = Effect(
+        frozenset({run.index, copy.index}),
+        aspects=frozenset({Aspect.COMMANDS, Aspect.COPIES, Aspect.MOUNTS}),
+    )
+    return Fix("mount it instead of copying it", edits, Safety.SAFE, effect)
+
+
+def _of_download(facts: Facts, runs: tuple[RunFacts, ...], extraction: Extraction) -> Iterator[Finding]:
+    """Of a RUN, this one or an earlier one, that fetched it."""
+    for writer in runs:
+        for download in writer.downloads:
+            if extraction.archive == _stored_at(download) and not _is_mounted(writer, extraction.archive):
+                yield RULE.at(
+                    facts.place(extraction.call.command.span),
+                    f"{posixpath.basename(extraction.archive)} is unpacked and kept",
+                    why=_WHY,
+                    related=[facts.place(download.span)],
+                    fix=_removal_fix(writer, runs[-1], extraction),
+                )
+                return
+
+
+def _stored_at(download: Download) -> str:
+    """The file that it writes; into a directory under its own name."""
+    name = posixpath.basename(download.source.partition("?")[0])
+    last = posixpath.basename(download.destination)
+    if last == name or "." in last.strip("."):
+        return download.destination
+    return posixpath.normpath(posixpath.join(download.call.directory, download.destination, name))
+
+
+def _is_mounted(run: RunFacts, path: str) -> bool:
+    return any(mount.holds(path) for mount in run.mounts)
+
+
+def _removal_fix(writer: RunFacts, run: RunFacts, extraction: Extraction) -> Fix | None:
+    call = extraction.call
+    word = next((value.word for value in call.arguments if call.path(value.text) == extraction.archive), None)
+    edit = command_behind(run, call.command, f"rm {word.raw}") if word and "\n" not in word.raw else None
+    if edit is None:
+        return None
+    edits: tuple[Edit, ...] = (edit,)
+    touched = [run]
+    if writer is not run:
+        touched = [one for one in run.stage.runs if writer.index <= one.index <= run.index]
+        joined = merged(touched) if writer.stage is run.stage else None
+        if joined is None:
+            return None
+        edits = (*joined, edit)
+    effect = Effect(frozenset(one.index for one in touched), aspects=frozenset({Aspect.COMMANDS}))
+    return Fix("remove it where it is unpacked", edits, Safety.SAFE, effect)
+
+
+RULE = Rule("G6", "archive-kept", Severity.WARNING, _check, also=("DL3010",))
