@@ -10,7 +10,7 @@ from wherry.dockerfile.source import decode, encode
 from wherry.dockerfile.words import WordError
 
 if TYPE_CHECKING:
-    from wherry.dockerfile.shell.lexer import Extent
+    from wherry.dockerfile.shell.tokens import Extent
     from wherry.dockerfile.source import Joined
     from wherry.dockerfile.stages import Scope
 
@@ -24,7 +24,7 @@ _PIECE: Final = re.compile(
     re.DOTALL,
 )
 _IN_DOUBLE: Final = re.compile(rb"(?P<plain>[^\\]+)|\\(?P<escaped>[$`\"\\\n])|(?P<kept>\\)", re.DOTALL)
-_EXPANSION: Final = re.compile(rb"\$[A-Za-z0-9_{(@*#?!$-]|`")
+_EXPANSION: Final = re.compile(rb"\$[A-Za-z0-9_{(\[@*#?!$-]|`")
 _BRACES: Final = re.compile(rb"\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}")
 _ANSI: Final = re.compile(r"\\(?:([abefnrtv\\'\"?E])|([0-7]{1,3})|x([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
 _ANSI_LETTERS: Final = {

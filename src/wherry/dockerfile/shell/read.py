@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.heredoc import HeredocError, read_announcement
 from wherry.dockerfile.scopes import DEFAULT_SHELL
-from wherry.dockerfile.shell.lexer import Extent, lex
+from wherry.dockerfile.shell.lexer import lex
 from wherry.dockerfile.shell.model import (
     Command,
     HereDocument,
@@ -20,6 +20,7 @@ from wherry.dockerfile.shell.model import (
 )
 from wherry.dockerfile.shell.quoting import make_word
 from wherry.dockerfile.shell.text import json_strings, unquoted, with_heredocs
+from wherry.dockerfile.shell.tokens import Extent
 from wherry.dockerfile.shell.tree import read_tree
 from wherry.dockerfile.shell.wrappers import SHELLS, ShellCall, Unwrapped, shell_call, unwrap
 from wherry.dockerfile.source import Span, decode
@@ -27,7 +28,7 @@ from wherry.dockerfile.source import Span, decode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from wherry.dockerfile.shell.lexer import Lexed, RedirectToken
+    from wherry.dockerfile.shell.tokens import Lexed, RedirectToken
     from wherry.dockerfile.shell.tree import Found
     from wherry.dockerfile.source import Joined
     from wherry.dockerfile.syntax import Heredoc, Instruction
@@ -195,6 +196,8 @@ class _Reader:
         """One simple command, or those of the script that it hands to a shell."""
         extents = _words(lexed, found.start, found.end)
         tokens = _redirects(lexed, found, extents)
+        if not extents and not tokens:
+            return []  # what stands between case and in
         redirects = tuple(_redirect(text, token) for token in tokens if token.target is not None)
         found.segment.documents += [token.document.whole for token in tokens if token.document]
         assigned, at = _assignments(text, extents)

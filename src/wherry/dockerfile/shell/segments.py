@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
-    from wherry.dockerfile.shell.lexer import Extent
     from wherry.dockerfile.shell.model import Command
+    from wherry.dockerfile.shell.tokens import Extent
     from wherry.dockerfile.source import Joined
     from wherry.dockerfile.syntax import Instruction
+
+_GLUING: Final = frozenset({b";", b"&", b"|", b"<", b">", b"("})
 
 
 @dataclass(eq=False, slots=True)
@@ -100,9 +102,21 @@ def removal_spans(command: Command, instruction: Instruction) -> tuple[Span, ...
         if found is None:
             return None
         cuts = found
-    spans = [segment.text.span(start, end) for start, end in cuts if end > start]
+    apart = [_apart(segment.text.data, start, end) for start, end in cuts]
+    spans = [segment.text.span(*cut) for cut in apart if cut is not None and cut[1] > cut[0]]
+    if None in apart:
+        return None
     spans += [segment.text.span(document.start, document.end) for document in segment.documents]
     return _merged(spans)
+
+
+def _apart(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """The cut, less a blank where two operators would else become another: ``&`` and ``>``, twice ``(``."""
+    if data[start - 1 : start] in _GLUING and data[end : end + 1] in _GLUING and start > 0:
+        if data[end - 1 : end] == b" ":
+            return start, end - 1
+        return (start + 1, end) if data[start : start + 1] == b" " else None
+    return start, end
 
 
 def _is_alternative(segment: Segment) -> bool:
@@ -120,7 +134,7 @@ def _up_to_next(segment: Segment, following: Segment, instruction: Instruction) 
     behind = _has_comment(instruction, text, operator_end, following.start)
     if not before and not behind:
         return [(segment.start, following.start)]
-    first = (segment.start, _behind_blank(text, segment.end) if before else operator_end)
+    first = (segment.start, _behind_blank(text, segment.end if before else operator_end))
     second = (following.operator_at, operator_end if behind else following.start)
     return [first, second] if before else [first]
 
@@ -155,8 +169,10 @@ def _statement_cuts(statement: Statement) -> list[tuple[int, int]] | None:
         return [(start, following.start)]
     if previous is None:
         return None
-    is_kept = previous.terminator in {"&", "\n"}
-    return [(previous.terminator_at + (previous.terminator == "&") if is_kept else previous.end, end)]
+    if previous.terminator == "&":
+        end = max(end, statement.terminator_at + 1) if statement.terminator == ";" else end
+        return [(previous.terminator_at + 1, end)]
+    return [(previous.terminator_at if previous.terminator == "\n" else previous.end, end)]
 
 
 def _ends_line(data: bytes, end: int, following: Statement | None, statement: Statement) -> bool:

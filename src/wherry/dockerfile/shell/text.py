@@ -12,7 +12,7 @@ from wherry.dockerfile.source import Joined, encode
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from wherry.dockerfile.shell.lexer import Extent
+    from wherry.dockerfile.shell.tokens import Extent
     from wherry.dockerfile.syntax import Heredoc, Instruction
 
 Placed = tuple[int, bytes]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node, Parser
 
-    from wherry.dockerfile.shell.lexer import Lexed
+    from wherry.dockerfile.shell.tokens import Lexed
     from wherry.dockerfile.source import Joined
 
 MAX_NESTING: Final = 60
@@ -99,8 +99,10 @@ class _Walk:
     def __init__(self, text: Joined, lexed: Lexed) -> None:
         self.tree = Tree()
         self._text = text
+        self._lexed = lexed
         self._skeleton = lexed.skeleton
         self._trailing = [redirect for redirect in lexed.redirects if redirect.is_trailing]
+        self._is_editable = False
         self._todo: list[tuple[Node, _Place] | _Block] = []
         self._steps: dict[str, Callable[[Node, _Place], None]] = {
             "command": self._command,
@@ -115,13 +117,13 @@ class _Walk:
             "while_statement": self._while,
             "for_statement": self._for,
             "c_style_for_statement": self._for,
-            "case_statement": self._case,
             "function_definition": self._function,
             "ERROR": self._error,
         }
 
     def run(self, block: _Block) -> None:
         """See everything in *block*."""
+        self._is_editable = block.is_editable
         self._todo.append(block)
         while self._todo:
             task = self._todo.pop()
@@ -188,7 +190,7 @@ class _Walk:
 
     def _end(self, node: Node) -> int:
         """Where an element ends, with the redirections behind a compound command."""
-        end = node.end_byte
+        end = self._lexed.ends.get(node.end_byte, node.end_byte)
         if node.type == "command":
             return end
         for redirect in self._trailing:
@@ -205,10 +207,14 @@ class _Walk:
         self._todo += [(child, place) for child in reversed(node.named_children)]
 
     def _subshell(self, node: Node, place: _Place) -> None:
-        self._push(node.children, place, "subshell")
+        is_branch = node.start_byte in self._lexed.branches
+        self._push(node.children, place, "case" if is_branch else "subshell")
 
     def _group(self, node: Node, place: _Place) -> None:
-        self._push(node.children, place, "group")
+        if node.start_byte in self._lexed.cases:
+            self._push(node.children, place, is_editable=False)
+        else:
+            self._push(node.children, place, "group")
 
     def _function(self, node: Node, place: _Place) -> None:
         body = node.child_by_field_name("body")
@@ -230,7 +236,7 @@ class _Walk:
     def _push(
         self, children: list[Node], place: _Place, *names: str, is_editable: bool = True, before: str = ""
     ) -> None:
-        editable = is_editable and place.segment.statement.is_editable
+        editable = is_editable and self._is_editable
         self._todo.append(_Block(children, (*place.nesting, *names), before, editable))
 
     def _command(self, node: Node, place: _Place) -> None:
@@ -290,15 +296,6 @@ class _Walk:
         for child in node.children:
             if child.type in {"do_group", "compound_statement"}:
                 self._push(child.children, place, name)
-
-    def _case(self, node: Node, place: _Place) -> None:
-        for child in reversed(node.children):
-            if child.type == "case_item":
-                parts = child.children
-                start = next((at for at, part in enumerate(parts) if part.type == ")"), len(parts))
-                self._push(parts[start + 1 :], place, "case")
-            else:
-                self._substitutions(child, place)
 
 
 def _flattened(node: Node, kind: str) -> Iterator[tuple[Node, Node | None]]:

@@ -1,0 +1,196 @@
+"""Quotes, braces, arithmetic and patterns of a shell script: what holds no commands but in substitutions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from wherry.dockerfile.shell.tokens import Lexed
+
+if TYPE_CHECKING:
+    from wherry.dockerfile.shell.tokens import Extent
+
+ARITHMETIC: Final = re.compile(
+    rb"\(\([\w \t\n$+*/%<>=!&|^~?:,{}#@.'\"\[\]-]*+(?:\((?:[^()\n;]|\([^()\n;]*\))*+\)[^()\n;]*+)*+\)\)"
+)
+"""``((1 + (2)))``; what else begins with two parentheses is a subshell in a subshell."""
+
+_QUOTED: Final = re.compile(rb"[^\\$`\"]+")
+_BRACED: Final = re.compile(rb"[^\\$`\"'}]+")
+_PATTERN: Final = re.compile(rb"[^\\$`\"'()]+")
+_TESTED: Final = re.compile(rb"[^\\$`\"' \t\n]+")
+
+
+class Kind(Enum):
+    """What was opened."""
+
+    CODE = auto()  # commands: all, $(...), (...), `...`
+    DOUBLE = auto()  # "..."
+    BRACE = auto()  # ${...}
+    GROUP = auto()  # array=(...), @(...), $((...)), [[ ... ]]
+
+
+@dataclass(slots=True)
+class Case:
+    """A case statement that is being read."""
+
+    pattern: int = -1  # where the pattern begins; -1 while it is awaited
+    branch: int = -1  # where its commands begin: at the parenthesis behind the pattern
+    content: int = -1  # where the first of them begins
+
+
+@dataclass(slots=True)
+class Frame:
+    """Something that was opened and must be closed."""
+
+    kind: Kind
+    closer: bytes
+    at_command: bool = True  # a command, or a keyword, may begin here
+    is_empty: bool = True  # nothing since the last operator
+    is_closed: bool = False  # the last word closed a compound command
+    last_joins: bool = False  # the last operator needs something behind it
+    word: int = -1  # where the word begins that is being read
+    awaits: bytes = b""  # "in" of for and case, the name of function
+    bare_in: Extent | None = None  # the "in" that nothing followed so far
+    open: list[bytes] = field(default_factory=list)  # keywords that others must close
+    first: int = -1  # what stands first behind the last of them
+    is_hidden: bool = False  # a parenthesis that the skeleton does not have
+    cases: list[Case] = field(default_factory=list)
+    redirect: tuple[int, str, int | None] | None = None  # whose target is awaited
+    documents: list[tuple[int, bytes, bool, bool]] = field(default_factory=list)  # whose bodies are awaited
+
+
+class Scanner:
+    """Walks over a script once; how commands are read is its heir's to say."""
+
+    def __init__(self, script: bytes) -> None:
+        self.script = script
+        self.out = Lexed(bytearray(b"w") * len(script))
+        self.at = 0
+        self.frames = [Frame(Kind.CODE, b"")]
+
+    @property
+    def frame(self) -> Frame:
+        """The innermost of what is open."""
+        return self.frames[-1]
+
+    def show(self, width: int, text: bytes) -> None:
+        """Go on by *width*, of which the skeleton has *text*."""
+        self.out.skeleton[self.at : self.at + width] = text
+        self.at += width
+
+    def scan(self) -> None:
+        """Read a step of what holds no commands."""
+        steps = {Kind.DOUBLE: self._double, Kind.BRACE: self._brace, Kind.GROUP: self._group}
+        steps[self.frame.kind]()
+
+    def push(self, kind: Kind, closer: bytes, width: int, *, shown: bytes = b"") -> None:
+        """Open something at *at*, *width* bytes wide; *shown* is what the skeleton has of it."""
+        if shown:
+            self.out.skeleton[self.at : self.at + width] = shown
+        self.at += width
+        self.frames.append(Frame(kind, closer))
+
+    def dollar(self) -> None:
+        """A dollar sign that is not quoted by single quotes."""
+        script = self.script
+        if ARITHMETIC.match(script, self.at + 1):
+            self.push(Kind.GROUP, b"))", 3)
+        elif script.startswith(b"$(", self.at):
+            self.push(Kind.CODE, b")", 2, shown=b"$(")
+        elif script.startswith(b"${", self.at):
+            self.push(Kind.BRACE, b"}", 2)
+        else:
+            self.at += 1
+
+    def backquote(self) -> None:
+        """A backquote that opens."""
+        if any(frame.closer == b"`" for frame in self.frames):
+            self.out.is_broken = True  # they nest by backslashes only, which nobody should have to read
+            self.at += 1
+        else:
+            self.push(Kind.CODE, b"`", 1, shown=b"`")
+
+    def single(self) -> None:
+        """What stands between single quotes."""
+        end = self.script.find(b"'", self.at + 1)
+        if end < 0:
+            self.out.is_broken = True
+            end = len(self.script)
+        self.at = end + 1
+
+    def _inside(self, byte: bytes) -> bool:
+        """What means the same inside of double quotes, braces and groups; whether it was any of it."""
+        if byte == b"\\":
+            self.at += 2
+        elif byte == b"$":
+            self.dollar()
+        elif byte == b"`":
+            self.backquote()
+        else:
+            return False
+        return True
+
+    def _pop(self, width: int) -> None:
+        self.frames.pop()
+        self.at += width
+
+    # ---- kinds that hold no commands
+
+    def _double(self) -> None:
+        if run := _QUOTED.match(self.script, self.at):
+            self.at = run.end()
+        elif not self._inside(self.script[self.at : self.at + 1]):
+            self._pop(1)
+
+    def _brace(self) -> None:
+        byte = self.script[self.at : self.at + 1]
+        if run := _BRACED.match(self.script, self.at):
+            self.at = run.end()
+        elif self._inside(byte):
+            pass
+        elif byte == b"}":
+            self._pop(1)
+        elif byte == b'"':
+            self.push(Kind.DOUBLE, b'"', 1)
+        elif any(frame.kind is Kind.DOUBLE for frame in self.frames[-2:-1]):
+            self.at += 1  # inside of double quotes a single one is itself
+        else:
+            self.single()
+
+    def _group(self) -> None:
+        byte = self.script[self.at : self.at + 1]
+        closer = self.frame.closer
+        if closer == b"]]":
+            self._test()
+        elif run := _PATTERN.match(self.script, self.at):
+            self.at = run.end()
+        elif self._inside(byte):
+            pass
+        elif byte == b"(":
+            self.push(Kind.GROUP, b")", 1)
+        elif byte == b")":
+            is_double = closer == b"))" and self.script.startswith(b"))", self.at)
+            self._pop(2 if is_double else 1)
+        elif byte == b'"':
+            self.push(Kind.DOUBLE, b'"', 1)
+        else:
+            self.single()
+
+    def _test(self) -> None:
+        """Up to the word ``]]``."""
+        byte = self.script[self.at : self.at + 1]
+        if run := _TESTED.match(self.script, self.at):
+            self.at = run.end()
+        elif byte in b" \t\n" and self.script.startswith(b"]]", self.at + 1):
+            self._pop(3)
+        elif self._inside(byte):
+            pass
+        elif byte == b'"':
+            self.push(Kind.DOUBLE, b'"', 1)
+        elif byte == b"'":
+            self.single()
+        else:
+            self.at += 1
