@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.check.catalogue import all_rules
 
@@ -31,7 +31,7 @@ _FORMS: Final = {
     "tally": r"tally\s+(?P<file>global\s+)?ignore",
 }
 _TRIVY_ONE: Final = r"trivy:ignore:([\w*-]+)(?:\[[^\]]*\])?((?::(?:exp|ws):[\w-]+)*)"
-_TRIVY_CODE: Final = re.compile(r"(?:avd-)?ds-?0*(\d+)", re.IGNORECASE)
+_TRIVY_CODE: Final = r"(?:avd-)?ds-?0*(\d+)"
 _EXPIRY: Final = r"exp:(\d{4}-\d\d-\d\d)"
 _SKIP: Final = r"(?i:(?:^|;)\s*skip\s*=([^;]*))"
 _MARK: Final = r"(?i:wherry:(?!\s*allow-secret))"
@@ -42,8 +42,7 @@ _REASON_KEY: Final = r"(?i:^reason\s*=)"
 _ALL: Final = frozenset({"all", "*"})
 
 
-@dataclass(frozen=True, slots=True)
-class Ignore:
+class Ignore(NamedTuple):
     """One comment that silences."""
 
     tool: str  # whose comment it is
@@ -84,7 +83,7 @@ def silence(
 
     """
     keys = {rule.code: _keys_of(rule) for rule in rules}
-    index = _Index.of(ignores)
+    index = _Index(ignores)
     kept: list[Finding] = []
     silenced: list[Finding] = []
     used: set[tuple[int, str]] = set()
@@ -99,45 +98,37 @@ def silence(
 
 def plain_code(code: str) -> str:
     """A peer's code without namespace and fashion: ``hadolint/DL3008`` is ``dl3008``."""
-    trivy = _TRIVY_CODE.fullmatch(code)
-    if trivy:
+    code = code.lower()
+    if code.startswith(("ds", "avd-ds")) and (trivy := re.fullmatch(_TRIVY_CODE, code)):
         return f"ds{trivy[1]}"
-    namespace, slash, own = code.lower().partition("/")
-    return own if slash and namespace in _NAMESPACES else code.lower()
+    namespace, slash, own = code.partition("/")
+    return own if slash and namespace in _NAMESPACES else code
 
 
 Uses = dict[str, list[tuple[int, str]]]
 """By key: which comments name it, by number, and how they wrote it."""
 
 
-@dataclass(frozen=True, slots=True)
 class _Index:
     """Comments by what they name and where: a file may have a hundred thousand of either."""
 
-    everywhere: Uses = field(default_factory=dict)
-    starts: list[int] = field(default_factory=list)  # of reaches, which never overlap
-    reaches: list[tuple[Span, Uses]] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, ignores: Sequence[Ignore]) -> _Index:
-        index = cls()
+    def __init__(self, ignores: Sequence[Ignore]) -> None:
+        self._everywhere: Uses = {}
         by_reach: dict[Span, Uses] = {}
         for number, ignore in enumerate(ignores):
-            uses = index.everywhere if ignore.reach is None else by_reach.setdefault(ignore.reach, {})
+            uses = self._everywhere if ignore.reach is None else by_reach.setdefault(ignore.reach, {})
             for code in ignore.codes:
                 uses.setdefault(_key(code, ignore.tool), []).append((number, code))
-        for reach in sorted(by_reach):
-            index.starts.append(reach.start)
-            index.reaches.append((reach, by_reach[reach]))
-        return index
+        self._reaches = sorted(by_reach)  # they never overlap
+        self._near = [by_reach[reach] for reach in self._reaches]
 
     def find(self, spans: Iterable[Span], keys: frozenset[str]) -> list[tuple[int, str]]:
         """The comments that mean a finding at *spans* whose rule has *keys*."""
-        uses = [self.everywhere]
+        uses = [self._everywhere]
         for span in spans:
-            at = bisect_right(self.starts, span.start) - 1
-            if at >= 0 and span.end <= self.reaches[at][0].end:
-                uses.append(self.reaches[at][1])
+            at = bisect_right(self._reaches, span.start, key=itemgetter(0)) - 1
+            if at >= 0 and span.end <= self._reaches[at].end:
+                uses.append(self._near[at])
         return [use for key in keys for one in uses for use in one.get(key, ())]
 
 
@@ -152,7 +143,7 @@ def _unused(
         codes = [code for code in ignore.codes if (number, code) not in used]
         idle = tuple(code for code in codes if _key(code, WHERRY) in asked or _key(code, WHERRY) not in known)
         if idle:
-            yield replace(ignore, codes=idle)
+            yield ignore._replace(codes=idle)
 
 
 def _keys_of(rule: Rule) -> frozenset[str]:
