@@ -195,6 +195,7 @@ GONE = "rm -f /etc/apt/apt.conf.d/docker-clean"
         (f"RUN {GONE}; apt-get install x && rm -rf /var/cache/apt /var/lib/apt/lists", False),
         (f"RUN {MOUNT} {GONE}; apt-get install x; rm -rf /var/lib/apt/lists", False),
         ("RUN apt-get install x && apt-get clean", True),
+        ("RUN --mount=type=cache,target=/var/lib/apt/lists apt-get install x", False),
     ],
 )
 def test_apts_archives_stay_only_where_docker_clean_was_removed(
@@ -204,3 +205,8 @@ def test_apts_archives_stay_only_where_docker_clean_was_removed(
     facts = facts_of(f"FROM debian:12 AS a\n{text}\n")
     (found,) = [install.cache.stays for install in facts.installs if install.action == "install"]
     assert found == stays
+
+
+def test_what_is_all_on_mounts_is_not_cleaned() -> None:
+    found = install_of(PIP, "", "--mount=type=cache,target=/root/.cache").cache
+    assert (found.is_mounted, found.is_cleaned, found.stays) == (True, False, False)

@@ -208,6 +208,7 @@ def _aria(call: Call) -> tuple[Download, ...]:
 
 
 def _http(call: Call, url: Value, output: str, folder: str = "", *, is_named: bool) -> Download:
+    is_named = is_named and url.is_known
     name = output or (re.split(r"[?#]", url.text)[0].rpartition("/")[2] if is_named else "")
     is_kept = bool(name) and name not in {"-", "/dev/stdout", "/dev/null"}
     destination = call.path(f"{folder}/{name}" if folder else name) if is_kept else ""

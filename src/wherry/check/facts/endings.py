@@ -22,7 +22,7 @@ from wherry.check.facts.calls import Call, read_calls
 from wherry.check.facts.expanding import expanded
 from wherry.check.facts.known import KnownVariables
 from wherry.check.facts.runs import user_of
-from wherry.dockerfile.shell import read_instruction
+from wherry.dockerfile.shell import Word, read_instruction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -163,7 +163,7 @@ class Ending:
             return entrypoint.calls
         arguments = (*entrypoint.instruction.arguments, *cmd.instruction.arguments)
         both = replace(entrypoint.instruction, arguments=arguments)
-        return Entry(both, self.scope, self.scope.shell).calls
+        return _fed(Entry(both, self.scope, self.scope.shell).calls, cmd)
 
     @cached_property
     def healthcheck(self) -> Instruction | None:
@@ -203,6 +203,19 @@ class Ending:
         """What STOPSIGNAL names."""
         found = self._last("stopsignal")
         return found.values[0] if found and found.values else ""
+
+
+def _fed(calls: tuple[Call, ...], cmd: Entry) -> tuple[Call, ...]:
+    """The calls of ``sh -c '... exec "$@"'`` with CMD's words where the script hands them on."""
+    if not calls or not calls[-1].command.words or calls[-1].command.words[-1].value != "$@":
+        return calls
+    *before, last = calls
+    own = [word for word in last.command.words if word.value not in {"$0", "$@"}]
+    given = [
+        Word(one.value, is_literal=True, span=one.span, raw=one.value) for one in cmd.instruction.arguments
+    ]
+    command = replace(last.command, words=(*own, *given))
+    return (*before, *read_calls([command], last.env, last.directory))
 
 
 def read_ending(stage: StageFacts) -> Ending:

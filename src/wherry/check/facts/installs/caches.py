@@ -52,8 +52,8 @@ class Cache(NamedTuple):
         is_off: The manager is told to keep none: ``--no-cache-dir``, ``UV_NO_CACHE``, ``apk --no-cache``.
         mounts: Cache mounts of the RUN that hold one of the directories.
         useless_mounts: Cache mounts of the RUN that look meant for this manager and hold none of them.
-        is_cleaned: What is not on a mount is emptied by later commands of the same RUN. apt's archives are
-            emptied by the base image's own ``docker-clean``, as long as nobody removed that.
+        is_cleaned: What is not on a mount (and something is not) is emptied by later commands of the same
+            RUN. apt's archives are emptied by the base's own ``docker-clean``, unless someone removed that.
 
     """
 
@@ -186,9 +186,11 @@ def _is_cleaned(install: Install, directories: tuple[str, ...], mounts: tuple[Mo
     if install.manager != "apt" and own:
         return True
     left = [path for path in directories if not any(mount.holds(path) for mount in mounts)]
+    if not left:
+        return False
     if install.manager == "apt" and (own or not run.is_docker_clean_gone):
         left = [path for path in left if path != APT_ARCHIVES]
-    return bool(directories) and all(run.removes(path, after=install.span.end) for path in left)
+    return all(run.removes(path, after=install.span.end) for path in left)
 
 
 def _cleans(cleaning: Install, install: Install) -> bool:
