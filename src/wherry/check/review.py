@@ -118,7 +118,7 @@ class _Desk:
         source = self._read(path)
         self._sources[source.name] = source
         dockerfile = parse(source)
-        root = None if self._asked.stdin is not None else context_of(path, _copied(dockerfile))
+        root = None if self._asked.stdin is not None else context_of(path, copied(dockerfile))
         settings = self._settings_for(root)
         if root is not None and _is_excluded(path, settings):
             return None, None
@@ -220,7 +220,7 @@ class _Bench:
             with suppress(InputError):
                 source = reader.read(path)
                 facts = Facts.of(source, self._root, reader=reader) if source is not None else None
-                if facts is not None and context_of(path, _copied(facts.dockerfile)) == self._root:
+                if facts is not None and context_of(path, copied(facts.dockerfile)) == self._root:
                     sent |= {f"{one}, which {path} copies," for one in _sent(facts)}
         return frozenset(sent)
 
@@ -245,7 +245,7 @@ def _sent(facts: Facts) -> frozenset[str]:
     return frozenset(source for source in named if source.strip("./") and context.has(source.strip("/")))
 
 
-def _copied(dockerfile: Dockerfile) -> list[str]:
+def copied(dockerfile: Dockerfile) -> list[str]:
     """What COPY and ADD name of the context."""
     copies = (
         one for one in dockerfile.instructions if one.keyword in {"copy", "add"} and not one.flag("from")

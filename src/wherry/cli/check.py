@@ -4,32 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
-from wherry.cli import options
+from wherry.cli import check_output, options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from wherry.check.facts.image import BuiltImage
     from wherry.check.fix import Mended
-    from wherry.check.model import Severity
     from wherry.check.review import Asked, Reviewed
     from wherry.check.settings import CheckSettings
     from wherry.report.findings.model import Review
-
-FORMATS: Final = ("text", "json", "sarif", "github", "gitlab", "junit", "markdown")
-_COLOURS: Final[dict[str, dict[str, object]]] = {
-    "error": {"fg": "red", "bold": True},
-    "warning": {"fg": "yellow", "bold": True},
-    "info": {"fg": "cyan"},
-    "place": {"bold": True},
-    "quiet": {"dim": True},
-    "mark": {"bold": True},
-    "good": {"fg": "green"},
-}
 
 
 def _pairs(_context: click.Context, _option: click.Parameter, values: Iterable[str]) -> dict[str, str]:
@@ -54,17 +42,12 @@ def _words(_context: click.Context, _option: click.Parameter, values: Iterable[s
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=click.Choice(check_output.FORMATS),
     default="text",
     show_default=True,
     help="How findings are printed.",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the findings to a file.",
-)
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write them to a file.")
 @click.option("--select", multiple=True, callback=_words, help="Rules: codes, names, themes, all, default.")
 @click.option("--extend-select", multiple=True, callback=_words, help="Rules beside those selected.")
 @click.option("--ignore", multiple=True, callback=_words, help="Rules that are not asked.")
@@ -73,9 +56,31 @@ def _words(_context: click.Context, _option: click.Parameter, values: Iterable[s
     type=click.Choice(["error", "warning", "info", "never"]),
     help="The mildest finding that makes the exit code 1.  [default: warning]",
 )
+@click.option("--since", metavar="REV", help="Only findings on lines that changed since a revision.")
+@click.option(
+    "--baseline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file of findings that are known and not shown.",
+)
+@click.option(
+    "--write-baseline",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write all findings there are to such a file.",
+)
+@click.option(
+    "--with", "peers", multiple=True, callback=_words, help="hadolint, tally: merge their findings."
+)
 @click.option("--target", help="The stage that is built; the last one without.")
 @click.option("--build-arg", multiple=True, callback=_pairs, help="NAME=VALUE of an ARG. Repeatable.")
 @click.option("--image", help="The image that was built from it: its layers are measured.")
+@click.option(
+    "--cache-history",
+    is_flag=False,
+    flag_value=100,
+    type=click.IntRange(min=1),
+    metavar="[COMMITS]",
+    help="Replay the last commits: what each layer's rebuilds cost, and would have cost.  [default: 100]",
+)
 @click.option("--explain", metavar="RULE", help="Print a rule's page.")
 @click.option("--rules", is_flag=True, help="List the rules.")
 @click.option("--stdin-name", default="Dockerfile", help="What '-' is called in findings.")
@@ -92,9 +97,14 @@ def command(
     extend_select: tuple[str, ...],
     ignore: tuple[str, ...],
     fail_on: str | None,
+    since: str | None,
+    baseline: Path | None,
+    write_baseline: Path | None,
+    peers: tuple[str, ...],
     target: str | None,
     build_arg: Mapping[str, str],
     image: str | None,
+    cache_history: int | None,
     explain: str | None,
     rules: bool,
     stdin_name: str,
@@ -104,41 +114,39 @@ def command(
 
     PATHS are files, directories (every Dockerfile, Containerfile and *.Dockerfile below them), or '-'.
     """
-    if explain is not None:
-        return _explain(explain)
-    if rules:
-        return _list_rules()
+    if explain is not None or rules:
+        return check_output.print_rules() if explain is None else check_output.print_page(explain)
 
     from wherry.check.model import Safety
     from wherry.check.review import Asked, review
 
-    wants_fixes = fix or unsafe_fixes or diff
-    allowed = Safety.UNSAFE if unsafe_fixes else Safety.SAFE
-    reads_stdin = [str(path) for path in paths] == ["-"]
-
     def adjust(settings: CheckSettings) -> CheckSettings:
         return _adjusted(settings, select, extend_select, ignore, fail_on)
 
+    wants_fixes = fix or unsafe_fixes or diff
+    reads_stdin = [str(path) for path in paths] == ["-"]
     asked = Asked(
         paths or (Path(),),
         adjust=adjust,
         build_args=build_arg,
         target=target,
         image=_opened(image),
-        allowed=allowed if wants_fixes else None,
+        allowed=(Safety.UNSAFE if unsafe_fixes else Safety.SAFE) if wants_fixes else None,
         stdin=sys.stdin.buffer.read() if reads_stdin else None,
         stdin_name=stdin_name,
     )
+    if cache_history is not None:
+        return _print_history(asked, cache_history, form)
     reviewed = review(asked)
-    if wants_fixes and reads_stdin and not diff:
-        return _print_mended(asked, reviewed)
-    if wants_fixes and not diff:
+    if write_baseline is not None:
+        return _write_baseline(write_baseline, reviewed)
+    if wants_fixes and (diff or reads_stdin):
+        return check_output.print_diff(reviewed.mended) if diff else _print_mended(asked, reviewed)
+    if wants_fixes:
         _write(reviewed.mended)
-    if diff:
-        return _print_diff(reviewed.mended)
-    shown = _review_of(reviewed)
-    _print(shown, form, output, quiet=quiet)
-    return _exit_code(reviewed)
+    shown = _sifted(reviewed, peers, baseline, since)
+    check_output.show(shown, form, output, quiet=quiet)
+    return _exit_code(shown, reviewed)
 
 
 def _adjusted(
@@ -167,68 +175,41 @@ def _opened(image: str | None) -> BuiltImage | None:
     return open_built(image)
 
 
-def _review_of(reviewed: Reviewed) -> Review:
+def _sifted(reviewed: Reviewed, peers: tuple[str, ...], baseline: Path | None, since: str | None) -> Review:
+    """What is shown: with what other linters say, without what is known or has not changed."""
     from wherry.report.findings.model import Review
 
-    return Review(reviewed.judgements, reviewed.source, reviewed.broken, reviewed.mended)
+    judgements = reviewed.judgements
+    notes: list[str] = []
+    added: Mapping[str, int] = {}
+    known = elsewhere = 0
+    if peers:
+        from wherry.check.peers.merge import with_peers
 
+        merged = with_peers(peers, judgements, reviewed.source)
+        judgements, added = merged.judgements, merged.added
+    if baseline is not None:
+        from wherry.check.baseline import sift
 
-def _print(shown: Review, form: str, output: Path | None, *, quiet: bool) -> None:
-    if output is None:
-        if form == "text":
-            _print_text(shown, quiet=quiet)
-        else:
-            click.echo(_document(shown, form))
-        return
-    from wherry.store.whole import whole_file
+        sifted = sift(baseline, judgements, reviewed.source, lambda path: reviewed.settings[path].codes())
+        judgements, known = sifted.judgements, sifted.known
+        notes += sifted.notes(baseline)
+    if since is not None:
+        from wherry.check.changed import changed_since
 
-    with whole_file(output) as sink:
-        sink.write(f"{_document(shown, form)}\n".encode("utf-8", "surrogateescape"))
-
-
-def _print_text(shown: Review, *, quiet: bool) -> None:
-    from wherry.report.findings.text import summary_lines, text_lines
-
-    for line in summary_lines(shown) if quiet else text_lines(shown):
-        pieces = (click.style(text, **_COLOURS.get(style, {})) for text, style in line)  # type: ignore[arg-type]
-        click.echo("".join(pieces))
-
-
-def _document(shown: Review, form: str) -> str:
-    """The findings in one of the forms that are not coloured."""
-    import json
-
-    if form == "json":
-        from wherry.report.findings.json import findings_json
-
-        return json.dumps(findings_json(shown), indent=2)
-    if form == "sarif":
-        from wherry.report.findings.sarif import sarif
-
-        return json.dumps(sarif(shown), indent=2)
-    if form == "gitlab":
-        from wherry.report.findings.gitlab import gitlab
-
-        return json.dumps(gitlab(shown), indent=2)
-    return "\n".join(_document_lines(shown, form))
-
-
-def _document_lines(shown: Review, form: str) -> Iterable[str]:
-    if form == "github":
-        from wherry.report.findings.github import github_lines
-
-        return github_lines(shown)
-    if form == "junit":
-        from wherry.report.findings.junit import junit_lines
-
-        return junit_lines(shown)
-    if form == "markdown":
-        from wherry.report.findings.markdown import markdown_lines
-
-        return markdown_lines(shown)
-    from wherry.report.findings.text import text_lines
-
-    return ("".join(text for text, _ in line) for line in text_lines(shown))
+        places = [one.place for judgement in judgements for one in judgement.findings]
+        places += [place for judgement in judgements for one in judgement.findings for place in one.related]
+        judgements, elsewhere = changed_since(since, [place.path for place in places]).keep(judgements)
+    return Review(
+        tuple(judgements),
+        reviewed.source,
+        reviewed.broken,
+        reviewed.mended,
+        baseline=known,
+        elsewhere=elsewhere,
+        notes=tuple(notes),
+        peers=added,
+    )
 
 
 def _write(mended: Iterable[Mended]) -> None:
@@ -238,67 +219,45 @@ def _write(mended: Iterable[Mended]) -> None:
         write_files(one.after)
 
 
+def _write_baseline(path: Path, reviewed: Reviewed) -> int:
+    from wherry.check.baseline import write_baseline
+
+    if reviewed.broken:
+        raise reviewed.broken[0]
+    count = write_baseline(path, reviewed.judgements, reviewed.source)
+    click.echo(f"{path} knows {count} findings", err=True)
+    return 0
+
+
 def _print_mended(asked: Asked, reviewed: Reviewed) -> int:
     """What came in on standard input, mended; the findings go nowhere, as with formatters."""
     if reviewed.broken:
         raise reviewed.broken[0]
-    text = (
-        reviewed.mended[0].after.get(asked.stdin_name, asked.stdin or b"") if reviewed.mended else asked.stdin
-    )
-    click.echo(text, nl=False)
+    texts = [one.after[asked.stdin_name] for one in reviewed.mended if asked.stdin_name in one.after]
+    click.echo(texts[0] if texts else asked.stdin, nl=False)
     return 0
 
 
-def _print_diff(mended: Iterable[Mended]) -> int:
-    """Unified diffs of what fixes would change; 1 where there is any."""
-    from wherry.check.fix import unified
+def _print_history(asked: Asked, commits: int, form: str) -> int:
+    from wherry.check.rehearsal import rehearse
+    from wherry.report.findings.rehearsals import rehearsal_json, rehearsal_lines
 
-    differs = False
-    for one in mended:
-        for path, after in one.after.items():
-            differs = True
-            click.echo(unified(path, one.before[path], after), nl=False)
-    return int(differs)
+    rehearsals = rehearse(asked, commits)
+    if form == "json":
+        from wherry.cli.console import print_json
+
+        print_json({"rehearsals": [rehearsal_json(one) for one in rehearsals]})
+    else:
+        click.echo("\n\n".join("\n".join(rehearsal_lines(one)) for one in rehearsals))
+    return 0
 
 
-def _exit_code(reviewed: Reviewed) -> int:
+def _exit_code(shown: Review, reviewed: Reviewed) -> int:
     """2 where a file is broken, 1 where a finding is at least as serious as the gate, 0 else."""
     if reviewed.broken:
         return 2
-    gates: dict[str, Severity | None] = {path: one.fail_on for path, one in reviewed.settings.items()}
-    for judgement in reviewed.judgements:
-        gate = gates.get(judgement.path)
+    for judgement in shown.judgements:
+        gate = reviewed.settings[judgement.path].fail_on
         if gate and any(finding.severity.rank <= gate.rank for finding in judgement.findings):
             return 1
-    return 0
-
-
-def _explain(name: str) -> int:
-    from wherry.check.catalogue import find_rule, page_of, theme_of
-
-    rule = find_rule(name)
-    when = "asked by default" if rule.default else "asked when selected"
-    click.echo(
-        f"# {rule.code} {rule.name}\n\n{theme_of(rule)}, {rule.severity.value}, {when}\n\n{page_of(rule)}"
-    )
-    return 0
-
-
-def _list_rules() -> int:
-    from wherry.check.catalogue import all_rules, page_of, theme_of
-    from wherry.report.amounts import columns
-
-    rows = [["rule", "name", "theme", "severity", "", "what is wrong"]]
-    rows += [
-        [
-            rule.code,
-            rule.name,
-            theme_of(rule),
-            rule.severity.value,
-            "" if rule.default else "off",
-            page_of(rule).partition("\n")[0],
-        ]
-        for rule in all_rules()
-    ]
-    click.echo("\n".join(columns(rows, indent="")))
     return 0
