@@ -14,7 +14,7 @@ from wherry.check.model import Edit
 from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from wherry.dockerfile.syntax import Dockerfile, Instruction
 
@@ -54,19 +54,35 @@ def put_behind(dockerfile: Dockerfile, instruction: Instruction, text: str) -> E
 
 def taken_out(dockerfile: Dockerfile, instruction: Instruction) -> Edit:
     """Remove an instruction with its comments, and an empty line that would be one too many."""
-    span = block_of(dockerfile, instruction)
-    if is_apart(dockerfile, instruction):
-        data = dockerfile.source.data
-        below = data.find(b"\n", span.end)
-        if below >= 0 and not data[span.end : below].strip():
-            span = Span(span.start, below + 1)
-    return Edit(dockerfile.source.name, span, "")
+    return all_taken_out(dockerfile, [instruction])[0]
+
+
+def all_taken_out(dockerfile: Dockerfile, instructions: Iterable[Instruction]) -> tuple[Edit, ...]:
+    """Remove several; of empty lines between them none is left over."""
+    stretches: list[Span] = []
+    for span in sorted(block_of(dockerfile, one) for one in instructions):
+        if stretches and stretches[-1].end == span.start:
+            stretches[-1] = Span(stretches[-1].start, span.end)
+        else:
+            stretches.append(span)
+    return tuple(Edit(dockerfile.source.name, _with_gap(dockerfile, span), "") for span in stretches)
+
+
+def _with_gap(dockerfile: Dockerfile, span: Span) -> Span:
+    """Lines with the empty one below, where there is one above too."""
+    data = dockerfile.source.data
+    below = data.find(b"\n", span.end)
+    is_gap = below >= 0 and not data[span.end : below].strip()
+    return Span(span.start, below + 1) if is_gap and _is_empty_above(dockerfile, span.start) else span
 
 
 def is_apart(dockerfile: Dockerfile, instruction: Instruction) -> bool:
     """An empty line stands above it."""
+    return _is_empty_above(dockerfile, block_of(dockerfile, instruction).start)
+
+
+def _is_empty_above(dockerfile: Dockerfile, start: int) -> bool:
     data = dockerfile.source.data
-    start = block_of(dockerfile, instruction).start
     above = data.rfind(b"\n", 0, max(start - 1, 0)) + 1
     return start > 0 and not data[above:start].strip()
 
@@ -78,7 +94,7 @@ def moved_behind(
     text = "".join(written(dockerfile, one) for one in instructions)
     if is_apart(dockerfile, instructions[0]):
         text = f"\n{text}"
-    return (*(taken_out(dockerfile, one) for one in instructions), put_behind(dockerfile, last, text))
+    return (*all_taken_out(dockerfile, instructions), put_behind(dockerfile, last, text))
 
 
 def without_word(dockerfile: Dockerfile, word: Span) -> Span:

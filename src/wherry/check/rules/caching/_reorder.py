@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.edits import block_of, is_apart, put_behind, taken_out, written
+from wherry.check.edits import all_taken_out, block_of, is_apart, put_behind, written
 from wherry.check.model import Aspect, Edit, Effect, Fix, Safety
 from wherry.check.rules.caching._passing import Passage, Step, context_origin
 from wherry.dockerfile.source import Span
@@ -216,7 +216,9 @@ class _Move:
         if ahead is None or again is None:
             return None
         copies, last = self._late.copies, self._late.steps[-1].instruction
-        edits = [self._replaced(copy, ahead.get(copy.index, [])) for copy in copies]
+        edits = [self._replaced(copy, ahead[copy.index]) for copy in copies if copy.index in ahead]
+        gone = [copy.instruction for copy in copies if copy.index not in ahead]
+        edits += all_taken_out(self._dockerfile, gone)
         text = "".join(written(self._dockerfile, copy.instruction) for copy in copies)
         text = f"\n{text}" if is_apart(self._dockerfile, copies[0].instruction) else text
         edits.append(put_behind(self._dockerfile, last, text + again[1]))
@@ -246,8 +248,6 @@ class _Move:
         return Effect(frozenset(touched), inserts, frozenset(aspects))
 
     def _replaced(self, copy: CopyFacts, lines: list[str]) -> Edit:
-        if not lines:
-            return taken_out(self._dockerfile, copy.instruction)
         block = block_of(self._dockerfile, copy.instruction)
         return Edit(self._facts.file.name, block, "".join(f"{line}\n" for line in lines))
 
