@@ -1,0 +1,109 @@
+r"""Every package of the base is upgraded.
+
+Why: `apt-get upgrade` writes newer copies of what the base already has into a layer of its own, other ones in
+each build, and the layer stays cached for months after. A newer tag of the base has the same fixes without
+the second copy. On a CUDA base it may also bring another cuDNN or NCCL than the tag says.
+
+Where it is how security fixes come in time, in a daily build without cache, ignore it with that reason.
+
+## Bad
+
+```dockerfile
+FROM python:3.12-slim
+RUN apt-get update \
+ && apt-get upgrade -y \
+ && apt-get install -y --no-install-recommends libgomp1 \
+ && rm -rf /var/lib/apt/lists/*
+```
+
+## Fixed
+
+```dockerfile
+FROM python:3.12-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends libgomp1 \
+ && rm -rf /var/lib/apt/lists/*
+```
+
+## Bad: dnf
+
+```dockerfile
+FROM fedora:41
+RUN dnf -y upgrade && dnf -y install python3.12 && dnf clean all
+```
+
+## Fixed: dnf
+
+```dockerfile
+FROM fedora:41
+RUN dnf -y install python3.12 && dnf clean all
+```
+
+## Good
+
+```dockerfile
+FROM python:3.12-slim
+RUN apt-get update && apt-get install -y --no-install-recommends --only-upgrade openssl \
+ && rm -rf /var/lib/apt/lists/*
+```
+
+## Good: only what is built with
+
+```dockerfile
+FROM debian:bookworm AS unused
+RUN apt-get update && apt-get upgrade -y
+FROM python:3.12-slim
+CMD ["python"]
+```
+
+## Fix
+
+Unsafe: the command is taken out of its RUN, and the image has the versions of its base again.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.dockerfile.shell.segments import removal_spans
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wherry.check.facts import Facts
+    from wherry.check.facts.installs import Install
+    from wherry.check.model import Finding
+
+_WHOLE: Final = frozenset({"dist-upgrade", "full-upgrade", "dup", "distro-sync"})
+
+
+def _check(facts: Facts) -> Iterator[Finding]:
+    for install in facts.target.all_installs:
+        if install.is_system and install.action == "upgrade" and not install.packages:
+            may_remove = install.subcommand in _WHOLE
+            yield RULE.at(
+                facts.place(install.span),
+                f"{install.call.program} {install.subcommand} upgrades what the base brings",
+                why="the layer holds second copies, other ones in each build"
+                + (", and packages may be removed" if may_remove else ""),
+                fix=_fix(facts, install),
+            )
+
+
+def _fix(facts: Facts, install: Install) -> Fix | None:
+    run = install.run
+    if run.instruction.is_json or run.script.errors or len(run.script.commands) == 1:
+        return None
+    spans = removal_spans(install.command, run.instruction)
+    if not spans:
+        return None
+    return Fix(
+        "take it out",
+        tuple(Edit(facts.file.name, span, "") for span in spans),
+        Safety.UNSAFE,
+        Effect(frozenset({run.index}), aspects=frozenset({Aspect.COMMANDS})),
+    )
+
+
+RULE = Rule("F12", "system-upgraded", Severity.WARNING, _check, also=("DS-0024", "DD013", "DL3005"))

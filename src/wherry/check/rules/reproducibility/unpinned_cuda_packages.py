@@ -1,0 +1,116 @@
+"""A CUDA library comes from NVIDIA's apt repository in whatever version is newest.
+
+Why: the repository holds builds for all CUDA versions, and apt takes the newest: `libnccl2` and `libcudnn8`
+without a version are soon built for another CUDA than the base has, and `cuda-toolkit` brings the next major
+one, gigabytes of it. That is found when the first kernel is launched. Other packages of a release of Debian
+or Ubuntu only get fixes; they are not reported.
+
+## Bad
+
+```dockerfile
+FROM nvidia/cuda:12.4.1-base-ubuntu22.04
+RUN apt-get update && apt-get install -y --no-install-recommends libcudnn8 libnccl2 \
+ && rm -rf /var/lib/apt/lists/*
+```
+
+## Bad: the toolkit
+
+```dockerfile
+FROM ubuntu:22.04
+RUN apt-get update && apt-get install -y --no-install-recommends cuda-toolkit && rm -rf /var/lib/apt/lists/*
+```
+
+## Good
+
+```dockerfile
+FROM nvidia/cuda:12.4.1-base-ubuntu22.04
+ARG NCCL=2.21.5-1+cuda12.4
+RUN apt-get update && apt-get install -y --no-install-recommends \
+      libnccl2=${NCCL} cuda-nvcc-12-4 libcublas-12-4 libgl1 \
+ && rm -rf /var/lib/apt/lists/*
+```
+
+## Good: held
+
+```dockerfile
+FROM nvidia/cuda:12.4.1-runtime-ubuntu22.04
+RUN apt-mark hold libnccl2 libcudnn9-cuda-12
+RUN apt-get update && apt-get install -y --no-install-recommends libnccl2 && rm -rf /var/lib/apt/lists/*
+```
+
+## Fix
+
+None: `apt-cache madison libnccl2` in the base says which versions there are; the one with the base's CUDA
+behind the plus is right.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.model import Rule, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wherry.check.facts import Facts
+    from wherry.check.facts.installs import Install, PackageArgument
+    from wherry.check.facts.runs import RunFacts
+    from wherry.check.model import Finding
+
+_FAMILIES: Final = re.compile(
+    r"cuda|cuda-(?:toolkit|runtime|libraries|compiler|drivers)(?:-dev)?|libcudnn\d(?:-dev|-headers)?|cudnn\d?"
+    r"|libnccl(?:2|-dev)|libnvinfer(?:-plugin|-lean|-dispatch)?\d*(?:-dev)?|libnvonnxparsers\d*|tensorrt(?:-libs)?"
+    r"|python3-libnvinfer"
+)
+
+
+def _check(facts: Facts) -> Iterator[Finding]:
+    found = [
+        (install, package)
+        for run in facts.runs
+        if run.stage.is_reachable and not _holds(run)
+        for install in run.installs
+        if install.action == "install" and install.manager in {"apt", "dnf", "yum"}
+        for package in install.packages
+        if _is_loose(package)
+    ]
+    found = [one for one in found if not _is_held_before(*one)]
+    if not found:
+        return
+    names = list(dict.fromkeys(package.name for _, package in found))
+    yield RULE.at(
+        facts.place(found[0][1].word.span),
+        f"{', '.join(names)} of the newest version {'are' if len(names) > 1 else 'is'} installed",
+        why="it may be built for another CUDA than the one it is used with",
+        related=[facts.place(package.word.span) for _, package in found[1:]],
+    )
+
+
+def _is_loose(package: PackageArgument) -> bool:
+    return package.is_known and not package.specifier and not package.url and _is_of_family(package.name)
+
+
+def _is_of_family(name: str) -> bool:
+    return _FAMILIES.fullmatch(name) is not None
+
+
+def _holds(run: RunFacts) -> bool:
+    """It writes apt preferences of its own."""
+    return b"preferences.d" in run.instruction.body.data
+
+
+def _is_held_before(install: Install, package: PackageArgument) -> bool:
+    """``apt-mark hold`` in the chain before it names the package."""
+    calls = (call for run in install.run.stage.all_runs for call in run.calls)
+    return any(
+        call.program == "apt-mark"
+        and call.texts[:1] == ("hold",)
+        and package.name in call.texts
+        and call.command.span < install.span
+        for call in calls
+    )
+
+
+RULE = Rule("F10", "unpinned-cuda-packages", Severity.WARNING, _check, also=("DL3008",))
