@@ -144,7 +144,7 @@ def _of_install(install: Install, stage: StageFacts) -> Iterator[Found]:
 
 def _of_project(install: Install, stage: StageFacts) -> Iterator[Found]:
     """The project itself: compiled where its setup.py says so, or where it is a clone of one that is."""
-    names = _clones(install) & BUILT_WITH_NVCC
+    names = clones_of(install) & BUILT_WITH_NVCC
     if names or not _FORCING.isdisjoint(install.env) or "--cuda_ext" in " ".join(install.call.texts):
         yield Found(Need.BUILD, min(names, default="the project itself"), install.span)
         return
@@ -156,16 +156,25 @@ def _of_project(install: Install, stage: StageFacts) -> Iterator[Found]:
     backend = project.pyproject.build_backend if project.pyproject else ""
     if backend.startswith(_PURE_BACKENDS) or (project.pyproject and not project.pyproject.is_package):
         return
-    setup = context.read_small((project.root / "setup.py").relative_to(context.root).as_posix())
+    setup = setup_of(install)
     if setup is None and backend.startswith("setuptools"):
         return  # without a setup.py nothing tells it to compile
     if setup is None:
         yield Found(Need.MAYBE, "the project itself", install.span)
-    elif _EXTENSIONS.search(setup.data):
+    elif _EXTENSIONS.search(setup):
         yield Found(Need.BUILD, "the project's setup.py", install.span)
 
 
-def _clones(install: Install) -> set[str]:
+def setup_of(install: Install) -> bytes | None:
+    """The setup.py of the project it installs; None where there is none to be read."""
+    project, context = install.inputs.project, install.run.stage.facts.context
+    if project is None or context is None or not project.root.is_relative_to(context.root):
+        return None
+    source = context.read_small((project.root / "setup.py").relative_to(context.root).as_posix())
+    return source.data if source else None
+
+
+def clones_of(install: Install) -> set[str]:
     """Names of the repositories that were cloned to where it installs from, and of the directories."""
     places = {install.call.path(directory) for directory in install.project_directories or (".",)}
     names = {posixpath.basename(place) for place in places}

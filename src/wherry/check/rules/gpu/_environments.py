@@ -1,4 +1,4 @@
-"""The frameworks that are installed together, as far as a Dockerfile tells: those of a stage and its chain."""
+"""The frameworks that are installed together, as far as a Dockerfile tells: of a stage with its chain."""
 
 from __future__ import annotations
 

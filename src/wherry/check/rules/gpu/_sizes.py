@@ -38,3 +38,13 @@ def libraries_of(base: BaseFacts) -> Cost:
     if base.has_cudnn:
         names, size_mb = names.replace(" and NCCL", ", NCCL and cuDNN"), size_mb + _CUDNN_MB
     return Cost(size_mb * MB, basis=Basis.TABLE, source=f"{names} of CUDA 13.0, unpacked from their wheels")
+
+
+def one_generation() -> Cost:
+    """The libraries of one CUDA as wheels bring them."""
+    size_mb = _LIBRARIES_MB + _CUDNN_MB
+    return Cost(
+        size_mb * MB,
+        basis=Basis.TABLE,
+        source="the libraries of CUDA 13.0 and cuDNN, unpacked from their wheels",
+    )
