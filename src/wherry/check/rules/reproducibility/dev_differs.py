@@ -135,6 +135,16 @@ def _compared(facts: Facts, development: StageFacts, shipping: StageFacts) -> It
 
 
 def _differences(development: StageFacts, shipping: StageFacts) -> Iterator[tuple[str, str]]:
+    if not development.chain[-1].is_reachable or development.is_target:
+        yield from _base_differences(development, shipping)
+    versions = _versions(development), _versions(shipping)
+    for name in sorted(versions[0].keys() & versions[1].keys()):
+        if versions[0][name] != versions[1][name]:
+            yield f"{name} {versions[0][name]}", versions[1][name]
+
+
+def _base_differences(development: StageFacts, shipping: StageFacts) -> Iterator[tuple[str, str]]:
+    """Of the bases; one that the shipped stage is built in as well is chosen for that."""
     pythons = python_of(development), python_of(shipping)
     if pythons[0] and pythons[1] and pythons[0].version != pythons[1].version:
         yield f"Python {shown(pythons[0].version)}", shown(pythons[1].version)
@@ -143,10 +153,6 @@ def _differences(development: StageFacts, shipping: StageFacts) -> Iterator[tupl
         yield f"CUDA {shown(mine.cuda)}", shown(theirs.cuda)
     if mine.distro and theirs.distro and mine.distro != theirs.distro:
         yield mine.distro, theirs.distro
-    versions = _versions(development), _versions(shipping)
-    for name in sorted(versions[0].keys() & versions[1].keys()):
-        if versions[0][name] != versions[1][name]:
-            yield f"{name} {versions[0][name]}", versions[1][name]
 
 
 def _versions(stage: StageFacts) -> dict[str, str]:
