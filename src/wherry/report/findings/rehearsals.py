@@ -20,8 +20,10 @@ def rehearsal_lines(rehearsal: Rehearsal) -> list[str]:
     """How often each layer was rebuilt, what that cost, and what the proposed order would have cost."""
     today, proposed = rehearsal.today, rehearsal.proposed
     lines = [
-        f"{printable(rehearsal.source.name)}: the last {today.commits} commits in its context, replayed;"
-        f" {today.building} rebuilt something",
+        (
+            f"{printable(rehearsal.source.name)}: the last {today.commits} commits in its context, replayed;"
+            f" {today.building} rebuilt something"
+        ),
         *_table(rehearsal.source, today),
     ]
     if proposed is None or rehearsal.proposed_source is None:
