@@ -168,3 +168,16 @@ def test_what_went_away_in_between_is_not_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.pem").unlink()
     assert not context.kinds.has_outputs(context.kinds.notebooks[0])
     assert context.kinds.secrets == []
+
+
+def test_directories_of_one_kind_in_one_another_are_listed_once(tmp_path: Path) -> None:
+    kinds = kinds_of(tmp_path, {"data/data/x": 1, "tests/tests/y": 2, "runs/runs/z": 3, "mlruns/runs/w": 4})
+    assert paths(kinds.datasets) == ["data"]
+    assert paths(kinds.tests) == ["tests"]
+    assert paths(kinds.experiments) == ["mlruns", "runs"]
+
+
+def test_only_so_many_files_are_looked_into(tmp_path: Path) -> None:
+    kinds = kinds_of(tmp_path, {f"{number:04}.pem": KEY for number in range(1100)})
+    assert len(kinds.secrets) == 1000
+    assert not kinds.is_complete

@@ -195,3 +195,10 @@ def test_values_and_tables_have_places(tmp_path: Path) -> None:
     assert toml.get("tool", "x", "a", "b") is None
     assert toml.texts("tool", "x", "t") == []
     assert toml.inner("tool", "x", "a").data == b"m"
+
+
+def test_a_chain_of_groups_without_end_ends(tmp_path: Path) -> None:
+    chain = "".join(f"g{n} = [{{include-group = 'g{n + 1}'}}, 'p{n}']\n" for n in range(500))
+    found = pyproject(tmp_path, f"[dependency-groups]\n{chain}")
+    assert len(found.groups) == 100
+    assert len(found.groups["g0"]) == 100

@@ -15,6 +15,7 @@ that is one thing (a virtual environment, ``mlruns``) is one ``Found`` with its 
     kinds.caches        __pycache__, .pytest_cache, node_modules, .venv and all with pyvenv.cfg, ...
     kinds.repository    .git, .hg, .svn
     kinds.tests         tests/ and test/
+    kinds.is_complete   False when more was there than is looked at: 200,000 paths, the heads of 1,000 files
 
 What lies in a cache, a virtual environment or ``.git`` is not listed again; what lies in ``data`` or
 ``mlruns`` is, when it is a secret, weights or a notebook.
@@ -31,7 +32,6 @@ from wherry.check.facts.texts import read_bounded
 from wherry.check.facts.weight_files import Weights, is_candidate, look_into
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from wherry.check.facts.context import Context
@@ -41,7 +41,8 @@ _MB: Final = 1_000_000
 _DATASET_FROM_BYTES: Final = 10 * _MB
 _NOTEBOOK_BYTES: Final = 4 * _MB
 _SECRET_BYTES: Final = 64 * 1024
-_MOST_LOOKS: Final = 300  # files of which the first bytes are read
+_HEAD_BYTES: Final = 512
+_MOST_LOOKS: Final = 1000  # files of which the first bytes are read
 
 _CACHES: Final = {
     "__pycache__": "Python bytecode",
@@ -152,6 +153,7 @@ class Kinds:
     caches: list[Found] = field(default_factory=list)
     repository: list[Found] = field(default_factory=list)
     tests: list[Found] = field(default_factory=list)
+    is_complete: bool = True
 
     def has_outputs(self, notebook: Found) -> bool:
         """Whether results are stored inside a notebook, as far as its first 4 MB tell."""
@@ -161,101 +163,104 @@ class Kinds:
 
 def sort_out(context: Context) -> Kinds:
     """One pass over what is sent; heads of a bounded number of files are read."""
-    kinds = Kinds(context.root)
-    looks = _MOST_LOOKS
-    closed = ""  # the directory that is one thing, and whose contents are not listed again
-    environments = {
-        entry.path.rpartition("/")[0] for entry in context.entries if entry.path.endswith("/pyvenv.cfg")
-    }
-    for entry in _above_first(context.entries):
-        if closed and entry.path.startswith(closed):
-            if entry.path == f"{closed}config" and closed.endswith(".git/"):
-                _take_secret(entry, kinds)
-            continue
-        closed = ""
-        if entry.kind is Kind.DIRECTORY:
-            if _take_directory(entry, context, kinds, is_environment=entry.path in environments):
-                closed = f"{entry.path}/"
-        elif entry.kind is Kind.FILE:
-            looks -= _take_file(entry, kinds, may_look=looks > 0)
-    return kinds
+    return _Sorter(context).sort_out()
 
 
-def _above_first(entries: list[Entry]) -> Iterable[Entry]:
-    """Entries so that all below a directory follow it at once: ``a``, ``a/b``, ``a-b``."""
-    return sorted(entries, key=lambda entry: entry.path.replace("/", "\0"))
+class _Sorter:
+    """What is known while a context is sorted out."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.kinds = Kinds(context.root, is_complete=context.is_complete)
+        self.looks = _MOST_LOOKS
+        paths = [entry.path for entry in context.entries]
+        self.environments = {path.rpartition("/")[0] for path in paths if path.endswith("/pyvenv.cfg")}
+        self.packages = {path.rpartition("/")[0] for path in paths if path.endswith(".py")}
+
+    def sort_out(self) -> Kinds:
+        """Every entry, what lies below a directory right behind it."""
+        closed = ""  # the directory that is one thing, and whose contents are not listed again
+        for entry in sorted(self.context.entries, key=lambda entry: entry.path.replace("/", "\0")):
+            if closed and entry.path.startswith(closed):
+                if entry.path == f"{closed}config" and closed.endswith(".git/"):
+                    self.take_secret(entry)
+                continue
+            closed = ""
+            if entry.kind is Kind.DIRECTORY:
+                closed = f"{entry.path}/" if self.take_directory(entry) else ""
+            elif entry.kind is Kind.FILE:
+                self.take_file(entry)
+        return self.kinds
+
+    def take_directory(self, entry: Entry) -> bool:
+        """List a directory that is one thing. Returns whether what is below it is not to be listed again."""
+        name = entry.name.lower()
+        if entry.path in self.environments or name in _CACHES:
+            self.list_whole(entry, self.kinds.caches, _CACHES.get(name, "virtual environment"))
+            return True
+        if name in _REPOSITORIES:
+            self.list_whole(entry, self.kinds.repository, _REPOSITORIES[name])
+            return True
+        has_code = entry.path in self.packages  # directly inside: it is a package, whatever its name
+        if name in _EXPERIMENTS or (name in _EXPERIMENTS_WITHOUT_CODE and not has_code):
+            what = _EXPERIMENTS.get(name) or _EXPERIMENTS_WITHOUT_CODE[name]
+            self.list_whole(entry, self.kinds.experiments, what)
+        elif name in _DATA_WITHOUT_CODE and not has_code:
+            self.list_whole(entry, self.kinds.datasets, _DATA_WITHOUT_CODE[name])
+        elif name in _TESTS:
+            self.list_whole(entry, self.kinds.tests, _TESTS[name])
+        return False
+
+    def list_whole(self, entry: Entry, listed: list[Found], what: str) -> None:
+        """List a directory with its bytes, unless one above it is listed."""
+        if not _is_inside(entry, listed):
+            below = self.context.below(entry.path)
+            files = sum(one.kind is Kind.FILE for one in below)
+            size_bytes = sum(one.size_bytes for one in below)
+            listed.append(Found(entry.path, size_bytes, what, files, is_directory=True))
+
+    def take_file(self, entry: Entry) -> None:
+        """List a file by what it is."""
+        name = entry.name.lower()
+        if name.endswith(".ipynb"):
+            self.kinds.notebooks.append(Found(entry.path, entry.size_bytes, "notebook"))
+            return
+        if is_candidate(name, entry.size_bytes):
+            weights = look_into(entry, self.head(entry, _HEAD_BYTES))
+            if weights:
+                self.kinds.weights.append(weights)
+                return
+        if entry.size_bytes <= _DATASET_FROM_BYTES or not _DATASETS.fullmatch(name):
+            self.take_secret(entry)
+        elif not _is_inside(entry, self.kinds.datasets):
+            self.kinds.datasets.append(Found(entry.path, entry.size_bytes, "data"))
+
+    def take_secret(self, entry: Entry) -> None:
+        """List a file that is secret by its name, or by its name and what stands in it."""
+        name = entry.name.lower()
+        what = _secret_by_name(name, entry.path)
+        if what:
+            self.kinds.secrets.append(Found(entry.path, entry.size_bytes, what))
+            return
+        for names, proof, kind in _LOOKED_INTO:
+            if names.fullmatch(name) and not _EXAMPLE.fullmatch(name):
+                if proof.search(self.head(entry, _SECRET_BYTES)):
+                    self.kinds.secrets.append(Found(entry.path, entry.size_bytes, kind))
+                return
+
+    def head(self, entry: Entry, limit_bytes: int) -> bytes:
+        """A file's first bytes; nothing once enough files were read."""
+        if self.looks <= 0:
+            self.kinds.is_complete = False
+            return b""
+        self.looks -= 1
+        return _head(self.kinds.root / entry.path, limit_bytes)
 
 
-def _take_directory(entry: Entry, context: Context, kinds: Kinds, *, is_environment: bool) -> bool:
-    """List a directory that is one thing. Returns whether what is below it is not to be listed again."""
-    name = entry.name.lower()
-    if is_environment or name in _CACHES:
-        what = "virtual environment" if is_environment else _CACHES[name]
-        kinds.caches.append(_whole(entry, context, what))
-        return True
-    if name in _REPOSITORIES:
-        kinds.repository.append(_whole(entry, context, _REPOSITORIES[name]))
-        return True
-    if name in _EXPERIMENTS:
-        kinds.experiments.append(_whole(entry, context, _EXPERIMENTS[name]))
-    elif name in _EXPERIMENTS_WITHOUT_CODE and not _has_code(entry, context):
-        kinds.experiments.append(_whole(entry, context, _EXPERIMENTS_WITHOUT_CODE[name]))
-    elif name in _DATA_WITHOUT_CODE and not _has_code(entry, context) and not _is_in_data(entry, kinds):
-        kinds.datasets.append(_whole(entry, context, _DATA_WITHOUT_CODE[name]))
-    elif name in _TESTS:
-        kinds.tests.append(_whole(entry, context, _TESTS[name]))
-    return False
-
-
-def _whole(entry: Entry, context: Context, what: str) -> Found:
-    below = context.below(entry.path)
-    files = sum(one.kind is Kind.FILE for one in below)
-    return Found(entry.path, sum(one.size_bytes for one in below), what, files, is_directory=True)
-
-
-def _is_in_data(entry: Entry, kinds: Kinds) -> bool:
-    """Whether a listed directory already counts it; what is below one follows it at once."""
-    last = kinds.datasets[-1] if kinds.datasets else None
+def _is_inside(entry: Entry, listed: list[Found]) -> bool:
+    """Whether a listed directory already counts it: what is below one follows it at once."""
+    last = listed[-1] if listed else None
     return last is not None and last.is_directory and entry.path.startswith(f"{last.path}/")
-
-
-def _has_code(entry: Entry, context: Context) -> bool:
-    """Whether Python lies directly inside: then it is a package, whatever its name."""
-    depth = entry.path.count("/") + 1
-    return any(one.path.endswith(".py") and one.path.count("/") == depth for one in context.below(entry.path))
-
-
-def _take_file(entry: Entry, kinds: Kinds, *, may_look: bool) -> bool:
-    """List a file by what it is. Returns whether its first bytes were read."""
-    name = entry.name.lower()
-    if name.endswith(".ipynb"):
-        kinds.notebooks.append(Found(entry.path, entry.size_bytes, "notebook"))
-        return False
-    if is_candidate(name, entry.size_bytes):
-        head = _head(kinds.root / entry.path, 512) if may_look else b""
-        weights = look_into(entry, head)
-        if weights:
-            kinds.weights.append(weights)
-            return True
-    if entry.size_bytes > _DATASET_FROM_BYTES and _DATASETS.fullmatch(name):
-        if not _is_in_data(entry, kinds):
-            kinds.datasets.append(Found(entry.path, entry.size_bytes, "data"))
-        return False
-    return _take_secret(entry, kinds)
-
-
-def _take_secret(entry: Entry, kinds: Kinds) -> bool:
-    name = entry.name.lower()
-    what = _secret_by_name(name, entry.path)
-    if what:
-        kinds.secrets.append(Found(entry.path, entry.size_bytes, what))
-        return False
-    for names, proof, kind in _LOOKED_INTO:
-        if names.fullmatch(name) and not _EXAMPLE.fullmatch(name):
-            if proof.search(_head(kinds.root / entry.path, _SECRET_BYTES)):
-                kinds.secrets.append(Found(entry.path, entry.size_bytes, kind))
-            return True
-    return False
 
 
 def _secret_by_name(name: str, path: str) -> str:

@@ -19,6 +19,7 @@ Gives, each read when first asked for, each None or empty where it is not there:
 from __future__ import annotations
 
 import os
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.texts import Reader, Text
     from wherry.check.facts.torch import TorchFacts
 
+_CONDA: Final = re.compile(r"env|conda", re.IGNORECASE)
 _MOST_FILES: Final = 40
 _MOST_NAMES: Final = 5000
 _LOCKS: Final = ("pylock.toml", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "conda-lock.yml")
@@ -128,9 +130,12 @@ class ProjectFacts:
     @cached_property
     def conda(self) -> tuple[CondaEnvironment, ...]:
         """Environments of conda."""
+        likely = [name for name in self._names if name.endswith((".yml", ".yaml")) and _CONDA.search(name)]
+        if not likely:
+            return ()
         from wherry.check.facts.conda import is_environment_name, read_environment  # noqa: PLC0415 - as above
 
-        names = [name for name in self._names if is_environment_name(name)][:_MOST_FILES]
+        names = [name for name in likely if is_environment_name(name)][:_MOST_FILES]
         found = (self.reader.remember(read_environment, self.root / name, self.reader) for name in names)
         return tuple(environment for environment in found if environment)
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 _LIMIT_BYTES: Final = 1 << 20
 _MOST: Final = 5000
+_MOST_GROUPS: Final = 100
 _POETRY: Final = ("tool", "poetry")
 _MANAGERS: Final = ("uv", "poetry", "pdm", "rye", "pixi", "hatch")
 _COMMIT: Final = re.compile(r"[0-9a-f]{7,40}")
@@ -217,13 +218,13 @@ def _standard_groups(toml: TomlPlaces) -> dict[str, Requirements]:
         for name in tables
     }
     found: dict[str, Requirements] = {}
-    for name in tables:
-        reached: list[str] = []
+    for name in list(tables)[:_MOST_GROUPS]:
+        reached: dict[str, None] = {}
         waiting: list[str | None] = [name]
-        while waiting:
+        while waiting and len(reached) < _MOST_GROUPS:
             group = waiting.pop(0)
             if group is not None and group not in reached:
-                reached.append(group)
+                reached[group] = None
                 waiting += included[group]
         found[normalised(name)] = tuple(one for group in reached for one in own[group])
     return found
