@@ -7,8 +7,7 @@ the text times the parts of the pattern, whatever both hold: nothing is tried tw
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 _TEMPLATE: Final = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 
@@ -17,14 +16,14 @@ class GlobError(ValueError):
     """A backslash before what needs none. The message says where."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(NamedTuple):
     """What stands between stars: characters, or None for any character but a newline."""
 
     characters: tuple[str | None, ...]
     literal: str | None  # the characters, if none is open
 
-    def __len__(self) -> int:
+    @property
+    def width(self) -> int:
         return len(self.characters)
 
     def fits(self, text: str, at: int) -> bool:
@@ -48,15 +47,14 @@ class _Part:
         return next((at for at in range(high, low - 1, -1) if self.fits(text, at)), -1)
 
 
-@dataclass(frozen=True, slots=True)
-class Glob:
+class Glob(NamedTuple):
     """A pattern: parts with a star between each and the next."""
 
     parts: tuple[_Part, ...]
 
     def cost(self, text: str) -> int:
         """How many steps a search in *text* may take at most, roughly."""
-        open_characters = sum(len(part) for part in self.parts if part.literal is None)
+        open_characters = sum(part.width for part in self.parts if part.literal is None)
         return (len(text) + 1) * (len(self.parts) + open_characters)
 
     def end(self, text: str, start: int, *, is_greedy: bool) -> int:
@@ -67,7 +65,7 @@ class Glob:
         """
         if not self.parts[0].fits(text, start):
             return -1
-        at = start + len(self.parts[0])
+        at = start + self.parts[0].width
         for part in self.parts[1:]:
             newline = text.find("\n", at)
             reach = len(text) if newline < 0 else newline
@@ -75,7 +73,7 @@ class Glob:
             found = look(text, at, reach)
             if found < 0:
                 return -1
-            at = found + len(part)
+            at = found + part.width
         return at
 
     def search(self, text: str, start: int) -> tuple[int, int] | None:
@@ -86,10 +84,10 @@ class Glob:
             if end >= 0:
                 return start, end
             # A later beginning on the same line finds no more than this one did.
-            newline = text.find("\n", start + len(first))
+            newline = text.find("\n", start + first.width)
             if newline < 0:
                 return None
-            start = newline + 1 - len(first)
+            start = newline + 1 - first.width
         return None
 
 

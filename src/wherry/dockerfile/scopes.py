@@ -11,7 +11,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from wherry.dockerfile.words import Budget, Expansion, WordError, expand
 
@@ -34,8 +34,7 @@ _NOT_ENV: Final = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_S
 Kind = Literal["env", "arg"]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(NamedTuple):
     """A variable's value; what a base image may bring stands in it as ``${NAME}``."""
 
     text: str
@@ -195,8 +194,7 @@ class Scope:
         return expand(text, self.variables, escape=escape, keeps_unset=not self.is_whole, budget=budget)
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """What BuildKit refuses when it comes to an instruction; not before, so an unused stage may hold one."""
 
     instruction: Instruction
@@ -204,8 +202,7 @@ class Problem:
     mend: str = ""
 
 
-@dataclass(slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the scopes of all stages share.
 
     Attributes:
@@ -221,7 +218,7 @@ class Settings:
     build_args: Mapping[str, str]
     escape: str
     problems: list[Problem]
-    budget: Budget = field(default_factory=lambda: Budget(FILE_STEPS))
+    budget: Budget
 
 
 class _ScopeMaker:

@@ -242,7 +242,7 @@ def build_graph(
     reader = _Bases(args, dockerfile.escape, problems)
     for instruction in dockerfile.instructions[:first]:
         reader.declare(instruction, build_args)
-    scopes = StageScopes(Settings(reader.args, build_args, dockerfile.escape, problems))
+    scopes = StageScopes(Settings(reader.args, build_args, dockerfile.escape, problems, Budget(FILE_STEPS)))
     graph = StageGraph(dockerfile, _stages(dockerfile, first, reader, scopes), reader.args, problems)
     if target is not None:
         found = graph.find(target)

@@ -7,9 +7,8 @@ reported. Time and memory are bounded, whatever the word and its variables hold.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile.glob import (
     GlobError,
@@ -67,8 +66,7 @@ class Budget:
         self.left -= steps
 
 
-@dataclass(frozen=True, slots=True)
-class Expansion:
+class Expansion(NamedTuple):
     """A word as the build sees it."""
 
     value: str

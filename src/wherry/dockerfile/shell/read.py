@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile.heredoc import HeredocError, read_announcement
 from wherry.dockerfile.scopes import DEFAULT_SHELL
@@ -159,8 +158,7 @@ def _read_json(instruction: Instruction, skipped: int) -> Script:
 # ---- scripts
 
 
-@dataclass(frozen=True, slots=True)
-class _Around:
+class _Around(NamedTuple):
     """What a script stands in."""
 
     before: str = ""
@@ -171,12 +169,12 @@ class _Around:
     depth: int = 0
 
 
-@dataclass(slots=True)
 class _Reader:
     """Reads a script and those inside of it."""
 
-    errors: bool = False
-    bytes_left: int = field(default=4 * MAX_BYTES)
+    def __init__(self) -> None:
+        self.errors = False
+        self.bytes_left = 4 * MAX_BYTES
 
     def read(self, text: Joined, around: _Around) -> list[Command]:
         self.bytes_left -= len(text.data)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -32,34 +31,68 @@ class Kind(Enum):
     GROUP = auto()  # array=(...), @(...), $((...)), [[ ... ]]
 
 
-@dataclass(slots=True)
 class Case:
-    """A case statement that is being read."""
+    """A case statement that is being read.
 
-    pattern: int = -1  # where the pattern begins; -1 while it is awaited
-    branch: int = -1  # where its commands begin: at the parenthesis behind the pattern
-    content: int = -1  # where the first of them begins
+    Attributes:
+        pattern: Where the pattern begins; -1 while it is awaited.
+        branch: Where its commands begin: at the parenthesis behind the pattern.
+        content: Where the first of them begins.
+
+    """
+
+    __slots__ = ("branch", "content", "pattern")
+
+    def __init__(self) -> None:
+        self.pattern = self.branch = self.content = -1
 
 
-@dataclass(slots=True)
 class Frame:
-    """Something that was opened and must be closed."""
+    """Something that was opened and must be closed.
 
-    kind: Kind
-    closer: bytes
-    at_command: bool = True  # a command, or a keyword, may begin here
-    is_empty: bool = True  # nothing since the last operator
-    is_closed: bool = False  # the last word closed a compound command
-    last_joins: bool = False  # the last operator needs something behind it
-    word: int = -1  # where the word begins that is being read
-    awaits: bytes = b""  # "in" of for and case, the name of function
-    bare_in: Extent | None = None  # the "in" that nothing followed so far
-    open: list[bytes] = field(default_factory=list)  # keywords that others must close
-    first: int = -1  # what stands first behind the last of them
-    is_hidden: bool = False  # a parenthesis that the skeleton does not have
-    cases: list[Case] = field(default_factory=list)
-    redirect: tuple[int, str, int | None] | None = None  # whose target is awaited
-    documents: list[tuple[int, bytes, bool, bool]] = field(default_factory=list)  # whose bodies are awaited
+    Attributes:
+        at_command: A command, or a keyword, may begin here.
+        is_empty: Nothing stands behind the last operator.
+        is_closed: The last word closed a compound command.
+        last_joins: The last operator needs something behind it.
+        is_hidden: A parenthesis that the skeleton does not have.
+        word: Where the word begins that is being read.
+        awaits: What must come: ``for`` and ``case`` for their "in", ``function`` for its name.
+        bare_in: The "in" that nothing followed so far.
+        open: Keywords that others must close.
+        first: What stands first behind the last of them.
+        redirect: Whose target is awaited.
+        documents: Whose lines are awaited.
+
+    """
+
+    __slots__ = (
+        *(
+            "at_command",
+            "awaits",
+            "bare_in",
+            "cases",
+            "closer",
+            "documents",
+            "first",
+            "is_closed",
+            "is_empty",
+        ),
+        *("is_hidden", "kind", "last_joins", "open", "redirect", "word"),
+    )
+
+    def __init__(self, kind: Kind, closer: bytes) -> None:
+        self.kind = kind
+        self.closer = closer
+        self.at_command = self.is_empty = True
+        self.is_closed = self.last_joins = self.is_hidden = False
+        self.word = self.first = -1
+        self.awaits = b""
+        self.bare_in: Extent | None = None
+        self.open: list[bytes] = []
+        self.cases: list[Case] = []
+        self.redirect: tuple[int, str, int | None] | None = None
+        self.documents: list[tuple[int, bytes, bool, bool]] = []
 
 
 class Scanner:
@@ -67,7 +100,7 @@ class Scanner:
 
     def __init__(self, script: bytes) -> None:
         self.script = script
-        self.out = Lexed(bytearray(b"w") * len(script))
+        self.out = Lexed(len(script))
         self.at = 0
         self.frames = [Frame(Kind.CODE, b"")]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.source import Span
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 _GLUING: Final = frozenset({b";", b"&", b"|", b"<", b">", b"("})
 
 
-@dataclass(eq=False, slots=True)
 class Segment:
     """One element of a chain of ``&&`` and ``||``: a command, a pipeline, or a compound command.
 
@@ -24,23 +22,29 @@ class Segment:
         text: What the offsets count in.
         start: Where it begins.
         end: Where it ends, here-documents not counted.
-        commands: How many commands are in it, those of substitutions and branches not counted.
-        operator: What joins it to the one before, and where that stands.
         statement: The chain it stands in.
+        operator: What joins it to the one before, and where that stands.
+        commands: How many commands are in it, those of substitutions and branches not counted.
         documents: Of here-documents, the lines with the closing ones.
 
     """
 
-    text: Joined
-    start: int
-    end: int
-    statement: Statement
-    operator: str = ""
-    operator_at: int = 0
-    commands: int = 0
-    documents: list[Extent] = field(default_factory=list)
-    previous: Segment | None = None
-    following: Segment | None = None
+    __slots__ = (
+        *("commands", "documents", "end", "following", "operator", "operator_at", "previous", "start"),
+        *("statement", "text"),
+    )
+
+    def __init__(self, text: Joined, start: int, end: int, statement: Statement) -> None:
+        self.text = text
+        self.start = start
+        self.end = end
+        self.statement = statement
+        self.operator = ""
+        self.operator_at = 0
+        self.commands = 0
+        self.documents: list[Extent] = []
+        self.previous: Segment | None = None
+        self.following: Segment | None = None
 
     @property
     def span(self) -> Span:
@@ -48,7 +52,6 @@ class Segment:
         return self.text.span(self.start, self.end)
 
 
-@dataclass(eq=False, slots=True)
 class Statement:
     """A chain, and what ends it.
 
@@ -59,12 +62,15 @@ class Statement:
 
     """
 
-    is_editable: bool
-    terminator: str = ""
-    terminator_at: int = 0
-    previous: Statement | None = None
-    following: Statement | None = None
-    segments: list[Segment] = field(default_factory=list)
+    __slots__ = ("following", "is_editable", "previous", "segments", "terminator", "terminator_at")
+
+    def __init__(self, previous: Statement | None, *, is_editable: bool) -> None:
+        self.is_editable = is_editable
+        self.terminator = ""
+        self.terminator_at = 0
+        self.previous = previous
+        self.following: Statement | None = None
+        self.segments: list[Segment] = []
 
     @property
     def start(self) -> int:

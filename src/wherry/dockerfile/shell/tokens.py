@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 
@@ -35,7 +34,6 @@ class Document(NamedTuple):
     whole: Extent  # body and closing line
 
 
-@dataclass(slots=True)
 class Lexed:
     """A script taken apart.
 
@@ -50,10 +48,13 @@ class Lexed:
 
     """
 
-    skeleton: bytearray
-    words: list[Extent] = field(default_factory=list)
-    redirects: list[RedirectToken] = field(default_factory=list)
-    cases: set[int] = field(default_factory=set)
-    ends: dict[int, int] = field(default_factory=dict)
-    branches: set[int] = field(default_factory=set)
-    is_broken: bool = False
+    __slots__ = ("branches", "cases", "ends", "is_broken", "redirects", "skeleton", "words")
+
+    def __init__(self, length: int) -> None:
+        self.skeleton = bytearray(b"w") * length
+        self.words: list[Extent] = []
+        self.redirects: list[RedirectToken] = []
+        self.cases: set[int] = set()
+        self.ends: dict[int, int] = {}
+        self.branches: set[int] = set()
+        self.is_broken = False

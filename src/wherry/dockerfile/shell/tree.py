@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -36,16 +35,17 @@ class Found(NamedTuple):
     segment: Segment
 
 
-@dataclass(slots=True)
 class Tree:
-    """The commands of a script in the order of the text."""
+    """The commands of a script in the order of the text, and whether some of it was guessed."""
 
-    commands: list[Found] = field(default_factory=list)
-    errors: bool = False
+    __slots__ = ("commands", "errors")
+
+    def __init__(self, *, errors: bool = False) -> None:
+        self.commands: list[Found] = []
+        self.errors = errors
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """Where a node stands."""
 
     before: str
@@ -149,7 +149,7 @@ class _Walk:
                 continue
             if not child.is_named:
                 continue
-            statement = Statement(block.is_editable, previous=last)
+            statement = Statement(last, is_editable=block.is_editable)
             if last is not None:
                 last.following = statement
                 self._end_line(last, child.start_byte)
@@ -172,15 +172,8 @@ class _Walk:
         for element, joint in _flattened(node, "list"):
             if joint is not None:
                 operator, operator_at = joint.type, joint.start_byte
-            segment = Segment(
-                self._text,
-                element.start_byte,
-                self._end(element),
-                statement,
-                operator=operator,
-                operator_at=operator_at,
-                previous=previous,
-            )
+            segment = Segment(self._text, element.start_byte, self._end(element), statement)
+            segment.operator, segment.operator_at, segment.previous = operator, operator_at, previous
             statement.segments.append(segment)
             if previous is not None:
                 previous.following = segment

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile.shell.model import program_name
 
@@ -18,8 +17,7 @@ _ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=")
 _MAX_WRAPPERS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class _Wrapper:
+class _Wrapper(NamedTuple):
     """How to find the command behind a wrapper.
 
     Attributes:
@@ -102,8 +100,7 @@ _WRAPPERS: Final = {
 _FIRST: Final = frozenset(names[0] for names in _WRAPPERS)
 
 
-@dataclass(frozen=True, slots=True)
-class Unwrapped:
+class Unwrapped(NamedTuple):
     """The command behind its wrappers."""
 
     words: tuple[Word, ...]
@@ -186,8 +183,7 @@ def _takes_next(option: str, wrapper: _Wrapper) -> bool:
     return bool(letters) and letters[-1] and not any(letters[:-1])
 
 
-@dataclass(frozen=True, slots=True)
-class ShellCall:
+class ShellCall(NamedTuple):
     """A shell that is called with a script, or to read one.
 
     Attributes:
