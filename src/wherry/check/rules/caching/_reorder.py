@@ -39,6 +39,7 @@ _TOOLS: Final = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pdm", 
 _PROJECTS: Final = frozenset({"uv", "poetry", "pdm", "pipenv", "npm", "yarn", "pnpm"})
 _PLAIN: Final = re.compile(r"[\w./+@-]+\*?")
 _KEPT_FLAGS: Final = frozenset({"chown", "chmod", "link"})
+_LEAVES_STATE: Final = frozenset({"cd", "export", ".", "source", "set"})
 _NAMED: Final = 2
 
 
@@ -298,21 +299,25 @@ class _Move:
         if not split:
             return [], ""
         install, needs = split[0]
-        command = install.command
-        is_plain = (
-            not command.nesting and not command.wrapped_by and len(split) == 1 and not command.redirects
-        )
-        programs = {call.program for call in install.run.calls}
-        if not is_plain or programs & {"cd", "export", ".", "source", "set"}:
+        line = repeated(install)
+        if line is None or len(split) > 1:
             return None
-        end = command.words[-1].span.end
-        text = self._facts.text(command.span)
-        if "\n" in text:
-            raw = [f"{name}={word.raw}" for name, word in command.assignments]
-            text = " ".join([*raw, *(word.raw for word in command.words)])
-        flags = [self._facts.text(flag.span) for flag in install.run.instruction.flags]
-        edit = Edit(self._facts.file.name, Span(end, end), f" {needs.without_project}")
-        return [edit], " ".join(["RUN", *flags, text]) + "\n"
+        end = install.command.words[-1].span.end
+        return [Edit(self._facts.file.name, Span(end, end), f" {needs.without_project}")], line
+
+
+def repeated(install: Install) -> str | None:
+    """A RUN that carries out an install once more; None where it would not be the same."""
+    command, facts = install.command, install.run.stage.facts
+    programs = {call.program for call in install.run.calls}
+    if command.nesting or command.wrapped_by or command.redirects or programs & _LEAVES_STATE:
+        return None
+    text = facts.text(command.span)
+    if "\n" in text:
+        raw = [f"{name}={word.raw}" for name, word in command.assignments]
+        text = " ".join([*raw, *(word.raw for word in command.words)])
+    flags = [facts.text(flag.span) for flag in install.run.instruction.flags]
+    return " ".join(["RUN", *flags, text]) + "\n"
 
 
 def _is_in(path: str, copy: CopyFacts) -> bool:
