@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.check.facts.trees import plant, source_of
+from wherry.check.facts import repository
 from wherry.check.facts.compose import read_compose
 from wherry.check.facts.context_root import context_root
 from wherry.check.facts.repository import repository_root, surroundings, yaml_files
@@ -92,3 +93,26 @@ def test_a_compose_service_decides(tmp_path: Path) -> None:
     services = read_compose(source_of(text, str(tmp_path / "docker" / "compose.yml")), Reader())
     assert context_root(tmp_path / "docker" / "Dockerfile", ["."], services) == tmp_path / "docker"
     assert context_root(tmp_path / "docker" / "Dockerfile", ["."], services[1:]) == tmp_path
+
+
+def test_directories_of_many_names_and_many_levels_are_bounded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, {f"{number}.yml": "" for number in range(20)})
+    monkeypatch.setattr(repository, "_MOST_NAMES", 7)
+    assert len(yaml_files(tmp_path)) <= 7
+    deep = tmp_path.joinpath(*["d"] * 20)
+    assert repository_root(deep) is None
+    assert surroundings(deep) == [deep]
+
+
+def test_the_top_of_the_disk_ends_the_way_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    assert len(surroundings(Path())) == 1
+    assert len(surroundings(Path("/usr"))) <= 2
+
+
+def test_a_directory_is_looked_into_once(tmp_path: Path) -> None:
+    plant(tmp_path, {".git/HEAD": "", "docker/compose.yml": "", "docker/gpu/Dockerfile": ""})
+    found = yaml_files(tmp_path / "docker" / "gpu")
+    assert found == [tmp_path / "docker" / "compose.yml"]
