@@ -147,6 +147,7 @@ def test_the_same_text_twice_is_matched_from_the_end(store: Store) -> None:
         ("/bin/sh -c pip install x", "RUN pip install x"),
         ("|1 A=b /bin/sh -c pip install x", "RUN pip install x"),
         ("/bin/sh -c #(nop) COPY file:" + "a" * 64 + " in /app/ ", "COPY /app/"),
+        ("/bin/sh -c #(nop) COPY --chown=1:1dir:" + "a" * 64 + " in /app/ ", "COPY /app/"),
         ("/bin/sh -c #(nop)  WORKDIR /app", "WORKDIR /app"),
         ("COPY --from=build --link /a /b # buildkit", "COPY /a /b"),
         ("/bin/sh -c pip install x|FROM docker.io/library/python:3.12", "RUN pip install x"),

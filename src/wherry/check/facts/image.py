@@ -39,7 +39,7 @@ _BLANKS: Final = re.compile(r"\s+")
 _LEGACY: Final = re.compile(r"/bin/sh -c #\(nop\)\s+")
 _BUILD_ARGS: Final = re.compile(r"\|\d+ ")
 _SHELL: Final = re.compile(r"(?:/\S*/)?(?:ba|da|a|z|k)?sh(?: -\S+| pipefail){0,6}? -\w{0,5}c ?")
-_HASHED: Final = re.compile(r"(?:file|dir|multi):[0-9a-f]{64} in ")
+_HASHED: Final = re.compile(r"(?:--\S{0,200}?)?(?:file|dir|multi):[0-9a-f]{64} in ")
 _ONLY_HEREDOC: Final = re.compile(r"<<-?\s*[\"']?\w+[\"']?")
 _FLAGS: Final = re.compile(r"^(?:--\S+ )+")
 
@@ -219,12 +219,12 @@ def measure(built: BuiltImage, facts: Facts) -> MeasuredImage:
     that reads the same. Lines and instructions that have no partner are passed over.
     """
     makers = [found for found in facts.target.all_instructions if found.keyword in _MAKE_LAYERS][-_MOST:]
-    keys = [instruction_key(found, facts) for found in makers]
+    keys = [instruction_keys(found, facts) for found in makers]
     lines = [history_key(text) for text, makes_layer in built.history if makes_layer]
     made: dict[int, Instruction] = {}
     for at in range(len(lines) - 1, max(len(lines) - _MOST, 0) - 1, -1):
-        if lines[at] in keys:
-            last = len(keys) - 1 - keys[::-1].index(lines[at])
+        last = next((n for n in range(len(keys) - 1, -1, -1) if lines[at] in keys[n]), None)
+        if last is not None:
             made[at] = makers[last]
             del keys[last:]
     return MeasuredImage(built, made)
@@ -257,21 +257,18 @@ def _normal(text: str) -> str:
     return f"{keyword} {rest.strip()}"
 
 
-def instruction_key(instruction: Instruction, facts: Facts) -> str:
-    """An instruction as `history_key` reads its line."""
+def instruction_keys(instruction: Instruction, facts: Facts) -> tuple[str, ...]:
+    """An instruction as `history_key` reads its line; the old builder names only where COPY and ADD go."""
     keyword = instruction.keyword.upper()
     if keyword == "RUN":
-        return f"RUN {_run_text(instruction)}"
-    if keyword in {"COPY", "ADD"}:
-        copy = facts.copy_of(instruction)
-        if copy is not None:
-            words: Sequence[str] = (*copy.urls, *copy.sources, copy.written_destination)
-            return f"{keyword} {' '.join(words)}"
-    before = facts.known_before(instruction)
+        return (f"RUN {_run_text(instruction)}",)
+    if copy := facts.copy_of(instruction):
+        words: Sequence[str] = (*copy.urls, *copy.sources, copy.written_destination)
+        return f"{keyword} {' '.join(words)}", f"COPY {copy.written_destination}"
     stage = facts.stage_of(instruction)
     workdir = (stage.scope(instruction).workdir if stage else "") or "/"
-    path = expanded(instruction.values[0], before)[0] if instruction.values else ""
-    return f"WORKDIR {posixpath.normpath(posixpath.join(workdir, path))}"
+    path = expanded(instruction.values[0], facts.known_before(instruction))[0]
+    return (f"WORKDIR {posixpath.normpath(posixpath.join(workdir, path))}",)
 
 
 def _run_text(instruction: Instruction) -> str:
