@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.check.findings import found, judged, place
 from tests.programs import require_program
-from wherry.check import changed, programs
+from wherry.check import git, programs
 from wherry.check.changed import Changes, changed_since
 from wherry.errors import InputError, WorldError
 
@@ -289,8 +289,9 @@ def test_without_git_it_is_said_what_to_install(
     repository.write("Dockerfile", TEN)
     monkeypatch.setenv("PATH", "")
 
-    with pytest.raises(WorldError, match="git is not installed"):
+    with pytest.raises(WorldError, match="git is not installed") as error:
         changed_since("HEAD", ["Dockerfile"])
+    assert error.value.mend == "install git, or check without --since"
 
 
 def a_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
@@ -334,7 +335,7 @@ def test_a_git_that_hangs_or_babbles_is_ended(
         patch.setattr(programs, "MOST_BYTES", 1000)
         with pytest.raises(WorldError, match="git said more than"):
             changed_since("HEAD", [path])
-    monkeypatch.setattr(changed, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(git, "TIMEOUT_S", 0.2)
     with pytest.raises(WorldError, match="git did not end within"):
         changed_since("HEAD", [path])
 

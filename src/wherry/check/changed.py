@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
@@ -17,20 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.repository import repository_root
-from wherry.check.programs import Running
-from wherry.errors import InputError, WorldError
+from wherry.check.git import Git
+from wherry.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from wherry.check.engine import Judgement
     from wherry.check.model import Finding, Place
-    from wherry.check.programs import Ended
 
-TIMEOUT_S: Final = 120.0
 _MOST_NAMES: Final = 500  # on one command line
 
-_SETTINGS: Final = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.quotePath=true")
 _DIFF: Final = (
     "diff",
     "--unified=0",
@@ -131,14 +127,11 @@ def _unknown(revision: str, where: str) -> InputError:
 
 
 class _Repository:
-    """git, asked about one working tree."""
+    """What one repository knows of its files."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        git = shutil.which("git")
-        if git is None:
-            raise WorldError("the program git is not installed, and --since asks it", mend="install git")
-        self._git = git
+        self._run = Git(root, "check without --since").run
 
     def base(self, revision: str) -> str | None:
         """The commit to compare with: where HEAD left *revision*; None where there is no such commit."""
@@ -181,32 +174,6 @@ class _Repository:
             name = os.fsdecode(next(fields))
             is_renamed = head.rpartition(b" ")[2][:1] in {b"R", b"C"}
             yield name, os.fsdecode(next(fields)) if is_renamed else name
-
-    def _run(self, *arguments: str, may_fail: bool = False) -> Ended:
-        options = [part for setting in _SETTINGS for part in ("-c", setting)]
-        argv = [self._git, "-C", str(self.root), "--literal-pathspecs", "--no-pager", *options, *arguments]
-        with Running(argv, environment=_environment()) as git:
-            ended = git.ended(TIMEOUT_S, "check without --since")
-        if ended.code and "dubious ownership" in ended.errors:
-            raise WorldError(
-                "git does not trust this repository: it belongs to somebody else",
-                where=str(self.root),
-                mend=f"git config --global --add safe.directory {self.root}",
-            )
-        if ended.code and not may_fail:
-            reason = next(iter(ended.errors.splitlines()), f"exit code {ended.code}")
-            raise WorldError(f"git could not {arguments[0]}: {reason}", where=str(self.root))
-        return ended
-
-
-def _environment() -> dict[str, str]:
-    """The user's, without what points git at another repository, as it does in hooks."""
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith("GIT_") or key.startswith("GIT_CONFIG")
-    }
-    return {**kept, "GIT_TERMINAL_PROMPT": "0", "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
 
 
 def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
