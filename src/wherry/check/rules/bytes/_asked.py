@@ -1,0 +1,102 @@
+"""What an install asks for by name: on its command line, in the files it reads, in the lock it goes by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from wherry.check.model import Edit, Place
+from wherry.dockerfile.source import Span
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from wherry.check.facts.installs import Install
+    from wherry.dockerfile.source import Source
+
+COMPILED: Final = {
+    # distributions without a wheel for Linux on PyPI (November 2026), and what there is instead
+    "flash-attn": "the project's own wheels for each torch and CUDA",
+    "causal-conv1d": "the project's own wheels for each torch and CUDA",
+    "mamba-ssm": "the project's own wheels for each torch and CUDA",
+    "torch-scatter": "the project's own wheels for each torch and CUDA",
+    "mmcv": "the project's own wheels for each torch and CUDA, or mmcv-lite",
+    "llama-cpp-python": "the project's own wheels",
+    "horovod": "the project's own images",
+    "dlib": "a wheel built once in a stage of its own",
+    "psycopg2": "psycopg2-binary",
+    "mysqlclient": "a wheel built once in a stage of its own",
+    "pyaudio": "a wheel built once in a stage of its own",
+}
+FOR_MINUTES: Final = frozenset(
+    {
+        "flash-attn",
+        "causal-conv1d",
+        "mamba-ssm",
+        "torch-scatter",
+        "mmcv",
+        "llama-cpp-python",
+        "horovod",
+        "dlib",
+    }
+)
+NOT_FOR_MUSL: Final = frozenset(
+    {"torch", "onnxruntime", "opencv-python", "xgboost", "tensorflow", "jaxlib", "jax", "vllm"}
+)
+"""Distributions with wheels for glibc alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One distribution that is asked for by name.
+
+    Attributes:
+        name: Normalised.
+        specifier: As written.
+        extras: Normalised.
+        source: The file that says so.
+        span: Where the name stands, with all that belongs to it.
+        is_local: It comes from a file, an archive or a repository, and no index is asked.
+
+    """
+
+    name: str
+    specifier: str
+    extras: tuple[str, ...]
+    source: Source
+    span: Span
+    is_local: bool = False
+
+    @property
+    def place(self) -> Place:
+        """For a finding."""
+        return Place.of(self.source, self.span)
+
+    def renamed(self, name: str) -> Edit | None:
+        """The edit that writes *name* in its place; None where the file spells it in another way."""
+        text = self.source.text(self.span)
+        at = text.lower().find(self.name)
+        if at < 0 or not text.isascii():
+            return None
+        start = self.span.start + at
+        return Edit(self.source.name, Span(start, start + len(self.name)), name)
+
+
+def asked_by(install: Install) -> Iterator[Asked]:
+    """Everything it names, itself or in requirements files; not what a lock adds."""
+    file = install.run.stage.facts.file
+    for package in install.packages:
+        if package.name and package.is_known:
+            yield Asked(
+                package.name, package.specifier, package.extras, file, package.word.span, bool(package.url)
+            )
+    for listed in install.inputs.files:
+        for entry in listed.all_entries:
+            if entry.name:
+                is_local = bool(entry.url or entry.path or entry.git)
+                yield Asked(
+                    entry.name, entry.specifier, entry.extras, entry.text.source, entry.text.span, is_local
+                )
+    if install.inputs.pyproject:
+        for entry in install.inputs.pyproject.dependencies:
+            yield Asked(entry.name, entry.specifier, entry.extras, entry.text.source, entry.text.span)
