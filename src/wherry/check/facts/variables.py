@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.check.facts.expanding import expanded
-from wherry.dockerfile.source import Span, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from wherry.dockerfile.syntax import Instruction, Pair
+    from wherry.dockerfile.source import Span
+    from wherry.dockerfile.syntax import Instruction
 
 
 class Variable(NamedTuple):
@@ -72,17 +72,6 @@ def read_variables(
                 text,
                 is_known,
                 instruction,
-                *_spans(pair),
+                pair.name.span,
+                written.span if written else None,
             )
-
-
-def _spans(pair: Pair) -> tuple[Span, Span | None]:
-    """Of name and value; of ARG, which is one word to the parser, where the word is not continued."""
-    name, value = pair.name, pair.value
-    if value is None or name.span != value.span:
-        return name.span, value.span if value else None
-    length = len(encode(name.value))
-    if name.span.end - name.span.start != length + 1 + len(encode(value.value)):
-        return name.span, value.span
-    middle = name.span.start + length
-    return Span(name.span.start, middle), Span(middle + 1, name.span.end)
