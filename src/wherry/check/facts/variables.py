@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from wherry.check.facts.expanding import expanded
+from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from wherry.dockerfile.source import Span
     from wherry.dockerfile.syntax import Instruction
 
 
