@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from wherry.check.discover import context_of, find_dockerfiles, is_dockerfile_name
+from wherry.check.discover import find_dockerfiles, is_dockerfile_name
+from wherry.check.facts.context_root import context_root
 from wherry.errors import InputError
 
 
@@ -145,31 +146,31 @@ def test_what_an_editor_has_need_not_be_on_the_disk() -> None:
 def test_the_context_has_most_of_what_is_copied(dockerfile: str, sources: list[str], context: str) -> None:
     lay(".git/", "app.py", "src/x", "docker/entry.sh", dockerfile)
 
-    assert context_of(Path(dockerfile), sources) == Path(context)
+    assert context_root(Path(dockerfile), sources) == Path(context)
 
 
 def test_the_context_is_named_as_the_user_would(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     lay(".git/", "app.py", "docker/gpu/Dockerfile")
 
-    assert context_of(tmp_path / "docker/gpu/Dockerfile", ["app.py"]) == tmp_path
+    assert context_root(tmp_path / "docker/gpu/Dockerfile", ["app.py"]) == tmp_path
     monkeypatch.chdir("docker/gpu")
-    assert str(context_of(Path("Dockerfile"), ["app.py"])) == "../.."
+    assert str(context_root(Path("Dockerfile"), ["app.py"])) == "../.."
 
 
 def test_the_context_lies_in_the_repository(monkeypatch: pytest.MonkeyPatch) -> None:
     lay("app.py", "repository/.git/", "repository/docker/Dockerfile")
     monkeypatch.chdir("repository")
 
-    assert context_of(Path("docker/Dockerfile"), ["app.py"]) == Path("docker")
+    assert context_root(Path("docker/Dockerfile"), ["app.py"]) == Path("docker")
 
 
 def test_outside_of_a_repository_the_context_is_the_files_own_directory() -> None:
     lay("app.py", "docker/Dockerfile")
 
-    assert context_of(Path("docker/Dockerfile"), ["app.py"]) == Path("docker")
+    assert context_root(Path("docker/Dockerfile"), ["app.py"]) == Path("docker")
 
 
 def test_a_hundred_thousand_sources_are_not_all_looked_for() -> None:
     lay(".git/", "docker/Dockerfile")
 
-    assert context_of(Path("docker/Dockerfile"), [f"s{n}" for n in range(100_000)]) == Path("docker")
+    assert context_root(Path("docker/Dockerfile"), [f"s{n}" for n in range(100_000)]) == Path("docker")

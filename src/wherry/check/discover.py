@@ -1,9 +1,4 @@
-"""Which Dockerfiles a path means, and which directory each is built from.
-
-A directory means every Dockerfile, Containerfile and ``*.Dockerfile`` below it. The context is not written in
-a Dockerfile: it is the nearest directory, from the file's own upwards to the repository's root, that has most
-of what the file copies.
-"""
+"""Which Dockerfiles a path means: a directory means all that lie below it, by the names they usually have."""
 
 from __future__ import annotations
 
@@ -13,11 +8,10 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.facts.repository import surroundings
 from wherry.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator, Sequence
+    from collections.abc import Container, Iterable, Iterator
 
 _NAMES: Final = re.compile(
     r"(?:dockerfile|containerfile)(?:[._-].+)?|.*\.(?:dockerfile|containerfile)", re.IGNORECASE | re.DOTALL
@@ -89,27 +83,6 @@ def is_dockerfile_name(name: str) -> bool:
     return name.rpartition(".")[2].lower() not in _NOT
 
 
-def context_of(dockerfile: Path, sources: Sequence[str]) -> Path:
-    """The directory that a Dockerfile is most likely built from.
-
-    Args:
-        dockerfile: The file.
-        sources: What its COPY and ADD take from the context, as written.
-
-    """
-    own, *above = surroundings(dockerfile.parent)
-    plain = [source.lstrip("/") for source in sources if not _VARIABLE.search(source)]
-    named = [source for source in plain if source.strip("./")][:_MOST_SOURCES]
-    best, most = own, _present(own, named)
-    for directory in above:
-        if most == len(named):
-            break
-        present = _present(directory, named)
-        if present > most:
-            best, most = directory, present
-    return best
-
-
 def _below(top: Path) -> Iterator[Path]:
     """Dockerfiles below *top*, by name; links to directories are not entered."""
     for folder, directories, names in os.walk(top):
@@ -117,7 +90,3 @@ def _below(top: Path) -> Iterator[Path]:
         for name in sorted(names):
             if is_dockerfile_name(name) and (path := Path(folder, name)).is_file():
                 yield path
-
-
-def _present(directory: Path, sources: Sequence[str]) -> int:
-    return sum(os.path.lexists(directory / source) for source in sources)

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.commits import recent_changes
-from wherry.check.discover import context_of
 from wherry.check.facts import Facts
 from wherry.check.facts.texts import Reader
 from wherry.check.history import replay
 from wherry.check.model import Safety
-from wherry.check.review import copied, review
+from wherry.check.review import review, root_of
 from wherry.dockerfile.parser import parse
 from wherry.dockerfile.source import Source
 from wherry.errors import InputError
@@ -54,7 +53,7 @@ def rehearse(asked: Asked, number: int) -> list[Rehearsal]:
     rehearsals = []
     for path in reviewed.settings:
         data = Path(path).read_bytes()
-        root = context_of(Path(path), copied(parse(Source(path, data))))
+        root = root_of(Path(path), parse(Source(path, data)), Reader())
         commits = recent_changes(root, number)
         today = replay(_facts(Source(path, data), root, Reader(), asked), commits)
         fixes = mended.get(path) or mended.get(str(root / ".dockerignore"))

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.discover import context_of, find_dockerfiles, is_dockerfile_name
+from wherry.check.discover import find_dockerfiles, is_dockerfile_name
 from wherry.check.engine import Judgement, judge
 from wherry.check.facts import Facts
+from wherry.check.facts.context_root import context_root
+from wherry.check.facts.neighbours import Neighbours
 from wherry.check.facts.repository import surroundings
 from wherry.check.facts.texts import Reader, read_bounded
 from wherry.check.fix import Examined, Mended, Texts, mend
@@ -118,7 +120,7 @@ class _Desk:
         source = self._read(path)
         self._sources[source.name] = source
         dockerfile = parse(source)
-        root = None if self._asked.stdin is not None else context_of(path, copied(dockerfile))
+        root = None if self._asked.stdin is not None else root_of(path, dockerfile, self._reader)
         settings = self._settings_for(root)
         if root is not None and _is_excluded(path, settings):
             return None, None
@@ -220,7 +222,7 @@ class _Bench:
             with suppress(InputError):
                 source = reader.read(path)
                 facts = Facts.of(source, self._root, reader=reader) if source is not None else None
-                if facts is not None and context_of(path, copied(facts.dockerfile)) == self._root:
+                if facts is not None and root_of(path, facts.dockerfile, self._reader) == self._root:
                     sent |= {f"{one}, which {path} copies," for one in _sent(facts)}
         return frozenset(sent)
 
@@ -245,7 +247,12 @@ def _sent(facts: Facts) -> frozenset[str]:
     return frozenset(source for source in named if source.strip("./") and context.has(source.strip("/")))
 
 
-def copied(dockerfile: Dockerfile) -> list[str]:
+def root_of(path: Path, dockerfile: Dockerfile, reader: Reader) -> Path:
+    """The directory it is built from: what compose says, else where most of what it copies lies."""
+    return context_root(path, _copied(dockerfile), Neighbours(path, reader).all_compose)
+
+
+def _copied(dockerfile: Dockerfile) -> list[str]:
     """What COPY and ADD name of the context."""
     copies = (
         one for one in dockerfile.instructions if one.keyword in {"copy", "add"} and not one.flag("from")
