@@ -24,7 +24,7 @@ _SUFFIXES: Final = {  # from what size on a name alone is enough to be looked at
 }
 _ANY_FROM_BYTES: Final = 50 * _MB  # larger files are looked into, whatever their name
 _POINTER: Final = re.compile(
-    rb"version https://git-lfs\.github\.com/spec/v1\n(?:[^\n]*\n)*?size (\d{1,18})\s*$"
+    rb"version https://git-lfs\.github\.com/spec/v1\r?\n(?:[^\n]*\n)*?size (\d{1,18})\s*$"
 )
 _SAFETENSORS: Final = re.compile(rb".{5}\0\0\0\{\s*\"", re.DOTALL)
 _PICKLE: Final = re.compile(rb"\x80[\x02-\x05]")

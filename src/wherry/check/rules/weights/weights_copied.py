@@ -88,13 +88,12 @@ the code.
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.check.model import Basis, Cost, Rule, Severity
 from wherry.check.rules.weights._copied import copied_weights
+from wherry.check.rules.weights._ignoring import left_out, listed
 from wherry.check.rules.weights._policy import LARGE_BYTES, POLICY, allows, forbids, severity_of
-from wherry.dockerfile.source import Span
 from wherry.store.disk import readable_size
 
 if TYPE_CHECKING:
@@ -102,11 +101,6 @@ if TYPE_CHECKING:
 
     from wherry.check.facts import Facts
     from wherry.check.model import Finding
-    from wherry.check.rules.weights._copied import Copied
-
-_MOST_NAMED: Final = 2
-_MOST_LEFT_OUT: Final = 20
-_ODD: Final = re.compile(r"[*?\[\]\\!#]|^\s|\s$")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
@@ -118,38 +112,13 @@ def _check(facts: Facts) -> Iterator[Finding]:
         size = found.size_bytes
         yield RULE.at(
             facts.place(found.copy.span),
-            f"{_listed(found.names)} {'is' if len(found.names) == 1 else 'are'} copied into the image"
+            f"{listed(found.names)} {'is' if len(found.names) == 1 else 'are'} copied into the image"
             + (f": {readable_size(size)} of weights" if size else ""),
             why="they are in every pull of the image and in every tag, and a new model means a new image",
             cost=Cost(size, basis=Basis.MEASURED, source="files of the build context") if size else None,
             severity=severity_of(facts, RULE),
-            fix=_fix(facts, found),
+            fix=left_out(facts, [one.path for one in found.weights]) if not found.missing else None,
         )
-
-
-def _listed(names: list[str]) -> str:
-    rest = len(names) - _MOST_NAMED
-    return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _fix(facts: Facts, found: Copied) -> Fix | None:
-    """Leave out what came along with a directory, and what no COPY names."""
-    context = facts.context
-    named = {source.strip("/") for copy in facts.copies if copy.from_ is None for source in copy.sources}
-    paths = [one.path for one in found.weights]
-    if context is None or found.missing or not paths or len(paths) > _MOST_LEFT_OUT:
-        return None
-    if any(path in named or _ODD.search(path) for path in paths):
-        return None
-    data = context.ignore_source.data if context.ignore_source else b""
-    lines = "".join(f"{path}\n" for path in sorted(paths))
-    text = lines if not data or data.endswith(b"\n") else f"\n{lines}"
-    return Fix(
-        f"leave {_listed(found.names)} out",
-        (Edit(context.ignore_path, Span(len(data), len(data)), text),),
-        Safety.UNSAFE,
-        Effect(aspects=frozenset({Aspect.FILES})),
-    )
 
 
 RULE = Rule("D1", "weights-copied", Severity.INFO, _check, options=POLICY)
