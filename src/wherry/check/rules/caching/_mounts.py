@@ -20,14 +20,21 @@ _ACCOUNTS: Final = Grammar.of(
 )
 
 
-def mounts_added(run: RunFacts, texts: Iterable[str]) -> Edit:
-    """Give a RUN mounts, each as the text behind ``--mount=``; on a line of their own where it is long."""
+def mounts_added(run: RunFacts, texts: Iterable[str], *, less: int = 0) -> Edit:
+    """Give a RUN mounts, each as the text behind ``--mount=``; on a line of their own where it is long.
+
+    Args:
+        run: The RUN.
+        texts: The mounts.
+        less: How many bytes of it other edits take away.
+
+    """
     facts = run.stage.facts
     end = run.instruction.keyword_span.end
     flags = [f"--mount={text}" for text in texts]
     break_ = f" {facts.dockerfile.escape}\n   "
     written = facts.text(run.span)
-    is_long = "\n" in written or len(written) + sum(map(len, flags)) > _WIDE
+    is_long = "\n" in written or len(written) - less + sum(len(flag) + 1 for flag in flags) > _WIDE
     joined = f"{break_} ".join(flags) if is_long else " ".join(flags)
     return Edit(facts.file.name, Span(end, end), f" {joined}{break_ if is_long else ''}")
 
