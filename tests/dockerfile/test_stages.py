@@ -283,6 +283,14 @@ def test_values_that_grow_without_end_are_refused_not_made() -> None:
     assert any("expand to more" in problem.what for problem in graph.check())
 
 
+def test_a_directory_that_grows_without_end_stops_growing() -> None:
+    graph = graph_of("FROM a\nWORKDIR /a\n" + "WORKDIR bcd\n" * 2000)
+    assert "longer than any" in graph.check()[0].what
+    end = scope_before(graph.target, None)
+    assert 4000 < len(end.workdir) <= 4096
+    assert not end.is_workdir_known
+
+
 def test_deep_and_broad_families_of_stages_cost_what_they_say() -> None:
     deep = "FROM scratch AS s0\nENV A=0\n" + "".join(
         f"FROM s{number} AS s{number + 1}\nENV B=$A$NONE C{number}=x\nFROM s{number}\nENV D=$A\n"

@@ -26,6 +26,9 @@ SCRATCH_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
 FILE_STEPS: Final = 1 << 25
 """How many characters variables may bring into all words of a file."""
 
+MAX_PATH: Final = 4096
+"""Linux takes no longer one."""
+
 _ABSOLUTE: Final = re.compile(
     r"[/\\]|[A-Za-z]:|\$\{"
 )  # also of Windows, or one that begins with what is not known
@@ -299,6 +302,12 @@ class _ScopeMaker:
             )
         if not is_absolute:
             path = posixpath.join(self.scope.workdir or "/", path)
+        if len(path) > MAX_PATH:
+            self._settings.problems.append(
+                Problem(instruction, "the directory's path is longer than any may be")
+            )
+            self.scope = replace(self.scope, is_workdir_known=False)
+            return
         if path.startswith("/"):
             path = re.sub(r"\A//", "/", posixpath.normpath(path))
         self.scope = replace(self.scope, workdir=path, is_workdir_known=is_known)
