@@ -39,6 +39,24 @@ FROM fedora:41
 RUN dnf -y install python3.12 && dnf clean all
 ```
 
+## Bad: alone
+
+```dockerfile
+FROM ubuntu:22.04
+RUN apt-get update
+# newer is better
+RUN apt-get dist-upgrade -y
+CMD ["bash"]
+```
+
+## Fixed: alone
+
+```dockerfile
+FROM ubuntu:22.04
+RUN apt-get update
+CMD ["bash"]
+```
+
 ## Good
 
 ```dockerfile
@@ -65,6 +83,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.edits import taken_out
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.dockerfile.shell.segments import removal_spans
 
@@ -93,16 +112,20 @@ def _check(facts: Facts) -> Iterator[Finding]:
 
 def _fix(facts: Facts, install: Install) -> Fix | None:
     run = install.run
-    if run.instruction.is_json or run.script.errors or len(run.script.commands) == 1:
+    if run.instruction.is_json or run.script.errors:
         return None
-    spans = removal_spans(install.command, run.instruction)
-    if not spans:
+    if len(run.script.commands) == 1:
+        edits: tuple[Edit, ...] = (taken_out(facts.dockerfile, run.instruction),)
+    else:
+        spans = removal_spans(install.command, run.instruction) or ()
+        edits = tuple(Edit(facts.file.name, span, "") for span in spans)
+    if not edits:
         return None
     return Fix(
         "take it out",
-        tuple(Edit(facts.file.name, span, "") for span in spans),
+        edits,
         Safety.UNSAFE,
-        Effect(frozenset({run.index}), aspects=frozenset({Aspect.COMMANDS})),
+        Effect(frozenset({run.index}), aspects=frozenset({Aspect.COMMANDS, Aspect.MOUNTS})),
     )
 
 
