@@ -11,6 +11,7 @@ from wherry.dockerfile.parser import parse
 from wherry.dockerfile.shell import Command, Script, expand_in, program_name, read_instruction, read_script
 from wherry.dockerfile.source import Joined, Source
 from wherry.dockerfile.stages import build_graph, scope_before
+from wherry.dockerfile.words import Budget
 
 BASH = ("/bin/bash", "-c")
 
@@ -359,6 +360,24 @@ UNITS = 'a| $( "$( ` ) ( (( { a=( < > ${a [[ \' " \\ ;; a&& $(( ! é \0'
 def test_hostile_scripts_end(unit: str) -> None:
     data = (unit * 130_000)[:130_000].encode()[:130_000]
     read_script(Joined(data, (0,), (0,)))
+
+
+def test_an_instruction_of_ten_megabytes_ends() -> None:
+    lines = b"a && \\\n" + (b"b" * 60_000 + b" && \\\n") * 170
+    assert parse_and_read(b"RUN " + lines + b"c\n") == Script(errors=True)
+    assert parse_and_read(b"RUN <<E\n" + lines + b"c\nE\n") == Script(errors=True)
+
+
+def parse_and_read(run: bytes) -> Script:
+    return read_instruction(parse(Source("D", b"FROM a\n" + run)).instructions[1])
+
+
+def test_scripts_that_share_a_budget_are_read_until_it_is_spent() -> None:
+    instruction = parse(Source("D", b"FROM a\nRUN bash -c 'a && b'\n")).instructions[1]
+    budget = Budget(40)
+    first, second = (read_instruction(instruction, budget=budget) for _ in range(2))
+    assert [command.name for command in first.commands] == ["a", "b"]
+    assert second == Script(errors=True)
 
 
 def test_deep_nesting_is_given_up() -> None:

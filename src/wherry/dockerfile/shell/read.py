@@ -23,6 +23,7 @@ from wherry.dockerfile.shell.tokens import Extent
 from wherry.dockerfile.shell.tree import read_tree
 from wherry.dockerfile.shell.wrappers import SHELLS, ShellCall, Unwrapped, shell_call, unwrap
 from wherry.dockerfile.source import Span, decode
+from wherry.dockerfile.words import Budget, WordError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,32 +40,39 @@ MAX_SCRIPTS: Final = 5
 """How deep scripts may nest: ``bash -c 'bash -c ...'``."""
 
 
-def read_instruction(instruction: Instruction, shell: Sequence[str] = DEFAULT_SHELL) -> Script:
+def read_instruction(
+    instruction: Instruction, shell: Sequence[str] = DEFAULT_SHELL, *, budget: Budget | None = None
+) -> Script:
     """The commands of RUN, CMD, ENTRYPOINT or HEALTHCHECK in any form; none for other instructions.
 
     Args:
         instruction: The instruction; of ONBUILD its trigger.
         shell: What SHELL says, `wherry.dockerfile.stages.Scope.shell`.
+        budget: How many bytes of scripts may still be read; the scripts of a file may share one.
 
     """
     if instruction.keyword == "healthcheck":
-        return _health(instruction, shell)
+        return _health(instruction, shell, budget)
     if instruction.keyword not in {"run", "cmd", "entrypoint"}:
         return Script()
     if instruction.is_json:
-        return _read_json(instruction, 0)
+        return _read_json(instruction, 0, budget)
     heredoc = _only_heredoc(instruction)
     if heredoc is not None:
-        return _read_heredoc(heredoc, shell)
-    return read_script(with_heredocs(instruction) if instruction.heredocs else instruction.body, shell)
+        return _read_heredoc(heredoc, shell, budget)
+    text = with_heredocs(instruction) if instruction.heredocs else instruction.body
+    return read_script(text, shell, budget=budget)
 
 
-def read_script(text: Joined, shell: Sequence[str] = DEFAULT_SHELL) -> Script:
+def read_script(
+    text: Joined, shell: Sequence[str] = DEFAULT_SHELL, *, budget: Budget | None = None
+) -> Script:
     """The commands of a script.
 
     Args:
         text: As the shell gets it.
         shell: The shell with its options, ``("/bin/bash", "-o", "pipefail", "-c")``.
+        budget: How many bytes of scripts may still be read.
 
     """
     start = unwrap(tuple(_bare(word) for word in shell))
@@ -72,7 +80,7 @@ def read_script(text: Joined, shell: Sequence[str] = DEFAULT_SHELL) -> Script:
     if call is None:
         name = program_name(start.words[0].value) if start.words else ""
         return Script(is_shell=False, interpreter=name.lower())
-    reader = _Reader()
+    reader = _Reader(budget)
     around = _Around(wrapped_by=start.wrapped_by, environment=start.environment)
     commands = reader.read(text, around)
     options = frozenset(name for name, is_on in read_options(list(call.options)) if is_on)
@@ -90,14 +98,14 @@ def _bare(text: str) -> Word:
     return Word(text, True, Span(0, 0), text)  # noqa: FBT003 - a field
 
 
-def _health(instruction: Instruction, shell: Sequence[str]) -> Script:
+def _health(instruction: Instruction, shell: Sequence[str], budget: Budget | None) -> Script:
     if len(instruction.arguments) < 2:  # noqa: PLR2004 - CMD and a command
         return Script()
     if instruction.is_json:
-        return _read_json(instruction, 1)
+        return _read_json(instruction, 1, budget)
     command = len(instruction.arguments[1].value.encode("utf-8", "surrogateescape"))
     body = instruction.body
-    return read_script(body.cut(len(body.data) - command, len(body.data)), shell)
+    return read_script(body.cut(len(body.data) - command, len(body.data)), shell, budget=budget)
 
 
 # ---- forms
@@ -114,22 +122,22 @@ def _only_heredoc(instruction: Instruction) -> Heredoc | None:
     return instruction.heredocs[0] if found else None
 
 
-def _read_heredoc(heredoc: Heredoc, shell: Sequence[str]) -> Script:
+def _read_heredoc(heredoc: Heredoc, shell: Sequence[str], budget: Budget | None) -> Script:
     """A heredoc that is the script, with ``#!`` or without."""
     if not heredoc.content.startswith("#!"):
-        return read_script(heredoc.text, shell)
+        return read_script(heredoc.text, shell, budget=budget)
     first = heredoc.content.partition("\n")[0].removeprefix("#!").split()
     if first and program_name(first[0]) == "env":
         first = first[2:] if first[1:2] == ["-S"] else first[1:]
     name = program_name(first[0]) if first else ""
     if name in SHELLS:
-        return read_script(heredoc.text, (*first, "-c"))
+        return read_script(heredoc.text, (*first, "-c"), budget=budget)
     whole = Span(heredoc.body.start, heredoc.span.end)
     document = HereDocument(heredoc.name, False, heredoc.text, heredoc.body, whole)  # noqa: FBT003 - a field
     return Script(is_shell=False, interpreter=name, document=document)
 
 
-def _read_json(instruction: Instruction, skipped: int) -> Script:
+def _read_json(instruction: Instruction, skipped: int, budget: Budget | None) -> Script:
     """The JSON form: one command, which may be a shell with a script."""
     words = tuple(
         Word(argument.value, True, argument.span, argument.value)  # noqa: FBT003 - a field
@@ -143,7 +151,7 @@ def _read_json(instruction: Instruction, skipped: int) -> Script:
         span = Span(words[0].span.start, words[-1].span.end)
         command = _command(found, span, _Around())
         return Script((command,), interpreter="")
-    reader = _Reader()
+    reader = _Reader(budget)
     at = next(index for index, word in enumerate(words) if word is call.script)
     strings = json_strings(instruction)
     text, is_plain = strings[at]
@@ -172,13 +180,17 @@ class _Around(NamedTuple):
 class _Reader:
     """Reads a script and those inside of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget | None) -> None:
         self.errors = False
-        self.bytes_left = 4 * MAX_BYTES
+        self._budget = budget or Budget(4 * MAX_BYTES)
 
     def read(self, text: Joined, around: _Around) -> list[Command]:
-        self.bytes_left -= len(text.data)
-        if len(text.data) > MAX_BYTES or self.bytes_left < 0:
+        try:
+            self._budget.spend(len(text.data))
+        except WordError:
+            self.errors = True
+            return []
+        if len(text.data) > MAX_BYTES:
             self.errors = True
             return []
         lexed = lex(text.data)
