@@ -10,6 +10,7 @@ import pytest
 
 PACKAGES: Final = {
     "apt-get": "apt",
+    "bash": "bash",
     "bwrap": "bubblewrap",
     "crun": "crun",
     "docker": "docker.io",

@@ -80,7 +80,17 @@ def test_ci_installs_every_program_that_a_test_asks_for() -> None:
                 f"{test.name}: tests/programs.py does not know the package of {program}"
             )
             package = PACKAGES[program]
-            essential = {"apt", "dpkg", "gzip", "libc-bin", "mount", "perl-base", "tar", "python3-pip"}
+            essential = {
+                "apt",
+                "bash",
+                "dpkg",
+                "gzip",
+                "libc-bin",
+                "mount",
+                "perl-base",
+                "tar",
+                "python3-pip",
+            }
             assert package in essential or re.search(
                 rf"^  {re.escape(package)}\b", installed, re.MULTILINE
             ), package

@@ -25,7 +25,7 @@ _MOST: Final = 100  # a comment on GitHub holds 65,536 characters
 _LONGEST: Final = 500  # of one text
 
 _SPECIAL: Final = re.compile(r"([\\`*_\[\]<>|~])")
-_LINK: Final = re.compile(r"(?<=[@#])(?=\w)|(?<=\w)(?=://)|(?<=[Ww]{3})(?=\.)")
+_LINK: Final = re.compile(r"(?<=[@#])(?=\w)|(?=://)|(?<=[Ww]{3})(?=\.)")
 """Where GitHub and GitLab make a link or a mention of plain text, escaped or not."""
 _NOTHING: Final = "\u200b"  # takes no room, and keeps apart what stands on both sides
 _DOLLAR: Final = "<span>$</span>"  # else two of them make a formula on GitHub
