@@ -88,6 +88,7 @@ if TYPE_CHECKING:
 _DEVELOPMENT: Final = re.compile(
     r"(?:.*[-_.])?(?:dev|devel|develop|development|test|tests|testing|ci)(?:[-_.].*)?"
 )
+_MOST: Final = 50  # stages of a file that are compared
 _MARK: Final = re.compile(
     r"[-_.](?:dev|devel|development|test|ci)$|^(?:dev|development|test|ci)[-_.]", re.IGNORECASE
 )
@@ -96,7 +97,7 @@ _MARK: Final = re.compile(
 def _check(facts: Facts) -> Iterator[Finding]:
     target = facts.target
     if not _is_development(target):
-        for stage in facts.stages:
+        for stage in facts.stages[:_MOST]:
             if _is_development(stage) and not stage.is_reachable:
                 yield from _compared(facts, stage, target)
     shipping = _shipping_file(facts)

@@ -145,6 +145,7 @@ if TYPE_CHECKING:
 
 _LOCKING: Final = frozenset({"uv", "poetry", "pdm", "pipenv"})
 _BY_LOCK: Final = frozenset({"sync", "install", "run", "export"})
+_MOST: Final = 500  # installs of a file that are looked at
 _HELD: Final = ("--locked", "--frozen", "--check")
 _TOOLS: Final = {
     "uv.lock": "uv sync --locked",
@@ -158,7 +159,7 @@ _TOOLS: Final = {
 def _check(facts: Facts) -> Iterator[Finding]:
     if facts.context is None:
         return
-    installs = [one for one in facts.installs if one.is_python and one.run.stage.is_reachable]
+    installs = [one for one in facts.installs[:_MOST] if one.is_python and one.run.stage.is_reachable]
     by_lock = [one for one in installs if _goes_by_lock(one)]
     for install in installs:
         lock = _lock_beside(install)

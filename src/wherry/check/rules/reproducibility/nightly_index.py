@@ -60,13 +60,14 @@ if TYPE_CHECKING:
 
 _NIGHTLY: Final = re.compile(r"[/.-]nightly(?:[/._-]|$)")
 _PACKAGES: Final = re.compile(r"(?:tf-|tb-|jax-|keras-)?nightly(?:-\w+)?|\w+(?:-\w+)*-nightly(?:-\w+)?")
+_MOST: Final = 500  # installs of a file that are looked at
 _PRE: Final = frozenset({"--pre", "--prerelease"})
 _INDEXES: Final = frozenset({"--index-url", "--extra-index-url", "--find-links"})
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
     told: set[str] = set()
-    for install in facts.installs:
+    for install in facts.installs[:_MOST]:
         if not install.is_python or not install.run.stage.is_reachable:
             continue
         for place, what in _signs(facts, install):

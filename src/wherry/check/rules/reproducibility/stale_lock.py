@@ -71,7 +71,7 @@ None: `uv lock`, `poetry lock`, `pdm lock` or `pipenv lock` makes it anew, which
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
 
@@ -82,11 +82,14 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
 
 
+_MOST: Final = 500  # installs of a file that are looked at
+
+
 def _check(facts: Facts) -> Iterator[Finding]:
     if facts.context is None:
         return
     seen: set[str] = set()
-    for install in facts.installs:
+    for install in facts.installs[:_MOST]:
         lock = install.inputs.lock if install.is_python and install.run.stage.is_reachable else None
         if lock is None or lock.source.name in seen:
             continue

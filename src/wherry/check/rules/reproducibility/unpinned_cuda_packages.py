@@ -55,8 +55,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wherry.check.facts import Facts
-    from wherry.check.facts.installs import Install, PackageArgument
+    from wherry.check.facts.installs import PackageArgument
     from wherry.check.facts.runs import RunFacts
+    from wherry.check.facts.stages import StageFacts
     from wherry.check.model import Finding
 
 _FAMILIES: Final = re.compile(
@@ -76,7 +77,9 @@ def _check(facts: Facts) -> Iterator[Finding]:
         for package in install.packages
         if _is_loose(package)
     ]
-    found = [one for one in found if not _is_held_before(*one)]
+    if b"apt-mark" in facts.file.data:
+        held = {stage.index: _held(stage) for stage in {install.run.stage for install, _ in found}}
+        found = [one for one in found if one[1].name not in held[one[0].run.stage.index]]
     if not found:
         return
     names = list(dict.fromkeys(package.name for _, package in found))
@@ -101,16 +104,10 @@ def _holds(run: RunFacts) -> bool:
     return b"preferences.d" in run.instruction.body.data
 
 
-def _is_held_before(install: Install, package: PackageArgument) -> bool:
-    """``apt-mark hold`` in the chain before it names the package."""
-    calls = (call for run in install.run.stage.all_runs for call in run.calls)
-    return any(
-        call.program == "apt-mark"
-        and call.texts[:1] == ("hold",)
-        and package.name in call.texts
-        and call.command.span < install.span
-        for call in calls
-    )
+def _held(stage: StageFacts) -> set[str]:
+    """What ``apt-mark hold`` names in its chain."""
+    calls = (call for run in stage.all_runs for call in run.calls if call.program == "apt-mark")
+    return {word for call in calls if call.texts[:1] == ("hold",) for word in call.texts[1:]}
 
 
 RULE = Rule("F10", "unpinned-cuda-packages", Severity.WARNING, _check, also=("DL3008",))

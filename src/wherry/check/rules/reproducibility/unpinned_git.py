@@ -75,7 +75,6 @@ if TYPE_CHECKING:
 
     from wherry.check.facts import Facts
     from wherry.check.facts.calls import Call
-    from wherry.check.facts.downloads import Download
     from wherry.check.facts.stages import StageFacts
     from wherry.check.model import Finding
 
@@ -101,35 +100,29 @@ _WHY: Final = "another build gets other code under the same text"
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
+    told: set[str] = set()
     for stage in facts.stages:
         if stage.is_reachable:
             yield from _clones(facts, stage)
-            yield from _installs(facts, stage)
+            yield from _installs(facts, stage, told)
             yield from _added(facts, stage)
 
 
 def _clones(facts: Facts, stage: StageFacts) -> Iterator[Finding]:
-    """Clones that no commit or tag follows."""
+    """Clones behind which no commit or tag is checked out, of them or of what cannot be told apart."""
     clones = [one for one in stage.downloads if one.kind == "git" and _is_moving(one.revision)]
+    checkouts = (
+        [call for call in stage.calls if call.program == "git" and _names_version(call)] if clones else []
+    )
+    last = max((call.command.span.start for call in checkouts), default=0)
     for clone in clones:
-        if (
-            clone.source
-            and "://" in clone.source.replace("git@", "://")
-            and not _is_checked_out(stage, clone)
-        ):
+        is_remote = "://" in clone.source or clone.source.startswith("git@")
+        if is_remote and clone.span.start > last:
             yield RULE.at(
                 facts.place(clone.span),
                 f"{_name(clone.source)} is cloned at {clone.revision or 'its default branch'}",
                 why=_WHY,
             )
-
-
-def _is_checked_out(stage: StageFacts, clone: Download) -> bool:
-    """A commit or tag of it, or of what cannot be told apart from it, is checked out behind the clone."""
-    return any(
-        call.program == "git" and call.command.span.start > clone.span.start and _names_version(call)
-        for call in stage.calls
-    )
 
 
 def _names_version(call: Call) -> bool:
@@ -140,7 +133,8 @@ def _names_version(call: Call) -> bool:
     )
 
 
-def _installs(facts: Facts, stage: StageFacts) -> Iterator[Finding]:
+def _installs(facts: Facts, stage: StageFacts, told: set[str]) -> Iterator[Finding]:
+    """Packages of the command line, and of files that were not told of before."""
     for install in stage.installs:
         for package in install.packages:
             if package.is_git and package.is_known and _is_moving(_ref(package.url)):
@@ -150,6 +144,9 @@ def _installs(facts: Facts, stage: StageFacts) -> Iterator[Finding]:
                     why=_WHY,
                 )
         for file in install.inputs.files if install.is_python else ():
+            if file.name in told:
+                continue
+            told.add(file.name)
             for entry in file.all_entries:
                 if entry.git and _is_moving(entry.git.ref):
                     yield RULE.at(

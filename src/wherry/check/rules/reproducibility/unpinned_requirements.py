@@ -113,6 +113,7 @@ if TYPE_CHECKING:
 
 _SHOWN: Final = 3
 _ACTIONS: Final = frozenset({"install", "sync", "wheel"})
+_MOST: Final = 500  # installs of a file that are looked at
 _WHY: Final = "two builds of one commit may install different packages"
 
 
@@ -121,7 +122,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
         return
     needs_hashes = bool(facts.settings.option(RULE, "require-hashes"))
     seen: set[str] = set()
-    for install in facts.installs:
+    for install in facts.installs[:_MOST]:
         if not install.is_python or install.action not in _ACTIONS or not install.run.stage.is_reachable:
             continue
         for name, entries in _asked(install):

@@ -88,23 +88,22 @@ def _check(facts: Facts) -> Iterator[Finding]:
 
 
 def _activations(facts: Facts, run: RunFacts) -> Iterator[Finding]:
-    for call in run.calls:
-        if not _activates(call):
-            continue
-        if _is_last(run, call):
-            yield RULE.at(
-                facts.place(call.command.span),
-                "the environment is active until the end of this RUN, where nothing follows",
-                why="the next RUN is another shell, and uses the Python that is first on PATH",
-            )
-            return
-        if call.program in {"conda", "mamba"} and not _is_initialised(run, call):
-            yield RULE.at(
-                facts.place(call.command.span),
-                f"{call.program} activate has not been set up in this shell",
-                why=f"it ends in \"Run '{call.program} init' before '{call.program} activate'\"",
-            )
-            return
+    """Of the first one in a RUN."""
+    call = next(filter(_activates, run.calls), None)
+    if call is None:
+        return
+    if _is_last(run, call):
+        yield RULE.at(
+            facts.place(call.command.span),
+            "the environment is active until the end of this RUN, where nothing follows",
+            why="the next RUN is another shell, and uses the Python that is first on PATH",
+        )
+    elif call.program in {"conda", "mamba"} and not _is_initialised(run, call):
+        yield RULE.at(
+            facts.place(call.command.span),
+            f"{call.program} activate has not been set up in this shell",
+            why=f"it ends in \"Run '{call.program} init' before '{call.program} activate'\"",
+        )
 
 
 def _activates(call: Call) -> bool:

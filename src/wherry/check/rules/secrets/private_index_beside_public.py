@@ -87,12 +87,13 @@ _PUBLIC: Final = re.compile(
     r"|paddlepaddle\.org\.cn|openmmlab\.com)|.*mirror.*|pypi\..*\.edu\.\w+|.*neuron\.amazonaws\.com",
     re.IGNORECASE,
 )
+_MOST: Final = 500  # installs of a file that are looked at
 _WHY: Final = "a package of the same name and a higher version on the other index is installed instead"
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
     told: set[str] = set()
-    for install in facts.installs:
+    for install in facts.installs[:_MOST]:
         if not install.brings_packages or not _takes_the_highest(install) or _is_hashed(install):
             continue
         for place, host in _private(facts, install):

@@ -88,18 +88,18 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import put_behind
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
-from wherry.dockerfile.source import Span
+from wherry.dockerfile.source import Span, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
 
     from wherry.check.facts import Facts
     from wherry.check.facts.stages import StageFacts
     from wherry.check.facts.variables import Variable
     from wherry.check.model import Finding
-    from wherry.dockerfile.syntax import Instruction
 
-_PLATFORM: Final = tuple(
+_PLATFORM: Final = frozenset(
     f"{side}{part}" for side in ("TARGET", "BUILD") for part in ("ARCH", "PLATFORM", "OS", "VARIANT")
 )
 _OF_BASES: Final = frozenset(
@@ -117,6 +117,8 @@ _OF_BASES: Final = frozenset(
     }
 )
 _USERS: Final = frozenset({"env", "copy", "add", "workdir", "user", "run", "label", "expose"})
+_USE: Final = re.compile(rb"(?<![\\$])\$(?:\{([A-Za-z_][0-9A-Za-z_]*)[}#%/]|([A-Za-z_][0-9A-Za-z_]*))")
+_SET: Final = re.compile(rb"(?:\bfor\s+|\bread\s+(?:-\w\s+)?|\b)([A-Za-z_][0-9A-Za-z_]*)(?:=|\s+in\b|\s*;)")
 _SINGLE_QUOTED: Final = re.compile(rb"'[^']*'")
 _PLAIN: Final = re.compile(r"[\w./:@%+,~ ${}-]+")
 
@@ -131,38 +133,32 @@ def _check(facts: Facts) -> Iterator[Finding]:
 
 def _undeclared(facts: Facts, stage: StageFacts) -> Iterator[Finding]:
     """ARGs of the whole file, and those of the platform, that the stage uses and does not declare."""
-    names = dict.fromkeys((*(variable.name for variable in facts.global_args), *_PLATFORM))
-    for name in names:
-        used = None if name in _OF_BASES else _first_use(stage, name)
-        if used:
-            yield RULE.at(
-                facts.place(used[1]),
-                f"{name} is empty here: the stage has no ARG {name}",
-                why="an ARG above FROM, or of the platform, is only seen where a stage declares it",
-                related=[facts.place(one.span) for one in facts.global_args if one.name == name][:1],
-                fix=_declared(facts, stage, name),
-            )
+    declared = {variable.name: variable for variable in reversed(facts.global_args)}
+    for name, span in _used(stage, (declared.keys() | _PLATFORM) - _OF_BASES).items():
+        yield RULE.at(
+            facts.place(span),
+            f"{name} is empty here: the stage has no ARG {name}",
+            why="an ARG above FROM, or of the platform, is only seen where a stage declares it",
+            related=[facts.place(declared[name].span)] if name in declared else [],
+            fix=_declared(facts, stage, name),
+        )
 
 
-def _first_use(stage: StageFacts, name: str) -> tuple[Instruction, Span] | None:
-    pattern = re.compile(rb"(?<![\\$])\$(?:\{" + name.encode() + rb"[}#%/]|" + name.encode() + rb"(?!\w))")
-    sets = re.compile(rb"\b" + name.encode() + rb"=|\bfor\s+" + name.encode() + rb"\b|\bread\b")
+def _used(stage: StageFacts, names: AbstractSet[str]) -> dict[str, Span]:
+    """Which of *names* the stage uses while they have no value, and where first."""
+    found: dict[str, Span] = {}
     for instruction in stage.stage.instructions:
-        data = instruction.body.data
-        if instruction.keyword not in _USERS or b"$" not in data:
+        if instruction.keyword not in _USERS or b"$" not in instruction.body.data:
             continue
-        found = pattern.search(_without_quoted(instruction))
-        if found is None:
-            continue
-        if name in stage.scope(instruction).variables or (instruction.keyword == "run" and sets.search(data)):
-            return None
-        return instruction, instruction.body.span(found.start(), found.end())
-    return None
-
-
-def _without_quoted(instruction: Instruction) -> bytes:
-    """The text with what stands in single quotes blanked out."""
-    return _SINGLE_QUOTED.sub(lambda found: b" " * len(found[0]), instruction.body.data)
+        data = _SINGLE_QUOTED.sub(lambda match: b" " * len(match[0]), instruction.body.data)
+        own = {match[1] for match in _SET.finditer(data)} if instruction.keyword == "run" else set()
+        variables = stage.scope(instruction).variables
+        for use in _USE.finditer(data):
+            raw = use[1] or use[2]
+            name = raw.decode()
+            if name in names and name not in found and raw not in own and name not in variables:
+                found[name] = instruction.body.span(use.start(), use.end())
+    return found
 
 
 def _declared(facts: Facts, stage: StageFacts, name: str) -> Fix:
@@ -177,22 +173,23 @@ def _declared(facts: Facts, stage: StageFacts, name: str) -> Fix:
 
 def _of_one_env(facts: Facts, stage: StageFacts) -> Iterator[Finding]:
     """Values that name a variable of the same ENV, which was not set before."""
-    before: dict[int, list[Variable]] = {}
+    before: dict[int, dict[str, Variable]] = {}
     for variable in stage.variables:
         if variable.kind != "env":
             continue
-        earlier = before.setdefault(variable.instruction.index, [])
+        earlier = before.setdefault(variable.instruction.index, {})
+        used = encode(variable.raw or "") if earlier and "$" in (variable.raw or "") else b""
         known = stage.scope(variable.instruction).variables
-        for one in earlier:
-            is_new = one.name not in known and one.name not in _OF_BASES and one.name != variable.name
-            if is_new and "$" in (variable.raw or "") and variable.refers_to(one.name):
+        for match in _USE.finditer(_SINGLE_QUOTED.sub(b"", used)):
+            one = earlier.get((match[1] or match[2]).decode())
+            if one and one.name not in known and one.name not in _OF_BASES:
                 yield RULE.at(
                     facts.place(variable.span),
                     f"{variable.name} does not see {one.name}, which the same ENV sets",
                     why="all values of one ENV are expanded with what was set before it",
                     related=[facts.place(one.span)],
                 )
-        earlier.append(variable)
+        earlier.setdefault(variable.name, variable)
 
 
 def _without_equals(facts: Facts) -> Iterator[Finding]:
