@@ -197,6 +197,8 @@ def _of_code(stage: StageFacts) -> Iterator[Found]:
         yield Found(Need.JIT, "code that is not here to be read")
         return
     for script in imports.scripts:
+        if posixpath.basename(script.path) == "setup.py":
+            continue  # that is the build, of which its install tells
         if b"cpp_extension" in script.source.data or "pycuda" in script.imports:
             yield Found(Need.RUN, script.path)
         elif b"torch.compile" in script.source.data or "triton" in script.imports:
