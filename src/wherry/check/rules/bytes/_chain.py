@@ -25,19 +25,19 @@ def option_behind(run: RunFacts, word: Word, option: str) -> Edit | None:
     return Edit(run.stage.facts.file.name, Span(end, end), f" {option}")
 
 
-def command_behind(run: RunFacts, command: Command, text: str) -> Edit | None:
-    """Run *text* where *command* has succeeded, in the layout of the commands around it."""
+def command_behind(run: RunFacts, command: Command, *texts: str) -> Edit | None:
+    """Run *texts* where *command* has succeeded, in the layout of the commands around it."""
     segment = command.segment
     if run.instruction.is_json or run.script.errors or segment is None or command.nesting:
         return None
     separator = _separator(segment)
     if separator is None:
         return None
-    if "sudo" in command.wrapped_by and not run.is_root:
-        text = f"sudo {text}"
+    prefix = "sudo " if "sudo" in command.wrapped_by and not run.is_root else ""
     end = segment.span.end
     joiner = f"\n{_indent(run, segment)}" if separator == "\n" else _joiner(run, segment, separator)
-    return Edit(run.stage.facts.file.name, Span(end, end), f"{joiner}{text}")
+    text = "".join(f"{joiner}{prefix}{text}" for text in texts)
+    return Edit(run.stage.facts.file.name, Span(end, end), text)
 
 
 def without(run: RunFacts, command: Command) -> tuple[Edit, ...] | None:
