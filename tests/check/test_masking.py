@@ -23,6 +23,7 @@ KEY_LINE = "MIIEowIBAAKCAQEA7bq3Vz2K1vY5u0Xr9Qw8Lk4J"
         ('  "password": "hunter22"', "hunter22"),
         ("RUN x --password hunter22 y", "hunter22"),
         ("RUN git clone https://me:s3cr3tw0rd@git.internal/x", "s3cr3tw0rd"),
+        ("--extra-index-url https://me:s3cr3tw0rd@pypi.example/simple", "s3cr3tw0rd"),
     ],
 )
 def test_secrets_by_form_and_by_name_are_masked_and_columns_stay(text: str, secret: str) -> None:
@@ -54,6 +55,8 @@ def test_a_private_key_is_masked_to_its_end_line_by_line() -> None:
         "RUN --mount=type=secret,id=token x",
         "ENV PASSWORD=changeme",
         "RUN pip install torch==2.4.1",
+        "RUN pip install -i https://me:${PASSWORD}@pypi.example/simple x",
+        "RUN git clone ssh://git@host/x && docker run a://b:80/c@d",
         "",
     ],
 )

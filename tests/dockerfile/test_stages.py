@@ -124,7 +124,7 @@ def test_stages_that_the_target_does_not_need_are_not_reachable() -> None:
 def test_an_unknown_target_is_an_error_that_names_the_stages() -> None:
     with pytest.raises(InputError) as raised:
         graph_of("FROM a AS one\nFROM b\n", target="three")
-    assert raised.value.mend == "there are one, 1"
+    assert raised.value.mend == "its stages: one, 1"
 
 
 def test_what_is_in_force_is_what_came_before_the_instruction() -> None:

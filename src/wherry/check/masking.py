@@ -18,6 +18,7 @@ _END_OF_KEY: Final = re.compile(r"-----END [A-Z ]{2,40}-----")
 _VALUE: Final = r"(?:\"(?P<double>[^\"\n]{1,4096})|'(?P<single>[^'\n]{1,4096})|(?P<bare>[^\s\"';&|]{1,4096}))"
 _NAME: Final = r"(?P<name>[A-Za-z_][\w.-]{0,80})"
 _ASSIGNED: Final = re.compile(rf"{_NAME}[\"']?[ \t]{{0,3}}[:=][ \t]{{0,3}}{_VALUE}")
+_LOGIN: Final = re.compile(r"://[^\s/?#@:\"'`<>{}]{0,100}:(?P<password>[^\s/?#@\"'`<>{}$]{3,200})@")
 _SPACED: Final = re.compile(
     rf"(?:--|^[ \t]{{0,20}}(?i:ENV|ARG|LABEL)[ \t]{{1,20}}){_NAME}[ \t]{{1,20}}{_VALUE}",
     re.MULTILINE,
@@ -51,6 +52,8 @@ def _stretches(text: str) -> list[tuple[int, int]]:
             value = match[group]
             if is_secret_name(match["name"]) and not is_placeholder(value) and not is_reference(value):
                 found.append(match.span(group))
+    # A host that documentation uses may be a real one's stand-in: nothing is lost by a mask too many.
+    found += [match.span("password") for match in _LOGIN.finditer(text)]
     return sorted(found)
 
 

@@ -82,15 +82,21 @@ def review(asked: Asked) -> Reviewed:
     mended: list[Mended] = []
     broken: list[InputError] = []
     for path in subjects:
+        source = desk.read(path)
         try:
-            judgement, fixes = desk.check(path)
+            dockerfile = parse(source)
         except InputError as error:
-            if not desk.is_read(path):
-                raise
             broken.append(error)
             continue
-        if judgement is not None:
-            judgements.append(judgement)
+        bench = desk.bench(path, dockerfile)
+        if bench is None:
+            continue
+        try:
+            judgement, fixes = desk.check(bench)
+        except InputError as error:  # the target is no stage of this one
+            broken.append(error)
+            continue
+        judgements.append(judgement)
         if fixes is not None:
             mended.append(fixes)
     return Reviewed(tuple(judgements), tuple(mended), tuple(broken), desk.source, desk.settings)
@@ -107,27 +113,39 @@ class _Desk:
         self._by_project: dict[Path | None, CheckSettings] = {}
         self.settings: dict[str, CheckSettings] = {}
 
-    def is_read(self, path: Path) -> bool:
-        """Whether the file itself could be read: what is wrong is in it."""
-        return self._name(path) in self._sources
-
     def source(self, path: str) -> Source | None:
         """The file that a finding's place names, as it was when it was judged."""
         return self._sources.get(path) or self._reader.read(Path(path))
 
-    def check(self, path: Path) -> tuple[Judgement | None, Mended | None]:
-        """Judge one Dockerfile, and mend it where that was asked."""
+    def read(self, path: Path) -> Source:
+        """One Dockerfile; what cannot be read ends it all."""
         source = self._read(path)
         self._sources[source.name] = source
-        dockerfile = parse(source)
+        return source
+
+    def bench(self, path: Path, dockerfile: Dockerfile) -> _Bench | None:
+        """Where one Dockerfile is judged; None for one that its project excludes.
+
+        Raises:
+            InputError: The settings that hold for it are wrong.
+
+        """
         root = None if self._asked.stdin is not None else root_of(path, dockerfile, self._reader)
         settings = self._settings_for(root)
         if root is not None and _is_excluded(path, settings):
-            return None, None
-        self.settings[source.name] = settings
-        bench = _Bench(self._asked, dockerfile, root, settings, self._reader, beside=self._beside(path, root))
-        if self._asked.allowed is None or len(dockerfile.instructions) > MOST_MENDED:
+            return None
+        self.settings[dockerfile.source.name] = settings
+        beside = self._beside(path, root)
+        return _Bench(self._asked, dockerfile, root, settings, self._reader, beside=beside)
+
+    def check(self, bench: _Bench) -> tuple[Judgement, Mended | None]:
+        """Judge one Dockerfile, and mend it where that was asked."""
+        if self._asked.allowed is None:
             return bench.judged({}), None
+        if bench.is_too_long:
+            note = f"it has more than {MOST_MENDED:,} instructions, and is not mended"
+            judgement = bench.judged({})
+            return replace(judgement, notes=(*judgement.notes, f"{judgement.path}: {note}")), None
         fixes = mend(bench.examine, self._asked.allowed, self._asked.only)
         for name, text in fixes.after.items():
             self._sources[name] = Source(name, text)
@@ -164,7 +182,9 @@ class _Desk:
         project = _project_of(root or Path())
         if project not in self._by_project:
             settings = read_settings(project) if project else CheckSettings()
-            self._by_project[project] = self._asked.adjust(settings)
+            adjusted = self._asked.adjust(settings)
+            adjusted.codes()  # a selector that means no rule is wrong once, not in every file
+            self._by_project[project] = adjusted
         return self._by_project[project]
 
 
@@ -188,6 +208,11 @@ class _Bench:
         self._reader = reader
         self._codes = settings.codes()
         self._beside = beside
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether it has more instructions than fixes can be proven against."""
+        return len(self._first.instructions) > MOST_MENDED
 
     def judged(self, texts: Texts) -> Judgement:
         """What there is to say with *texts* in their places."""

@@ -124,7 +124,9 @@ def command(
         return _adjusted(settings, select, extend_select, ignore, fail_on)
 
     wants_fixes = fix or unsafe_fixes or diff
-    reads_stdin = [str(path) for path in paths] == ["-"]
+    reads_stdin = "-" in map(str, paths)
+    if reads_stdin and len(paths) > 1:
+        raise click.UsageError("'-' is standard input, and goes without other paths")
     asked = Asked(
         paths or (Path(),),
         adjust=adjust,
@@ -141,7 +143,7 @@ def command(
     if write_baseline is not None:
         return _write_baseline(write_baseline, reviewed)
     if wants_fixes and (diff or reads_stdin):
-        return check_output.print_diff(reviewed.mended) if diff else _print_mended(asked, reviewed)
+        return _print_diff(reviewed) if diff else _print_mended(asked, reviewed)
     if wants_fixes:
         _write(reviewed.mended)
     shown = _sifted(reviewed, peers, baseline, since)
@@ -227,6 +229,14 @@ def _write_baseline(path: Path, reviewed: Reviewed) -> int:
     count = write_baseline(path, reviewed.judgements, reviewed.source)
     click.echo(f"{path} knows {count} findings", err=True)
     return 0
+
+
+def _print_diff(reviewed: Reviewed) -> int:
+    """What fixes would change, and of the files that are broken why; 1 where there is any change."""
+    changes = check_output.print_diff(reviewed.mended)
+    for error in reviewed.broken:
+        click.echo("\n".join(error.lines()), err=True)
+    return 2 if reviewed.broken else int(changes > 0)
 
 
 def _print_mended(asked: Asked, reviewed: Reviewed) -> int:

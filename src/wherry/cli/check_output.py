@@ -41,13 +41,13 @@ def show(review: Review, form: str, output: Path | None, *, quiet: bool) -> None
 
 
 def print_diff(mended: Iterable[Mended]) -> int:
-    """Unified diffs of what fixes would change; 1 where there is any."""
+    """Unified diffs of what fixes would change; how many files they would change."""
     from wherry.check.fix import unified
 
     changes = [(path, one.before[path], after) for one in mended for path, after in one.after.items()]
     for path, before, after in changes:
         click.echo(unified(path, before, after), nl=False)
-    return int(bool(changes))
+    return len(changes)
 
 
 def print_page(name: str) -> int:

@@ -250,7 +250,7 @@ def build_graph(
             raise InputError(
                 f"there is no stage {target[:80]!r}",
                 where=dockerfile.source.name,
-                mend=f"there are {', '.join(s.name or str(s.index) for s in graph.stages[:20])}",
+                mend=f"its stages: {', '.join(s.name or str(s.index) for s in graph.stages[:20])}",
             )
         graph.target = found
     return graph

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from wherry.check.history import RATE_BYTES
+from wherry.check.masking import masked
 from wherry.report.amounts import columns, seconds, size
 from wherry.report.findings.excerpt import printable
 
@@ -74,7 +75,7 @@ def _table(source: Source, history: CacheHistory) -> list[str]:
 
 
 def _shown(source: Source, layer: LayerHistory) -> str:
-    text = printable(" ".join(source.text(layer.instruction.span).split()))
+    text = printable(" ".join(masked(source.text(layer.instruction.span)).split()))
     return text if len(text) <= _WIDEST else f"{text[: _WIDEST - 1]}…"
 
 
