@@ -382,6 +382,7 @@ class _Lexer(Redirections):
             start, frame.word = frame.word, -1
         self._end_word(frame)
         self.drop_redirect(frame)
+        self.out.is_broken |= bool(frame.cases) and frame.cases[-1].branch < 0
         operator = _first(_REDIRECT, self.script, self.at)
         self._something(frame, start)
         self.at += len(operator)
