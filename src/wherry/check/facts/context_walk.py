@@ -11,6 +11,7 @@ import os
 import stat
 import time
 from collections import deque
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from enum import Enum
 from operator import itemgetter
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 MAX_ENTRIES: Final = 200_000
 MAX_SECONDS: Final = 20.0
 _TURN: Final = 2048
+_WORTH_A_BAR: Final = 20_000  # entries
 
 
 class Kind(Enum):
@@ -82,11 +84,14 @@ def walk_context(
     """Walk *root* within the bounds; unreadable directories are noted, never raised."""
     walker = _Walker(root, ignore)
     deadline = time.monotonic() + max_seconds
-    with progress.task("reading the build context") as task:
+    with ExitStack() as shown:
+        task: Task | None = None
         while walker.queue:
             if walker.seen >= max_entries or time.monotonic() > deadline:
                 walker.found.is_complete = False
                 break
+            if task is None and walker.seen >= _WORTH_A_BAR:  # most contexts are read before a bar is drawn
+                task = shown.enter_context(progress.task("reading the build context"))
             walker.turn(min(_TURN, max_entries - walker.seen), task)
     walker.close()
     walker.found.entries.sort(key=itemgetter(0))
@@ -103,7 +108,7 @@ class _Walker:
         self.found = Walk()
         self.seen = 0
 
-    def turn(self, most: int, task: Task) -> None:
+    def turn(self, most: int, task: Task | None) -> None:
         """Read up to *most* names of the next directory; one with more goes to the end of the queue."""
         directory, listing = self.queue.popleft()
         prefix = f"{directory}/" if directory else ""
@@ -120,7 +125,8 @@ class _Walker:
                 self.queue.append((directory, listing))
         except OSError:
             self.found.unreadable.append(directory or ".")
-        task.advance(size_bytes)
+        if task is not None:
+            task.advance(size_bytes)
 
     def take(self, item: os.DirEntry[str], path: str) -> int:
         """One name: remember it when it would be sent, and its directory for later. Returns its bytes."""
