@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.check.rules.verdicts import fixed, verdicts
+from tests.check.rules.said import fixed, verdicts
 from wherry.check.model import Safety
 
 if TYPE_CHECKING:

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.check.rules.said import fixed, verdicts
+from wherry.check.model import Severity
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PYTHON = "FROM python:3.10-slim"
+DEVEL = "FROM nvidia/cuda:11.8.0-devel-ubuntu22.04"
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        (
+            f"{PYTHON}\nRUN pip install torch==2.1.0+cu121 torchaudio==2.1.0+cpu",
+            "torchaudio 2.1.0+cpu is installed",
+        ),
+        (
+            f"{PYTHON}\nRUN pip install torch==2.4.0+cu118\nRUN pip install torchvision==0.19.0",
+            "torchvision 0.19.0 for CUDA 12.1 is installed beside torch 2.4.0+cu118",
+        ),
+        (
+            f"{PYTHON}\nRUN pip install torch --index-url https://h/whl/cpu && pip install torchvision",
+            "torchvision for CUDA is installed beside torch for CPU",
+        ),
+        (
+            f"{PYTHON} AS base\nRUN pip install torch==2.4.0+cpu\nFROM base\nRUN pip install torchvision==0.19.0",
+            "torchvision 0.19.0 for CUDA 12.1",
+        ),
+        (
+            f"{PYTHON}\nRUN pip install torch==2.1.0+cpu && pip install pyg-lib -f https://h/torch-2.1.0%2Bcu118.html",
+            "pyg-lib is for torch 2.1+cu118",
+        ),
+        (
+            f"{PYTHON}\nRUN pip install torch==2.2.0 https://h/v1/flash_attn-2.5.8+cu122torch2.3cxx11abiFALSE-cp310.whl",
+            "flash-attn is for torch 2.3, beside torch 2.2.0",
+        ),
+        (
+            f"{DEVEL}\nRUN pip install torch==2.4.0 && pip install mamba-ssm",
+            "mamba-ssm is compiled with CUDA 11.8",
+        ),
+    ],
+)
+def test_parts_for_different_cudas_or_torches_are_found(text: str, what: str) -> None:
+    finding = verdicts("C3", text)[0]
+
+    assert what in finding.what
+    assert finding.severity is Severity.ERROR
+    assert finding.related
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{PYTHON}\nRUN pip install torch==2.4.0 torchvision==0.19.0 torchaudio==2.4.0",
+        f"{PYTHON}\nRUN pip install torch torchvision",
+        f"{PYTHON}\nRUN pip install torch==2.4.0+cu121 torchvision==0.19.0+cu121",
+        f"{PYTHON}\nRUN pip install torch==2.4.0+cpu\nRUN pip install torch==2.4.0+cu121 torchvision==0.19.0+cu121",
+        f"{PYTHON} AS a\nRUN pip install torch==2.4.0+cpu\n{PYTHON}\nRUN pip install torchvision==0.19.0",
+        f"{PYTHON}\nRUN conda install pytorch && pip install torchvision==0.19.0+cpu",
+        f"{PYTHON}\nRUN pip install torch==2.1.0+cu118 && pip install x -f https://h/torch-2.1.0+cu118.html",
+        f"{PYTHON}\nRUN pip install torch==2.3.1 https://h/v1/flash_attn-2.5.8+cu122torch2.3cxx11abiFALSE-cp310.whl",
+        f"{DEVEL}\nRUN pip install torch==2.0.1 && pip install mamba-ssm",
+        f"{DEVEL}\nRUN pip install torch && pip install mamba-ssm",
+        "FROM nvidia/cuda:11.8.0-runtime-ubuntu22.04\nRUN pip install torch==2.4.0",
+        "FROM nvidia/cuda:11.8.0-runtime-ubuntu22.04\nRUN pip install cupy-cuda11x",
+        "FROM nvidia/cuda:11.8.0-runtime-ubuntu22.04\nRUN pip install 'cupy-cuda12x[ctk]'",
+        f"{PYTHON} AS unused\nRUN pip install torch==2.4.0+cpu torchvision==0.19.0+cu121\n{PYTHON}\nRUN pip install x",
+        f"{PYTHON}\nRUN apt-get install -y git && npm install && pip download torch==2.4.0+cpu torchvision==0.19.0+cu121",
+    ],
+)
+def test_parts_that_fit_or_are_not_known_are_left_alone(text: str) -> None:
+    assert verdicts("C3", text) == []
+
+
+def test_a_companion_gets_torchs_tag_where_both_stand_in_one_command() -> None:
+    text = f"{PYTHON}\nRUN pip install torch==2.1.0+cpu 'torchvision==0.16.0+cu118'\n"
+
+    assert "'torchvision==0.16.0+cpu'" in fixed(text, verdicts("C3", text)[0])
+
+
+def test_tags_in_a_file_are_left_to_its_author(tmp_path: Path) -> None:
+    files = {"r.txt": "torch==2.1.0+cu121\ntorchvision==0.16.0+cu118\n"}
+
+    finding = verdicts("C3", f"{PYTHON}\nCOPY r.txt ./\nRUN pip install -r r.txt", tmp_path, files)[0]
+
+    assert finding.place.path.endswith("r.txt")
+    assert finding.fix is None
+
+
+def test_tags_in_a_variable_are_left_to_their_author() -> None:
+    text = f"{PYTHON}\nARG CU=+cu118\nRUN pip install torch==2.1.0+cu121 torchvision==0.16.0$CU"
+
+    assert [finding.fix for finding in verdicts("C3", text)] == [None]
