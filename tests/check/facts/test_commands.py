@@ -95,6 +95,8 @@ def test_what_packs_unpacks_nothing() -> None:
         ("curl -sSL https://install.python-poetry.org | python3 -", "https://install.python-poetry.org"),
         ("curl -sSL https://x | POETRY_HOME=/opt python3", "https://x"),
         ("curl -sSL https://x | tee /tmp/x | bash", "https://x"),
+        ('bash -c "$(curl -fsSL https://x/i.sh)"', "https://x/i.sh"),
+        ("bash <(curl -fsSL https://x/i.sh)", "https://x/i.sh"),
     ],
 )
 def test_a_download_that_a_shell_runs_as_it_comes_is_told(command: str, url: str) -> None:
@@ -112,6 +114,7 @@ def test_a_download_that_a_shell_runs_as_it_comes_is_told(command: str, url: str
         "curl https://x | python3 -c 'import json'",
         "echo a | sh",
         "curl https://x; sh",
+        'bash -c "echo $(curl https://x)"',
     ],
 )
 def test_a_download_that_is_kept_or_only_read_is_not_run_as_it_comes(command: str) -> None:

@@ -1,56 +1,33 @@
-"""What one rule says of a Dockerfile written in a test."""
+"""What one rule says of a Dockerfile and its neighbours."""
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 from wherry.check.catalogue import find_rule
 from wherry.check.facts import Facts
-from wherry.check.fix import edited
+from wherry.check.settings import CheckSettings
 from wherry.dockerfile.source import Source
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from wherry.check.model import Finding
 
-NO_FILES: Mapping[str, str] = {}
 
-
-def verdicts(
+def found(  # noqa: PLR0913 - a rule, and all that it may look at
     code: str,
+    folder: Path,
     text: str,
-    folder: Path | None = None,
-    files: Mapping[str, str] = NO_FILES,
+    files: dict[str, str] | None = None,
+    *,
     name: str = "Dockerfile",
+    options: dict[str, bool] | None = None,
 ) -> list[Finding]:
-    """The findings of the rule called *code*.
-
-    Args:
-        code: Of the rule.
-        text: The Dockerfile; its margin is taken away.
-        folder: Where it and *files* are laid out; without, nothing is beside it.
-        files: Neighbours by their paths.
-        name: Of the Dockerfile.
-
-    """
-    data = textwrap.dedent(text).lstrip("\n").encode()
-    if folder is None:
-        return list(find_rule(code).check(Facts.of(Source(name, data))))
-    (folder / ".git").mkdir(exist_ok=True)
-    for path, content in files.items():
+    """The findings of the rule called *code*."""
+    for path, content in {name: text, **(files or {})}.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_text(textwrap.dedent(content).lstrip("\n"))
-    (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(data)
-    source = Source(str(folder / name), data)
-    return list(find_rule(code).check(Facts.of(source, (folder / name).parent)))
-
-
-def fixed(text: str, finding: Finding) -> str:
-    """The Dockerfile after the finding's fix."""
-    assert finding.fix is not None
-    data = textwrap.dedent(text).lstrip("\n").encode()
-    return edited(data, [edit for edit in finding.fix.edits if edit.path == finding.place.path]).decode()
+        (folder / path).write_text(content)
+    settings = CheckSettings(options={code: dict(options)} if options else {})
+    facts = Facts.of(Source(str(folder / name), text.encode()), folder, settings=settings)
+    return list(find_rule(code).check(facts))

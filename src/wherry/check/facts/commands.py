@@ -214,19 +214,28 @@ def read_pipes(calls: Sequence[Call]) -> list[Pipe]:
 
 def _substituted(calls: Sequence[Call]) -> list[Pipe]:
     """``bash <(curl url)``, ``sh -c "$(curl url)"``: the inner command's bytes lie within the outer's."""
-    inner = [call for call in calls if call.program in {"curl", "wget"} and call.command.nesting]
+    inner = {
+        call.command.span: call for call in calls if call.program in {"curl", "wget"} and call.command.nesting
+    }
     shells = [
-        call for call in calls if call.program in _INTERPRETERS or call.program in {"eval", "source", "."}
+        call
+        for call in calls
+        if call.program in _INTERPRETERS or call.program in {"eval", "source", "."} or _is_output(call)
     ]
     return [
         Pipe(shell, call, _url(call))
-        for call in inner
+        for call in inner.values()
         for shell in shells
         if shell.command.span.start
         < call.command.span.start
         <= call.command.span.end
         <= shell.command.span.end
     ]
+
+
+def _is_output(call: Call) -> bool:
+    """What ``sh -c`` runs is what another command prints: ``sh -c "$(curl url)"``."""
+    return bool(call.command.wrapped_by) and call.command.name.startswith(("$(", "`"))
 
 
 def _has_script(call: Call) -> bool:

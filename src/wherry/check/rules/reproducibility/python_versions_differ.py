@@ -97,7 +97,7 @@ None: either the base or the project is right, and wheels must be there for the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.reproducibility._pythons import admits, minor_of, python_of, shown
@@ -111,12 +111,14 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
     from wherry.check.rules.reproducibility._pythons import Python
 
+_MOST: Final = 50  # stages of a file that are looked at
+
 
 def _check(facts: Facts) -> Iterator[Finding]:
     if facts.context is None:
         return
     told: set[str] = set()
-    for stage in facts.stages:
+    for stage in facts.stages[:_MOST]:
         project = _project_of(stage) if stage.is_reachable else None
         python = python_of(stage) if project else None
         if project and python and python.source not in told:

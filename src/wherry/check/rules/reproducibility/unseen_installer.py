@@ -88,9 +88,16 @@ def _pipes(facts: Facts, run: RunFacts) -> Iterator[Finding]:
         if not _is_versioned(pipe):
             yield RULE.at(
                 facts.place(pipe.source.command.span),
-                f"{pipe.call.program} runs {_shown(pipe.url) or 'a download'} as it comes",
+                f"{_runner(pipe)} runs {_shown(pipe.url) or 'a download'} as it comes",
                 why=_instead(pipe.url),
             )
+
+
+def _runner(pipe: Pipe) -> str:
+    """``bash``, also of ``bash -c "$(curl ...)"``."""
+    wrappers = pipe.call.command.wrapped_by
+    is_output = pipe.call.command.name.startswith(("$(", "`"))
+    return wrappers[-1].partition(" ")[0] if is_output and wrappers else pipe.call.program
 
 
 def _is_versioned(pipe: Pipe) -> bool:

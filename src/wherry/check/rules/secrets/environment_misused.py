@@ -121,11 +121,11 @@ def _is_last(run: RunFacts, call: Call) -> bool:
 
 
 def _is_initialised(run: RunFacts, call: Call) -> bool:
-    """A login shell, a file that is read before it, or conda's own script in this RUN."""
+    """A login shell, a file that is read before it, or ``eval "$(conda shell.bash hook)"``."""
     if any(map(_LOGIN.fullmatch, run.scope.shell[1:])) or call.command.wrapped_by or "BASH_ENV" in run.env:
         return True
     earlier = (one for one in run.calls if one.command.span.start < call.command.span.start)
-    return any(one.program in _SOURCES or one.program == "eval" for one in earlier)
+    return any(one.program in _SOURCES or any("shell." in text for text in one.texts[:1]) for one in earlier)
 
 
 def _broken_system(facts: Facts) -> Iterator[Finding]:

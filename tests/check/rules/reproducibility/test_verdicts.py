@@ -1,0 +1,231 @@
+"""Odd forms: a line, a verdict."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.check.rules.verdicts import found
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PYTHON = "FROM python:3.12-slim\n"
+DIGEST = "sha256:" + "9a" * 32
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("FROM debian:stable-slim\n", 1),
+        ("FROM gcr.io/distroless/python3-debian12:nonroot\n", 0),
+        ("FROM ubuntu:jammy\n", 0),
+        (f"FROM python:latest@{DIGEST}\n", 0),
+        ("ARG BASE\nFROM ${BASE}\n", 0),
+        ("FROM nvidia/cuda:latest\n", 0),  # C12 has more to say of it
+        ("FROM python AS unused\nFROM python:3.12\n", 0),
+        ("FROM python AS a\nFROM python\nCOPY --from=a /a /a\n", 1),
+        ("FROM python:3.12\nCOPY --from=bild /a /a\n", 0),
+        ("FROM python:3.12\nRUN --mount=from=ghcr.io/astral-sh/uv,target=/uv /uv/uv sync\n", 1),
+    ],
+)
+def test_a_base_floats_when_its_tag_names_no_version(text: str, count: int, tmp_path: Path) -> None:
+    assert len(found("F1", tmp_path, text)) == count
+
+
+def test_who_asks_for_digests_hears_of_tags(tmp_path: Path) -> None:
+    assert found("F1", tmp_path, PYTHON, options={"require-digest": True})
+    assert not found("F1", tmp_path, f"FROM python@{DIGEST}\n", options={"require-digest": True})
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("pip install $PACKAGES", 0),
+        ("pip install torch==$VERSION", 0),
+        ("pip install 'numpy<2' scipy~=1.14 pandas==2.*", 0),
+        ("pip install numpy!=1.25", 1),
+        ("pip install -r requirements.txt", 0),
+        ("pip install .[serve]", 0),
+        ("pip install -U pip setuptools wheel uv", 0),
+        ("pip uninstall -y torch", 0),
+        ("pip download torch", 1),
+        ("uv pip install --system torch", 1),
+        ("uv tool install ruff", 1),
+        ("uvx ruff check", 0),
+        ("conda install -y numpy=1.26 -c conda-forge", 0),
+        ("conda install -y numpy", 1),
+        ("PIP_CONSTRAINT=c.txt pip install torch", 0),
+        ("pip install --find-links=/wheels torch", 0),
+        ("pip install --find-links=https://data.example/whl torch-scatter", 1),
+        ("apt-get install -y python3-numpy", 0),
+    ],
+)
+def test_an_install_is_loose_when_any_newer_version_would_do(line: str, count: int, tmp_path: Path) -> None:
+    assert len(found("F2", tmp_path, f"{PYTHON}RUN {line}\n")) == count
+
+
+def test_a_locked_version_with_a_local_part_is_not_written_into_the_file(tmp_path: Path) -> None:
+    lock = 'version = 1\n\n[[package]]\nname = "torch"\nversion = "2.6.0+cu124"\n'
+    files = {"uv.lock": lock, "pyproject.toml": '[project]\nname = "a"\nversion = "1"\n'}
+    (finding,) = found("F2", tmp_path, f"{PYTHON}RUN pip install torch\n", files)
+    assert finding.fix is None
+
+
+def test_constraints_that_cannot_be_read_leave_the_requirements_alone(tmp_path: Path) -> None:
+    text = f"{PYTHON}COPY r.txt ./\nRUN pip install -r r.txt -c https://example.org/c.txt\n"
+    assert not found("F3", tmp_path, text, {"r.txt": "torch\n"})
+
+
+def test_who_asks_for_hashes_hears_of_pins_alone(tmp_path: Path) -> None:
+    text = f"{PYTHON}COPY r.txt ./\nRUN pip install -r r.txt\n"
+    assert found("F3", tmp_path, text, {"r.txt": "torch==2.6.0\n"}, options={"require-hashes": True})
+    assert not found("F3", tmp_path, text, {"r.txt": "torch==2.6.0\n"})
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("curl -fsSL https://deb.nodesource.com/setup | bash -", 1),
+        ("curl -fsSL https://example.org/v1.2.3/install.sh | sh", 0),
+        ("curl -fsSL https://example.org/install.sh | sh -s -- --version 1.2.3", 0),
+        ("curl -fsSL https://example.org/key.asc | gpg --dearmor -o /k.gpg", 0),
+        ("curl -fsSL https://example.org/x.json | python3 -c 'import json'", 0),
+        ('bash -c "$(curl -fsSL https://example.org/install.sh)"', 1),
+        ("curl -fsSLO https://example.org/releases/latest/download/tool.tar.gz", 1),
+        ("curl -fsSLO https://example.org/latest/t.gz && sha256sum -c sums", 0),
+        ("pip install poetry>=1.8", 1),
+        ("pip install 'poetry<2'", 0),
+        ("pip install -U pip", 0),
+    ],
+)
+def test_an_installer_is_unseen_when_its_version_is_not_told(line: str, count: int, tmp_path: Path) -> None:
+    assert len(found("F4", tmp_path, f"{PYTHON}RUN {line}\n")) == count
+
+
+def test_an_unpinned_pip_is_told_of_when_asked_for(tmp_path: Path) -> None:
+    text = f"{PYTHON}RUN pip install -U pip\n"
+    assert found("F4", tmp_path, text, options={"also-pip": True})
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("git clone https://git.example/a", 1),
+        ("git clone git@git.example:a/b.git", 1),
+        ("git clone -b v1.2 https://git.example/a", 0),
+        ("git clone -b main https://git.example/a", 1),
+        ("git clone -b $REF https://git.example/a", 0),
+        ("git clone https://git.example/a && git -C a checkout 1a2b3c4", 0),
+        ("git clone https://git.example/a && git -C a fetch origin 1a2b3c4", 0),
+        ("git clone https://git.example/a && git -C a checkout dev", 1),
+        ("git clone /mnt/a /srv/a", 0),
+        ("pip install git+https://git.example/a.git@v2.0", 0),
+        ("pip install git+https://user@git.example/a.git", 1),
+        ("pip install 'a @ git+https://git.example/a@main'", 1),
+    ],
+)
+def test_a_clone_is_pinned_by_a_tag_or_a_commit(line: str, count: int, tmp_path: Path) -> None:
+    assert len(found("F5", tmp_path, f"{PYTHON}RUN {line}\n")) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("FROM ubuntu:22.04\nRUN apt-get install -y python3 && pip install .\n", 1),
+        ("FROM ubuntu:22.04\nRUN apt-get install -y python3 && uv venv --python 3.12 && pip install .\n", 0),
+        ("FROM ubuntu:22.04\nRUN apt-get install -y python3.11 python3.12 && pip install .\n", 0),
+        ("FROM ubuntu:22.04\nRUN uv python install 3.12 && pip install .\n", 0),
+        ("FROM continuumio/miniconda3:24.9.2-0\nRUN conda install -y python=3.10 && pip install .\n", 1),
+        ("FROM continuumio/miniconda3:24.9.2-0\nRUN pip install .\n", 0),
+        ("FROM python:3.10\nENV UV_PYTHON=3.12\nRUN uv pip install .\n", 0),
+    ],
+)
+def test_the_python_of_a_stage_is_told_only_where_it_is_certain(
+    text: str, count: int, tmp_path: Path
+) -> None:
+    files = {"pyproject.toml": '[project]\nname = "a"\nversion = "1"\nrequires-python = ">=3.12"\n'}
+    first, _, rest = text.partition("\n")
+    text = f"{first}\nCOPY . /app\nWORKDIR /app\n{rest}"
+    assert len(found("F7", tmp_path, text, files)) == count
+
+
+def test_a_lock_for_another_python_is_told_of(tmp_path: Path) -> None:
+    files = {
+        "pyproject.toml": '[project]\nname = "a"\nversion = "1"\n',
+        "uv.lock": 'version = 1\nrequires-python = "==3.11.*"\n',
+    }
+    (finding,) = found("F7", tmp_path, f"{PYTHON}WORKDIR /app\nCOPY . .\nRUN uv sync --locked\n", files)
+    assert "uv.lock is for ==3.11.*" in finding.what
+
+
+def test_a_file_for_development_is_compared_with_the_one_that_ships(tmp_path: Path) -> None:
+    shipping = "FROM nvidia/cuda:12.4.1-runtime-ubuntu22.04\nRUN pip install torch==2.6.0\n"
+    text = "FROM nvidia/cuda:12.1.1-devel-ubuntu20.04\nRUN pip install torch==2.3.1\n"
+    (finding,) = found("F8", tmp_path, text, {"Dockerfile": shipping}, name="Dockerfile.dev")
+    assert "CUDA 12.1, ubuntu20.04, torch 2.3.1" in finding.what
+    assert "CUDA 12.4, ubuntu22.04, torch 2.6.0" not in finding.what.partition("what ships")[0]
+
+
+def test_a_broken_file_that_ships_is_told_of_elsewhere(tmp_path: Path) -> None:
+    assert not found("F8", tmp_path, PYTHON, {"Dockerfile": "RUN\n"}, name="Dockerfile.dev")
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("ARG TARGETARCH\nRUN curl -fsSLO https://x.example/t-amd64.gz\n", 1),
+        ("ARG TARGETARCH\nRUN [ $TARGETARCH = arm64 ] || curl -fsSLO https://x.example/t-amd64.gz\n", 0),
+        ("RUN curl -fsSLO https://x.example/t-amd64.gz\n", 0),
+    ],
+)
+def test_a_download_for_one_machine_matters_where_there_are_several(
+    text: str, count: int, tmp_path: Path
+) -> None:
+    assert len(found("F9", tmp_path, PYTHON + text)) == count
+
+
+@pytest.mark.parametrize(
+    ("packages", "count"),
+    [
+        ("libcudnn8 libcudnn8-dev", 1),
+        ("libnccl2=2.21.5-1+cuda12.4", 0),
+        ("cuda-toolkit-12-4 libcublas-12-4 cuda-nvcc-12-4", 0),
+        ("cuda", 1),
+        ("libcudart12 curl", 0),
+    ],
+)
+def test_cuda_packages_need_a_version_that_their_name_does_not_tell(
+    packages: str, count: int, tmp_path: Path
+) -> None:
+    assert len(found("F10", tmp_path, f"FROM ubuntu:22.04\nRUN apt-get install -y {packages}\n")) == count
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("pip install --pre torch==2.7.0rc1", 0),
+        ("pip install --pre torch", 1),
+        ("uv pip install --prerelease=allow torch", 1),
+        ("pip install jax-nightly-cuda", 1),
+        ("pip install -f https://x.example/nightly/cu126 torch", 1),
+        ("pip install knightly", 0),
+    ],
+)
+def test_a_nightly_is_one_by_its_index_its_name_or_pre(line: str, count: int, tmp_path: Path) -> None:
+    assert len(found("F11", tmp_path, f"{PYTHON}RUN {line}\n")) == count
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("apt-get upgrade -y", 1),
+        ("apt-get install --only-upgrade -y openssl", 0),
+        ("apk upgrade --no-cache", 1),
+        ("pip install --upgrade fastapi", 0),
+        ("apt-get upgrade -y openssl", 0),
+    ],
+)
+def test_an_upgrade_of_everything_is_told_of(line: str, count: int, tmp_path: Path) -> None:
+    assert len(found("F12", tmp_path, f"FROM debian:12\nRUN {line}\n")) == count
