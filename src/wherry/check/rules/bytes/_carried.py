@@ -6,6 +6,8 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, Final
 
+from wherry.regex import regex
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -13,8 +15,8 @@ if TYPE_CHECKING:
     from wherry.check.facts.installs import Install
     from wherry.check.facts.stages import StageFacts
 
-_PREFIX: Final = re.compile(r"(?P<prefix>/\S+)/bin/[^/]+")
-_FOR_PEOPLE: Final = re.compile(
+_PREFIX: Final = regex(r"(?P<prefix>/\S+)/bin/[^/]+")
+_FOR_PEOPLE: Final = regex(
     r"(?:^|[-_./])(?:dev(?:el|elop|eloper|elopment|container)?|tests?|testing|ci|lint(?:er|ing)?|debug|docs?"
     r"|notebooks?|jupyter|bench(?:marks?)?)(?:$|[-_./\d])",
     re.IGNORECASE,

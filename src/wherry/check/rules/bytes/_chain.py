@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Edit
 from wherry.dockerfile.shell.segments import removal_spans
 from wherry.dockerfile.source import Span, decode
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.check.facts.runs import RunFacts
     from wherry.dockerfile.shell import Command, Word
     from wherry.dockerfile.shell.segments import Segment
 
-_LAYOUT: Final = re.compile(r"(?P<lead>[ \t]*(?:\S\n[ \t]*)?)(?:&&|;)(?P<trail>[ \t]*(?:\S\n[ \t]*)?)")
+_LAYOUT: Final = regex(r"(?P<lead>[ \t]*(?:\S\n[ \t]*)?)(?:&&|;)(?P<trail>[ \t]*(?:\S\n[ \t]*)?)")
 
 
 def option_behind(run: RunFacts, word: Word, option: str) -> Edit | None:

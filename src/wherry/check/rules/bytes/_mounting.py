@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import taken_out
 from wherry.check.model import Edit
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.check.facts.copies import CopyFacts
     from wherry.check.facts.runs import RunFacts
 
-_PLAIN: Final = re.compile(r"[\w./@+-]+")
-_FILE: Final = re.compile(
-    r"\.(?:tar(?:\.\w+)?|tgz|txz|zip|7z|whl|deb|rpm|sh|py|gz|bz2|xz|zst|txt|lock|toml)$"
-)
+_PLAIN: Final = regex(r"[\w./@+-]+")
+_FILE: Final = regex(r"\.(?:tar(?:\.\w+)?|tgz|txz|zip|7z|whl|deb|rpm|sh|py|gz|bz2|xz|zst|txt|lock|toml)$")
 _BETWEEN: Final = frozenset({"env", "arg", "label", "workdir", "user"})
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.calls import Grammar, parse_options
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.check.facts.calls import Call
@@ -20,8 +20,8 @@ _USERADD: Final = Grammar.of(
     "-m/--create-home -M/--no-create-home -l/--no-log-init -N/--no-user-group -U/--user-group -r/--system",
 )
 _GROUPADD: Final = Grammar.of("-g/--gid -K/--key -p/--password -R/--root", "-r/--system -o/--non-unique")
-_NAME: Final = re.compile(r"[a-z_][a-z0-9_-]*|\d+")
-_OWNER: Final = re.compile(rf"(?P<user>{_NAME.pattern})?(?::(?P<group>{_NAME.pattern}))?")
+_NAME: Final = r"[a-z_][a-z0-9_-]*|\d+"
+_OWNER: Final = regex(rf"(?P<user>{_NAME})?(?::(?P<group>{_NAME}))?")
 USER_PROGRAMS: Final = _MAKES_USERS | {"usermod", "deluser", "delgroup", "passwd", "chpasswd"}
 
 

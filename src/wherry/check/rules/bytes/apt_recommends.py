@@ -79,12 +79,14 @@ def _check(facts: Facts) -> Iterator[Finding]:
         return
     installs = [one for one in facts.target.all_installs if _takes_recommended(one)]
     if installs:
+        cost = recommended({name for install in installs for name in install.names})
         yield RULE.at(
             facts.place(installs[0].span),
             f"{installs[0].call.program} installs what {_those(installs)}",
             why="recommended packages are installed as if they were needed",
-            cost=recommended({name for install in installs for name in install.names}),
+            cost=cost,
             related=[facts.place(install.span) for install in installs[1:]],
+            severity=Severity.WARNING if cost.size_bytes else Severity.INFO,
             fix=_fix(installs),
         )
 

@@ -110,7 +110,6 @@ another command reads it, which might write there. None otherwise.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -120,6 +119,7 @@ from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Saf
 from wherry.check.rules.bytes._chain import without
 from wherry.check.rules.bytes._mounting import is_next, mounted, target_of
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -130,12 +130,12 @@ if TYPE_CHECKING:
     from wherry.check.facts.runs import RunFacts
     from wherry.check.model import Finding
 
-_SECRET: Final = re.compile(
+_SECRET: Final = regex(
     r"(?:^|/)(?:\.env|\.envrc|\.netrc|\.pypirc|\.npmrc|\.ssh|\.aws|\.git-credentials|id_[a-z0-9]+|kaggle\.json|pip\.conf"
     r"|[^/]*(?:\.pem|\.key|credentials[^/]*|secrets?[^/]*|token[^/]*))(?:/|$)"
 )
-_GLOB: Final = re.compile(r"[*?\[{]")
-_PLAIN: Final = re.compile(r"[\w.+@%/-]+")
+_GLOB: Final = regex(r"[*?\[{]")
+_PLAIN: Final = regex(r"[\w.+@%/-]+")
 _SMALL_BYTES: Final = 1_000_000
 
 

@@ -148,6 +148,7 @@ from wherry.check.rules.bytes._carried import carried_installs, is_for_people
 from wherry.check.rules.bytes._chain import option_behind
 from wherry.check.wheel_sizes import with_requirements
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -158,11 +159,9 @@ if TYPE_CHECKING:
     from wherry.check.facts.pyproject import Pyproject
     from wherry.check.model import Finding, Place
 
-_DEV: Final = re.compile(
-    r"dev(?:el|elop|elopment)?|tests?|testing|lint(?:ing)?|docs?|typing|format(?:ting)?|qa"
-)
-_DEV_FILE: Final = re.compile(r"(?:^|[-_./])(?:dev|develop(?:ment)?|tests?|testing|lint|docs?)(?=[-_./]|$)")
-_TOOLS: Final = re.compile(
+_DEV: Final = regex(r"dev(?:el|elop|elopment)?|tests?|testing|lint(?:ing)?|docs?|typing|format(?:ting)?|qa")
+_DEV_FILE: Final = regex(r"(?:^|[-_./])(?:dev|develop(?:ment)?|tests?|testing|lint|docs?)(?=[-_./]|$)")
+_TOOLS: Final = regex(
     r"pytest(?:-.+)?|(?:types|pylint|flake8|mkdocs|sphinx|pre-commit|hypothesis)(?:-.+)?|.+-stubs|ruff|black|mypy"
     r"|isort|coverage|tox|nox|bandit|pyright|basedpyright|ty|ipython|ipdb|ipykernel|jupyter|jupyterlab|notebook"
     r"|debugpy|pip-tools|pip-audit|safety|twine|build|bump2version|commitizen|codespell|pydocstyle|vulture|yapf"

@@ -82,12 +82,12 @@ full image has. Build it and try.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._asked import COMPILED, asked_by
 from wherry.check.sizes import FULL_PYTHON
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +119,7 @@ _BRINGS: Final = {
     "libpq-dev": frozenset({"pg_config"}),
     "pkgconf": frozenset({"pkg-config"}),
 }
-_TAG: Final = re.compile(r"(?P<version>\d+(?:\.\w+)*)(?P<release>-[a-z]+)?")
+_TAG: Final = regex(r"(?P<version>\d+(?:\.\w+)*)(?P<release>-[a-z]+)?")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

@@ -77,12 +77,12 @@ program reads it is not known here.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context_walk import Kind
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.dockerfile.source import Source, Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -95,7 +95,7 @@ if TYPE_CHECKING:
 _MB: Final = 1_000_000
 _NAMED: Final = 3  # of the largest paths
 _SHARE: Final = 10  # a path of less than a tenth is not worth a line
-_PLAIN: Final = re.compile(r"[\w.+@%-][\w .+@%-]*")
+_PLAIN: Final = regex(r"[\w.+@%-][\w .+@%-]*")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

@@ -107,14 +107,16 @@ _FOR_WINDOWS: Final = frozenset({"libgl1", "libgl1-mesa-glx", "libgl1-mesa-dev"}
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    if is_for_people(facts) or _opens_windows(facts):
-        return
-    for install in carried_installs(facts):
-        if not install.is_python or not install.brings_packages:
-            continue
-        for asked in asked_by(install):
-            if asked.name in _HEADLESS and not asked.is_local and not _is_required(install, asked.name):
-                yield _finding(facts, install, asked)
+    found = [
+        (install, asked)
+        for install in carried_installs(facts)
+        if install.is_python and install.brings_packages
+        for asked in asked_by(install)
+        if asked.name in _HEADLESS and not asked.is_local and not _is_required(install, asked.name)
+    ]
+    if found and not is_for_people(facts) and not _opens_windows(facts):
+        for install, asked in found:
+            yield _finding(facts, install, asked)
 
 
 def _opens_windows(facts: Facts) -> bool:

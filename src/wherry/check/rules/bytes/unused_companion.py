@@ -112,22 +112,29 @@ _ALONE: Final = frozenset(
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    imports = facts.project.imports
-    if imports is None or not imports.is_complete or not imports.imports("torch"):
-        return
-    unused = {name for name in _COMPANIONS if not imports.imports(name)}
     found = [
         (install, asked)
         for install in carried_installs(facts)
         if install.is_python and install.brings_packages
         for asked in asked_by(install)
     ]
+    if not any(asked.name in _COMPANIONS for _, asked in found):
+        return
+    unused = _unused(facts)
     if not unused or any(asked.name not in _ALONE for _, asked in found) or _is_hidden(facts):
         return
-    for install in dict.fromkeys(install.span for install, _ in found):
-        some = [(one, asked) for one, asked in found if one.span == install and asked.name in unused]
+    for span in dict.fromkeys(install.span for install, _ in found):
+        some = [(one, asked) for one, asked in found if one.span == span and asked.name in unused]
         if some:
             yield _finding(facts, some[0][0], [asked for _, asked in some])
+
+
+def _unused(facts: Facts) -> set[str]:
+    """What no code imports; nothing where not all of it is known."""
+    imports = facts.project.imports
+    if imports is None or not imports.is_complete or not imports.imports("torch"):
+        return set()
+    return {name for name in _COMPANIONS if not imports.imports(name)}
 
 
 def _is_hidden(facts: Facts) -> bool:

@@ -69,11 +69,11 @@ name is better still.
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._chain import command_behind
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +83,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.installs import Install
     from wherry.check.model import Finding
 
-_WHOLE: Final = re.compile(
+_WHOLE: Final = regex(
     r"cuda(?:-\d+-\d+)?|cuda-toolkit(?:-\d+(?:-\d+)?)?|nvidia-cuda-toolkit|cuda-(?:samples|documentation|demo-suite)-.*"
     r"|cuda-visual-tools-.*|cuda-nsight.*|nsight-(?:compute|systems).*"
 )
@@ -91,7 +91,7 @@ _PRUNE: Final = (
     "rm -rf /opt/nvidia/nsight-* /usr/local/cuda*/nsight* /usr/local/cuda*/doc",
     "find /usr/local/ -path '*/cuda*' -name '*_static.a' ! -name libcudart_static.a -delete",
 )
-_DIRECTORY: Final = re.compile(r"/usr/local/cuda(?:-[\d.]+)?|/usr/local|/opt/nvidia|/usr")
+_DIRECTORY: Final = regex(r"/usr/local/cuda(?:-[\d.]+)?|/usr/local|/opt/nvidia|/usr")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
