@@ -1,4 +1,4 @@
-"""What a fix puts into a RUN changes nothing else: a real shell runs the steps before and after, each failing."""
+"""What a fix puts into a RUN changes nothing else: a shell runs the steps before and after, some failing."""
 
 from __future__ import annotations
 

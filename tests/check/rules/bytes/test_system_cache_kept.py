@@ -21,21 +21,20 @@ CLEAN = "rm -rf /var/lib/apt/lists/*"
             f"RUN apt-get update; apt-get install -y git; {CLEAN}; git --version",
         ),
         (
-            "RUN apt-get update \\\n && apt-get install -y git \\\n # why\n && git --version",
-            f"RUN apt-get update \\\n && apt-get install -y git \\\n && {CLEAN} \\\n # why\n && git --version",
+            "RUN apt-get update \\\n && apt-get install git \\\n # why\n && git --version",
+            f"RUN apt-get update \\\n && apt-get install git \\\n && {CLEAN} \\\n # why\n && git --version",
         ),
         (
             "RUN apt-get update && \\\n    apt-get install -y git > /dev/null",
             f"RUN apt-get update && \\\n    apt-get install -y git > /dev/null && \\\n    {CLEAN}",
         ),
         (
-            "RUN <<EOF\n  set -e\n  apt-get update\n  apt-get install -y git\n  git --version\nEOF",
-            f"RUN <<EOF\n  set -e\n  apt-get update\n  apt-get install -y git\n  {CLEAN}\n  git --version\nEOF",
+            "RUN <<EOF\n  set -e\n  apt-get update\n  apt-get install git\n  git --version\nEOF",
+            f"RUN <<EOF\n  set -e\n  apt-get update\n  apt-get install git\n  {CLEAN}\n  git --version\nEOF",
         ),
         (
-            "RUN apt-get update && apt-get install -y a && apt-get update && apt-get install -y b && true",
-            "RUN apt-get update && apt-get install -y a && apt-get update && apt-get install -y b"
-            f" && {CLEAN} && true",
+            "RUN apt-get update && apt-get install a && apt-get update && apt install b && true",
+            f"RUN apt-get update && apt-get install a && apt-get update && apt install b && {CLEAN} && true",
         ),
         (
             "USER app\nRUN sudo apt-get update && sudo apt-get install -y git",
