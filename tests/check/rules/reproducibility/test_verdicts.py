@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.check.rules.verdicts import found
+from wherry.check.catalogue import find_rule
+from wherry.check.facts import Facts
+from wherry.check.model import Safety
+from wherry.dockerfile.source import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -229,3 +233,73 @@ def test_a_nightly_is_one_by_its_index_its_name_or_pre(line: str, count: int, tm
 )
 def test_an_upgrade_of_everything_is_told_of(line: str, count: int, tmp_path: Path) -> None:
     assert len(found("F12", tmp_path, f"FROM debian:12\nRUN {line}\n")) == count
+
+
+def test_the_version_of_the_requirements_is_the_one_to_install(tmp_path: Path) -> None:
+    files = {"requirements.txt": "torch==2.6.0\n"}
+    (finding,) = found("F2", tmp_path, f"{PYTHON}RUN pip install 'torch'\n", files)
+    assert finding.fix
+    assert [edit.text for edit in finding.fix.edits] == ["==2.6.0"]
+
+
+@pytest.mark.parametrize("word", ["'torch>=2'", "torch[x]", 'to"rch"', "'torch; python_version<\"4\"'"])
+def test_a_word_that_says_more_than_a_name_is_not_pinned_for_its_author(word: str, tmp_path: Path) -> None:
+    (finding,) = found(
+        "F2", tmp_path, f"{PYTHON}RUN pip install {word}\n", {"requirements.txt": "torch==2.6.0\n"}
+    )
+    assert finding.fix is None
+
+
+@pytest.mark.parametrize("line", ['["apt-get", "upgrade", "-y"]', "apt-get upgrade -y | tee log"])
+def test_an_upgrade_that_cannot_be_taken_out_plainly_stays(line: str, tmp_path: Path) -> None:
+    (finding,) = found("F12", tmp_path, f"FROM debian:12\nRUN {line}\n")
+    assert finding.fix is None
+
+
+PROJECT = '[project]\nname = "a"\nversion = "1"\ndependencies = ["b>=1"]\n'
+FRESH = (
+    'version = 1\n\n[[package]]\nname = "a"\nversion = "1"\nsource = { editable = "." }\n\n'
+    '[package.metadata]\nrequires-dist = [{ name = "b", specifier = ">=1" }]\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("uv sync", 1),
+        ("uv sync --frozen", 0),
+        ("UV_LOCKED=1 uv sync", 0),
+        ("uv run app", 0),
+        ("pip install .", 1),
+        ("uv pip install --system .", 1),
+        ("pip install --no-deps .", 0),
+        ("uv export -o r.txt && pip install -r r.txt && pip install .", 0),
+        ("pip install requests==2.32.3", 0),
+    ],
+)
+def test_a_lock_is_followed_when_its_tool_is_held_to_it(line: str, count: int, tmp_path: Path) -> None:
+    files = {"pyproject.toml": PROJECT, "uv.lock": FRESH}
+    text = f"{PYTHON}WORKDIR /app\nCOPY . .\nRUN {line}\n"
+    assert len(found("F13", tmp_path, text, files)) == count
+
+
+def test_holding_to_a_lock_is_safe_only_where_it_is_known_to_fit(tmp_path: Path) -> None:
+    text = f"{PYTHON}WORKDIR /app\nCOPY . .\nRUN uv sync\n"
+    (fits,) = found("F13", tmp_path, text, {"pyproject.toml": PROJECT, "uv.lock": FRESH})
+    (untold,) = found("F13", tmp_path, text, {"pyproject.toml": PROJECT, "uv.lock": "version = 1\n"})
+    assert fits.fix
+    assert untold.fix
+    assert (fits.fix.safety, untold.fix.safety) == (Safety.SAFE, Safety.UNSAFE)
+
+
+def test_a_stale_lock_is_told_of_once_and_by_one_rule(tmp_path: Path) -> None:
+    text = f"{PYTHON}WORKDIR /app\nCOPY . .\nRUN uv sync\nRUN uv sync --extra gpu\n"
+    files = {"pyproject.toml": PROJECT.replace("b>=1", "c>=1"), "uv.lock": FRESH}
+    assert len(found("F14", tmp_path, text, files)) == 1
+    assert not found("F13", tmp_path, text, files)
+
+
+@pytest.mark.parametrize("code", ["F3", "F7", "F13", "F14"])
+def test_on_stdin_nothing_stands_beside_the_file(code: str) -> None:
+    facts = Facts.of(Source("-", f"{PYTHON}RUN uv sync && pip install -r r.txt .\n".encode()))
+    assert not list(find_rule(code).check(facts))
