@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.facts.repository import repository_root
 from wherry.check.git import Git
 from wherry.errors import InputError
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -40,8 +41,8 @@ _DIFF: Final = (
     "--src-prefix=a/",
     "--dst-prefix=b/",
 )
-_HUNK: Final = re.compile(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
-_ESCAPE: Final = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
+_HUNK: Final = regex(rb"@@ -\d+(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
+_ESCAPE: Final = regex(rb"\\([0-7]{3}|.)", re.DOTALL)
 _LETTERS: Final = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 
 Ranges = tuple[tuple[int, int], ...]

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wherry.errors import InputError
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-_NAMES: Final = re.compile(
+_NAMES: Final = regex(
     r"(?:dockerfile|containerfile)(?:[._-].+)?|.*\.(?:dockerfile|containerfile)", re.IGNORECASE | re.DOTALL
 )
 _NOT: Final = frozenset(
@@ -47,7 +48,7 @@ _NOT: Final = frozenset(
 _CLOSED: Final = frozenset(
     {".git", ".hg", ".svn", "node_modules", "__pycache__", "site-packages", ".tox", ".nox", ".venv", "venv"}
 )
-_VARIABLE: Final = re.compile(r"[$*?\[\\]")
+_VARIABLE: Final = regex(r"[$*?\[\\]")
 _MOST_SOURCES: Final = 500  # that are looked for to find the context
 
 

@@ -8,7 +8,6 @@ copies by name must still be sent. A fix that fails any of this is taken back, a
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections import Counter
 from contextlib import suppress
@@ -20,6 +19,7 @@ from wherry.check.model import Safety, Severity
 from wherry.check.proof import objection
 from wherry.dockerfile.source import decode, encode
 from wherry.errors import InputError
+from wherry.regex import regex
 from wherry.store.whole import whole_file, world_errors
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ Texts = dict[str, bytes]
 _MOST: Final = 1000
 """Fixes tried on one file; a file that offers more is nobody's to mend at once."""
 
-_LINE: Final = re.compile(r"[^\n]*\n|[^\n]+")
+_LINE: Final = regex(r"[^\n]*\n|[^\n]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,16 +10,17 @@ import re
 from typing import Final
 
 from wherry.check.facts.secrets import find_secrets, is_placeholder, is_reference, is_secret_name
+from wherry.regex import regex
 
 _SHOWN: Final = 4
 _MASK: Final = "*"
 
-_END_OF_KEY: Final = re.compile(r"-----END [A-Z ]{2,40}-----")
+_END_OF_KEY: Final = regex(r"-----END [A-Z ]{2,40}-----")
 _VALUE: Final = r"(?:\"(?P<double>[^\"\n]{1,4096})|'(?P<single>[^'\n]{1,4096})|(?P<bare>[^\s\"';&|]{1,4096}))"
 _NAME: Final = r"(?P<name>[A-Za-z_][\w.-]{0,80})"
-_ASSIGNED: Final = re.compile(rf"{_NAME}[\"']?[ \t]{{0,3}}[:=][ \t]{{0,3}}{_VALUE}")
-_LOGIN: Final = re.compile(r"://[^\s/?#@:\"'`<>{}]{0,100}:(?P<password>[^\s/?#@\"'`<>{}$]{3,200})@")
-_SPACED: Final = re.compile(
+_ASSIGNED: Final = regex(rf"{_NAME}[\"']?[ \t]{{0,3}}[:=][ \t]{{0,3}}{_VALUE}")
+_LOGIN: Final = regex(r"://[^\s/?#@:\"'`<>{}]{0,100}:(?P<password>[^\s/?#@\"'`<>{}$]{3,200})@")
+_SPACED: Final = regex(
     rf"(?:--|^[ \t]{{0,20}}(?i:ENV|ARG|LABEL)[ \t]{{1,20}}){_NAME}[ \t]{{1,20}}{_VALUE}",
     re.MULTILINE,
 )

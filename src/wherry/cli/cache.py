@@ -11,9 +11,10 @@ import click
 
 from wherry.cli import options
 from wherry.errors import InputError
+from wherry.regex import regex
 
-_SIZE: Final = re.compile(r"(\d{1,9})\s*([kMGT]?)B?", re.IGNORECASE)
-_AGE: Final = re.compile(r"(\d{1,6})\s*([hdw])", re.IGNORECASE)
+_SIZE: Final = regex(r"(\d{1,9})\s*([kMGT]?)B?", re.IGNORECASE)
+_AGE: Final = regex(r"(\d{1,6})\s*([hdw])", re.IGNORECASE)
 
 
 @click.group(invoke_without_command=True)

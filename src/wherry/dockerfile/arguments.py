@@ -11,6 +11,7 @@ from wherry.dockerfile import blanks
 from wherry.dockerfile.json_form import read_array
 from wherry.dockerfile.source import decode
 from wherry.dockerfile.syntax import Argument, shown
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,9 +52,9 @@ class Text(NamedTuple):
 Arguments = tuple[tuple[Argument, ...], bool]
 """The arguments, and whether they were in JSON form."""
 
-_GAP: Final = re.compile(rb"[\t\v\f\r ]++")
-_BETWEEN_GAPS: Final = re.compile(rb"[^\t\v\f\r ]++")
-_HEALTH_TYPE: Final = re.compile(rb"((?:(?!" + blanks.LATIN1 + rb").)++)" + blanks.LATIN1 + rb"*+", re.DOTALL)
+_GAP: Final = regex(rb"[\t\v\f\r ]++")
+_BETWEEN_GAPS: Final = regex(rb"[^\t\v\f\r ]++")
+_HEALTH_TYPE: Final = regex(rb"((?:(?!" + blanks.LATIN1 + rb").)++)" + blanks.LATIN1 + rb"*+", re.DOTALL)
 
 
 def read_arguments(keyword: str, text: Text) -> Arguments:

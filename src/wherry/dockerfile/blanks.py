@@ -6,8 +6,9 @@ looks at single bytes), and ASCII's. A byte offset found here is always the star
 
 from __future__ import annotations
 
-import re
 from typing import Final
+
+from wherry.regex import regex
 
 ASCII: Final = b"\t\n\v\f\r "
 _BEYOND_ASCII: Final = (
@@ -22,8 +23,8 @@ NOT_UNICODE: Final = rb"(?!" + _BEYOND_ASCII + rb")[\x80-\xff]"
 LATIN1: Final = rb"[\t-\r \x85\xa0]"
 """A pattern: one blank where BuildKit takes each byte for a code point."""
 
-_LEADING: Final = re.compile(UNICODE + rb"*+")
-_TRAILING: Final = re.compile(rb"(?:" + _BEYOND_ASCII + rb")\Z")
+_LEADING: Final = regex(UNICODE + rb"*+")
+_TRAILING: Final = regex(rb"(?:" + _BEYOND_ASCII + rb")\Z")
 _LONGEST: Final = 3  # bytes of a blank
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile import blanks
 from wherry.dockerfile.source import Span, decode
 from wherry.dockerfile.syntax import Directive, DockerfileError, refusal, shown
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.dockerfile.source import Source
 
 NAMES: Final = ("syntax", "escape", "check")
 _ASCII_BLANKS: Final = b"\t\n\f\r "
-_NAME: Final = re.compile(rb"([a-zA-Z][a-zA-Z0-9]*+)[\t\n\f\r ]*+=")
+_NAME: Final = regex(rb"([a-zA-Z][a-zA-Z0-9]*+)[\t\n\f\r ]*+=")
 
 
 class DirectiveReader:

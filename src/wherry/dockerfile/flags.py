@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from wherry.dockerfile import blanks
 from wherry.dockerfile.source import decode
 from wherry.dockerfile.syntax import Flag
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,7 +51,7 @@ def _grammar(escape: bytes) -> _Grammar:
     return _Grammar(re.compile(word, re.DOTALL), re.compile(part, re.DOTALL))
 
 
-_BLANKS: Final = re.compile(blanks.LATIN1 + rb"*+")
+_BLANKS: Final = regex(blanks.LATIN1 + rb"*+")
 
 
 def read_flags(text: Joined, start: int, end: int, escape: bytes, limit: int) -> tuple[tuple[Flag, ...], int]:

@@ -6,10 +6,11 @@ the text times the parts of the pattern, whatever both hold: nothing is tried tw
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
-_TEMPLATE: Final = re.compile(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
+from wherry.regex import regex
+
+_TEMPLATE: Final = regex(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
 
 
 class GlobError(ValueError):

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from wherry.dockerfile.heredoc_words import split_words
 from wherry.dockerfile.source import Span, encode, join
 from wherry.dockerfile.syntax import Heredoc
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.dockerfile.lines import LineReader
 
-_MARKER: Final = re.compile(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)", re.DOTALL)
+_MARKER: Final = regex(r"([0-9]*)<<(-?)[\t\n\f\r ]*([^<]*)", re.DOTALL)
 _MAX_DESCRIPTOR: Final = 2**64 - 1
 _MAX_DIGITS: Final = 100
 

@@ -7,11 +7,12 @@ escapes, always with the backslash as escape. What that lexer takes offence at (
 
 from __future__ import annotations
 
-import re
 from typing import Final, NamedTuple
 
-_PLAIN: Final = re.compile(r"[^\s\\'\"$}/<\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-_QUOTED: Final = re.compile(r'[^"$\\]+')
+from wherry.regex import regex
+
+_PLAIN: Final = regex(r"[^\s\\'\"$}/<\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_QUOTED: Final = regex(r'[^"$\\]+')
 _SPACE: Final = frozenset("\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000").union(
     map(chr, range(0x2000, 0x200B))
 )

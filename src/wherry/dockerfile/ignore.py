@@ -19,12 +19,13 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.pattern import PatternError, compile_pattern
 from wherry.errors import InputError
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _BOM: Final = "\ufeff"
-_SPANS: Final = re.compile(r"[\[\\]")
+_SPANS: Final = regex(r"[\[\\]")
 _GO_SPACE: Final = (  # what strings.TrimSpace strips
     "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005"
     "\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"

@@ -6,7 +6,6 @@ named, or a port that is none, comes to light when the file is built.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.arguments import KNOWN
@@ -15,6 +14,7 @@ from wherry.dockerfile.heredoc import HeredocError, read_announcement
 from wherry.dockerfile.mounts import FieldsError, check_device, check_mount
 from wherry.dockerfile.numbers import is_count, is_interval
 from wherry.dockerfile.syntax import DockerfileError, refusal, shown
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.source import Source, Span
     from wherry.dockerfile.syntax import Instruction
 
-_STAGE_NAME: Final = re.compile(r"[a-z][a-z0-9\-_.]*")
+_STAGE_NAME: Final = regex(r"[a-z][a-z0-9\-_.]*")
 _NO_TRIGGERS: Final = frozenset({"from", "maintainer"})
 _IGNORES_FLAGS: Final = frozenset({"arg", "stopsignal"})
 _NETWORKS: Final = ("default", "none", "host")

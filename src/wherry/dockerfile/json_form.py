@@ -6,23 +6,25 @@ strings in it is refused. Read without recursion, so that a million brackets do 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile.source import decode
 from wherry.dockerfile.syntax import Argument
+from wherry.regex import regex
 
 if TYPE_CHECKING:
+    import re
+
     from wherry.dockerfile.source import Joined
 
 _MAX_DEPTH: Final = 10_000
 """Go's limit: what is nested deeper is no JSON to it."""
 
-_TOKEN: Final = re.compile(
+_TOKEN: Final = regex(
     rb'[ \t\r\n]*+(?:"((?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*+)"'
     rb"|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?|true|false|null)|([\[\]{},:]))"
 )
-_ESCAPED: Final = re.compile(
+_ESCAPED: Final = regex(
     r"\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\(.)"
 )
 _SHORT: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from wherry.dockerfile.syntax import shown
+from wherry.regex import regex
 
-_VARIABLE: Final = re.compile(r"\$.")
+_VARIABLE: Final = regex(r"\$.")
 _BOOLEANS: Final = frozenset(
     ["1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"]
 )

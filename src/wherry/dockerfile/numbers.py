@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
-_COUNT: Final = re.compile(r"[+-]?0*+([0-9]*)")
-_PART: Final = re.compile(r"([0-9]*+)(?:\.([0-9]*+))?([^0-9.]++)")
+from wherry.regex import regex
+
+_COUNT: Final = regex(r"[+-]?0*+([0-9]*)")
+_PART: Final = regex(r"([0-9]*+)(?:\.([0-9]*+))?([^0-9.]++)")
 _MAX_COUNT: Final = 2**31 - 1
 _MAX_NS: Final = 2**63 - 1
 _LEAST_NS: Final = 10**6  # a millisecond

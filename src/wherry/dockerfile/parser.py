@@ -7,7 +7,6 @@ differ, the newest is followed (0.33): ``<< EOF`` with a gap is a heredoc, an ar
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -28,6 +27,7 @@ from wherry.dockerfile.syntax import (
     refusal,
     shown,
 )
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.dockerfile.source import Joined, Source
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MAX_WORDS: Final = 500_000
 """Flags, arguments and comments a file may have in all: what is beyond is no Dockerfile but an attack."""
 
-_GAP: Final = re.compile(rb"[\t\v\f\r ]++")
+_GAP: Final = regex(rb"[\t\v\f\r ]++")
 _TAKE_HEREDOCS: Final = frozenset({"add", "copy", "run"})
 
 

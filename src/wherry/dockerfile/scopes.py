@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from wherry.dockerfile.words import Budget, Expansion, WordError, expand
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.dockerfile.stages import Stage
@@ -29,7 +30,7 @@ FILE_STEPS: Final = 1 << 25
 MAX_PATH: Final = 4096
 """Linux takes no longer one."""
 
-_ABSOLUTE: Final = re.compile(
+_ABSOLUTE: Final = regex(
     r"[/\\]|[A-Za-z]:|\$\{"
 )  # also of Windows, or one that begins with what is not known
 _NOT_ENV: Final = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_STAGE"})

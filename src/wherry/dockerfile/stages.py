@@ -6,7 +6,6 @@ As BuildKit has it: a stage's name is lower case, ``FROM name`` is the last stag
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
@@ -15,6 +14,7 @@ from wherry.dockerfile.mounts import FieldsError, split_fields
 from wherry.dockerfile.scopes import DEFAULT_SHELL, FILE_STEPS, Problem, Scope, Settings, StageScopes
 from wherry.dockerfile.words import Budget, WordError, expand
 from wherry.errors import InputError
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ __all__ = ["DEFAULT_SHELL", "Problem", "Scope", "Stage", "StageGraph", "Use", "b
 
 DEFAULT_PLATFORM: Final = "linux/amd64"
 _NO_ARGS: Final[Mapping[str, str]] = MappingProxyType({})
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}")
+_NUMBER: Final = regex(r"[+-]?[0-9]{1,18}")
 _MAX_TRIGGERED: Final = 100_000  # instructions that ONBUILD brings into stages of the same file, in all
 
 

@@ -19,6 +19,7 @@ from wherry.dockerfile.glob import (
     without_prefix,
 )
 from wherry.errors import InputError
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,9 +30,9 @@ MAX_DEPTH: Final = 50
 MAX_STEPS: Final = 1 << 24
 """How many characters variables may bring into one word, patterns and replacements counted too."""
 
-_SPACES: Final = re.compile(r"[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
-_BROKEN: Final = re.compile("[\ud800-\udfff]")  # bytes that are no UTF-8
-_NAME: Final = re.compile(r"\d+|[@*#?\-$!]|[^\W\d]\w*")
+_SPACES: Final = regex(r"[\t\n\v\f\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
+_BROKEN: Final = regex("[\ud800-\udfff]")  # bytes that are no UTF-8
+_NAME: Final = regex(r"\d+|[@*#?\-$!]|[^\W\d]\w*")
 _SPECIAL: Final = frozenset("}:+-?#%/")
 
 

@@ -11,18 +11,20 @@ from bisect import bisect_right
 from contextlib import suppress
 from typing import Final
 
+from wherry.regex import regex
+
 KeyPath = tuple[str | int, ...]
 
-_BARE_KEY: Final = re.compile(r"[A-Za-z0-9_-]+")
-_BASIC_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
-_LITERAL_STRING: Final = re.compile(r"'[^']*'")
+_BARE_KEY: Final = regex(r"[A-Za-z0-9_-]+")
+_BASIC_STRING: Final = regex(r'"(?:[^"\\]|\\.)*"')
+_LITERAL_STRING: Final = regex(r"'[^']*'")
 _MULTILINE: Final = {
-    '"""': re.compile(r'"""(?:[^\\]|\\.)*?"""(?:"{0,2})', re.DOTALL),
-    "'''": re.compile(r"'''.*?'''(?:'{0,2})", re.DOTALL),
+    '"""': regex(r'"""(?:[^\\]|\\.)*?"""(?:"{0,2})', re.DOTALL),
+    "'''": regex(r"'''.*?'''(?:'{0,2})", re.DOTALL),
 }
-_SCALAR: Final = re.compile(r"[^,\]}#\n]+")
-_BLANK: Final = re.compile(r"[ \t]*")
-_GAP: Final = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)*")
+_SCALAR: Final = regex(r"[^,\]}#\n]+")
+_BLANK: Final = regex(r"[ \t]*")
+_GAP: Final = regex(r"(?:[ \t\r\n]+|#[^\n]*)*")
 
 
 def key_lines(text: str) -> dict[KeyPath, int]:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from wherry.errors import InputError
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,21 +79,21 @@ def _forms() -> tuple[tuple[str, bytes, bytes], ...]:
 _grammar = cache(re.compile)
 """A form is compiled when its bytes are first met: few are, and all together would cost as much as a plan."""
 
-_PLACEHOLDER: Final = re.compile(
+_PLACEHOLDER: Final = regex(
     rb"(?i)(?:.*(?:example|changeme|change-me|placeholder|password|passwd|redacted|your[-_]?|dummy|xxxx).*"
     rb"|pass|pwd|pw|secret|token|key|test|testing|user|username|root|admin|guest|postgres|mysql|redis|minio|rabbitmq"
     rb"|foo|bar|baz|abc|123|1234|x{3,}|\.{3,}|%[a-z]|%\([a-z_]+\)s)"
 )
-_PLACEHOLDER_HOST: Final = re.compile(
+_PLACEHOLDER_HOST: Final = regex(
     rb"(?i)(?:.*\.)?(?:example(?:\.(?:com|org|net))?|localhost|invalid|test)|127\.0\.0\.1|host(?:name)?"
 )
 
-_PASSWORD_NAME: Final = re.compile(
+_PASSWORD_NAME: Final = regex(
     r"(?:.*_)?(?:PASSWORD|PASSWD|SECRET_ACCESS_KEY|SECRET_KEY|CLIENT_SECRET|PRIVATE_KEY)"
 )
-_TOKEN_NAME: Final = re.compile(r"(?:.*_)?(?:TOKEN|API_?KEY|ACCESS_KEY|AUTH_KEY|SECRET|CREDENTIALS?)")
-_RANDOM: Final = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_+=.-]{16,}")
-_REFERENCE: Final = re.compile(r"/.*|\$.*|file:.*|[a-z][a-z0-9+]*:///.*")
+_TOKEN_NAME: Final = regex(r"(?:.*_)?(?:TOKEN|API_?KEY|ACCESS_KEY|AUTH_KEY|SECRET|CREDENTIALS?)")
+_RANDOM: Final = regex(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_+=.-]{16,}")
+_REFERENCE: Final = regex(r"/.*|\$.*|file:.*|[a-z][a-z0-9+]*:///.*")
 
 
 @dataclass(frozen=True, slots=True)

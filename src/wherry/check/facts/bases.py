@@ -30,6 +30,7 @@ from wherry.check.facts.base_tables import (
     Fate,
     Version,
 )
+from wherry.regex import regex
 
 _HUB: Final = "docker.io"
 _HUB_NAMES: Final = frozenset(
@@ -41,12 +42,12 @@ _HUB_COPIES: Final = (
     "mcr.microsoft.com/mirror/docker/",
 )
 _NOTHING: Final = Family("", has_python=False)
-_VERSION: Final = re.compile(r"\d{1,8}(?:\.\d{1,4}){0,3}")
-_CUDA: Final = re.compile(r"(?<![a-z])cuda-?(\d{1,2})\.(\d{1,2})|(?<![a-z])cu(?:da)?(\d\d)(\d)(?!\d)")
-_PYTHON: Final = re.compile(r"(?<![a-z])py(?:thon)?-?(3)\.?(\d{1,2})(?![\d.]*\d*[a-z])")
-_CUDNN: Final = re.compile(r"(?<![a-z])cudnn")
-_UBUNTU: Final = re.compile(r"(?<![a-z])ubuntu-?(\d\d)\.?(04|10)(?!\d)")
-_NUMBERED: Final = re.compile(
+_VERSION: Final = regex(r"\d{1,8}(?:\.\d{1,4}){0,3}")
+_CUDA: Final = regex(r"(?<![a-z])cuda-?(\d{1,2})\.(\d{1,2})|(?<![a-z])cu(?:da)?(\d\d)(\d)(?!\d)")
+_PYTHON: Final = regex(r"(?<![a-z])py(?:thon)?-?(3)\.?(\d{1,2})(?![\d.]*\d*[a-z])")
+_CUDNN: Final = regex(r"(?<![a-z])cudnn")
+_UBUNTU: Final = regex(r"(?<![a-z])ubuntu-?(\d\d)\.?(04|10)(?!\d)")
+_NUMBERED: Final = regex(
     r"(?<![a-z])(alpine|debian|centos|ubi|rockylinux|rocky|almalinux|fedora|oraclelinux|amazonlinux|amzn)"
     r"-?(\d{1,4}(?:\.\d{1,2})?)"
 )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile.shell import program_name
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from wherry.dockerfile.shell import Command, Word
     from wherry.dockerfile.source import Span
 
-_VARIABLE: Final = re.compile(r"\$(?:(\w+)|\{(\w+)(?::?-([^${}]*))?\}|(.|$))", re.DOTALL)
+_VARIABLE: Final = regex(r"\$(?:(\w+)|\{(\w+)(?::?-([^${}]*))?\}|(.|$))", re.DOTALL)
 _EXPORTS: Final = frozenset({"export", "declare", "local", "readonly", "typeset"})
-_ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
+_ASSIGNMENT: Final = regex(r"([A-Za-z_]\w*)=(.*)", re.DOTALL)
 _UNCERTAIN: Final = frozenset({"if", "elif", "else", "case", "for", "while", "until", "function", "||"})
 _MOST_CHANGES: Final = 1000  # variables that one script sets and that are followed
 _MAX_EXPANDED: Final = 100_000  # characters: what is longer is no argument but an attack

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.check.facts.calls import Grammar, parse_options
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ _COMPILERS: Final = {
     "go": "go",
 }
 _SETUP_STEPS: Final = frozenset({"build", "build_ext", "bdist_wheel", "install", "develop", "build_clib"})
-_CHECKSUMS: Final = re.compile(r"(?:sha\d{1,3}|md5|b2|sha)sum|shasum")
+_CHECKSUMS: Final = regex(r"(?:sha\d{1,3}|md5|b2|sha)sum|shasum")
 
 
 class Removal(NamedTuple):

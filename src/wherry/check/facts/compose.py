@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.facts.compose_values import EnvironmentEntry, entries_of, pairs_of, scalars_of
 from wherry.check.facts.texts import Text
 from wherry.check.facts.yaml_nodes import parse_documents
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.check.facts.texts import Reader
@@ -39,10 +40,8 @@ if TYPE_CHECKING:
     from wherry.check.model import Place
     from wherry.dockerfile.source import Source
 
-_NAME: Final = re.compile(
-    r"(?:docker-)?compose(?:[._-][\w.-]+)?\.ya?ml|[\w-]+[._-](?:docker-)?compose\.ya?ml"
-)
-_OVERRIDE: Final = re.compile(r"((?:docker-)?compose)\.override\.(ya?ml)")
+_NAME: Final = regex(r"(?:docker-)?compose(?:[._-][\w.-]+)?\.ya?ml|[\w-]+[._-](?:docker-)?compose\.ya?ml")
+_OVERRIDE: Final = regex(r"((?:docker-)?compose)\.override\.(ya?ml)")
 _GPU_CAPABILITIES: Final = frozenset({"gpu", "nvidia", "compute", "utility", "tpu"})
 _MOST_SERVICES: Final = 500
 _MOST_EXTENDED: Final = 10

@@ -8,13 +8,13 @@ python.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.requirement import normalised, read_requirement
 from wherry.check.facts.yaml_nodes import parse_documents
 from wherry.dockerfile.source import Joined
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from wherry.check.facts.yaml_nodes import Node
     from wherry.dockerfile.source import Source
 
-_NAME: Final = re.compile(r"(?:conda[-_])?env(?:ironment)?(?:[-_.][\w.-]+)?\.ya?ml|conda[-_.\w]*\.ya?ml")
-_PACKAGE: Final = re.compile(
+_NAME: Final = regex(r"(?:conda[-_])?env(?:ironment)?(?:[-_.][\w.-]+)?\.ya?ml|conda[-_.\w]*\.ya?ml")
+_PACKAGE: Final = regex(
     r"(?:(?P<channel>[\w./:-]+)::)?(?P<name>[\w.-]+)\s*(?P<operator>[=<>!~]{1,2})?\s*(?P<version>[^=\s]*)(?:=(?P<build>\S+))?"
 )
 _MOST: Final = 5000

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.expanding import expanded
 from wherry.check.facts.known import KnownVariables
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from wherry.dockerfile.stages import Scope
     from wherry.dockerfile.syntax import Heredoc, Instruction
 
-_URL: Final = re.compile(r"(?:https?|ftp|git|ssh)://|git@", re.IGNORECASE)
-_WINDOWS: Final = re.compile(r"[A-Za-z]:[\\/]")
-_HEREDOC: Final = re.compile(r"\d*<<")
+_URL: Final = regex(r"(?:https?|ftp|git|ssh)://|git@", re.IGNORECASE)
+_WINDOWS: Final = regex(r"[A-Za-z]:[\\/]")
+_HEREDOC: Final = regex(r"\d*<<")
 _ALL: Final = frozenset({"", ".", "*", "**", "/"})
 
 

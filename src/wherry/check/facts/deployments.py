@@ -14,19 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from wherry.regex import regex
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wherry.check.facts.facts import Facts
     from wherry.check.facts.kubernetes import Container, Workload
 
-_OF_OTHERS: Final = re.compile(
+_OF_OTHERS: Final = regex(
     r"(?:docker\.io/|library/|bitnami/|bitnamilegacy/|registry\.k8s\.io/|k8s\.gcr\.io/|quay\.io/prometheus/)*"
     r"(?:[\w-]*(?:postgres|mysql|mariadb|redis|valkey|mongo|rabbitmq|kafka|zookeeper|elasticsearch|opensearch"
     r"|minio|nginx|traefik|envoy|haproxy|busybox|alpine|ubuntu|debian|curl|git|kubectl|memcached|prometheus"
     r"|grafana|jaeger|otel|vault|keycloak|qdrant|weaviate|milvus|etcd|python|pause|cloud-sql)[\w-]*)"
 )
-_VARIABLE: Final = re.compile(r"\$\{?\{?[^}]*\}?\}?")
+_VARIABLE: Final = regex(r"\$\{?\{?[^}]*\}?\}?")
 _MOST_CHARS: Final = 300
 _PLAIN_NAMES: Final = frozenset({"dockerfile", "containerfile"})
 

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.check.facts.calls import Grammar, Parsed, parse_options
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from wherry.check.facts.calls import Call, Value
     from wherry.dockerfile.source import Span
 
-_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://|git@", re.IGNORECASE)
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_FLOATING: Final = re.compile(r"(?:^|[/_.-])(?:latest|master|main|nightly|HEAD)(?:$|[/_.?-])")
+_URL: Final = regex(r"[a-z][a-z0-9+.-]*://|git@", re.IGNORECASE)
+_COMMIT: Final = regex(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_FLOATING: Final = regex(r"(?:^|[/_.-])(?:latest|master|main|nightly|HEAD)(?:$|[/_.?-])")
 WEIGHT_SUFFIXES: Final = (
     ".safetensors",
     ".gguf",

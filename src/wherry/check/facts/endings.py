@@ -13,7 +13,6 @@ ending.stop_signal                    empty when not set
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -23,6 +22,7 @@ from wherry.check.facts.expanding import expanded
 from wherry.check.facts.known import KnownVariables
 from wherry.check.facts.runs import user_of
 from wherry.dockerfile.shell import Word, read_instruction
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.stages import Scope
     from wherry.dockerfile.syntax import Instruction
 
-_PORT: Final = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(\w+))?")
+_PORT: Final = regex(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(\w+))?")
 _MOST_PORTS: Final = 100
 
 

@@ -23,6 +23,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from wherry.regex import regex
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -56,12 +58,12 @@ DEFAULT_CUDA: Final = {
 _VISION_OFFSET: Final = 15
 _VISION_OF_ONE: Final = {14: (1, 13)}
 
-_CUPY: Final = re.compile(r"cupy-cuda(\d\d)(\d)?x?")
-_CUDA_EXTRA: Final = re.compile(r"cuda(\d\d)?(?:-pip)?")
-_INDEX: Final = re.compile(  # .../whl/cu121 of PyTorch, pytorch-wheels/cu121 of those who mirror it
+_CUPY: Final = regex(r"cupy-cuda(\d\d)(\d)?x?")
+_CUDA_EXTRA: Final = regex(r"cuda(\d\d)?(?:-pip)?")
+_INDEX: Final = regex(  # .../whl/cu121 of PyTorch, pytorch-wheels/cu121 of those who mirror it
     r"/(?:whl/)?(?:nightly/|test/)?(cpu|xpu|cu(?P<cuda>\d{2,3})|rocm\d[\d.]*)(?:[/_]|$)"
 )
-_LOCAL: Final = re.compile(r"\+(?P<tag>cpu|xpu|cu(?P<cuda>\d{2,3})|rocm[\d.]+)")
+_LOCAL: Final = regex(r"\+(?P<tag>cpu|xpu|cu(?P<cuda>\d{2,3})|rocm[\d.]+)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,13 @@ asked for.
 from __future__ import annotations
 
 import posixpath
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.expanding import expanded
 from wherry.progress import SilentProgress
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 _PIECE: Final = 1024 * 1024
 _MOST: Final = 2000  # history lines and instructions that are compared
 _MAKE_LAYERS: Final = frozenset({"run", "copy", "add", "workdir"})
-_BLANKS: Final = re.compile(r"\s+")
-_LEGACY: Final = re.compile(r"/bin/sh -c #\(nop\)\s+")
-_BUILD_ARGS: Final = re.compile(r"\|\d+ ")
-_SHELL: Final = re.compile(r"(?:/\S*/)?(?:ba|da|a|z|k)?sh(?: -\S+| pipefail){0,6}? -\w{0,5}c ?")
-_HASHED: Final = re.compile(r"(?:--\S{0,200}?)?(?:file|dir|multi):[0-9a-f]{64} in ")
-_ONLY_HEREDOC: Final = re.compile(r"<<-?\s*[\"']?\w+[\"']?")
-_FLAGS: Final = re.compile(r"^(?:--\S+ )+")
+_BLANKS: Final = regex(r"\s+")
+_LEGACY: Final = regex(r"/bin/sh -c #\(nop\)\s+")
+_BUILD_ARGS: Final = regex(r"\|\d+ ")
+_SHELL: Final = regex(r"(?:/\S*/)?(?:ba|da|a|z|k)?sh(?: -\S+| pipefail){0,6}? -\w{0,5}c ?")
+_HASHED: Final = regex(r"(?:--\S{0,200}?)?(?:file|dir|multi):[0-9a-f]{64} in ")
+_ONLY_HEREDOC: Final = regex(r"<<-?\s*[\"']?\w+[\"']?")
+_FLAGS: Final = regex(r"^(?:--\S+ )+")
 
 
 @dataclass(frozen=True, slots=True)

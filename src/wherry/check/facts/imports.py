@@ -15,13 +15,13 @@ Tests, notebooks, virtual environments and caches are not read.
 from __future__ import annotations
 
 import ast
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context_walk import Kind
 from wherry.check.facts.python_code import code_calls, downloads_of, parse_code
 from wherry.check.facts.texts import Text
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.check.facts.context import Context
@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 _MOST_FILES: Final = 1500
 _MOST_BYTES: Final = 3_000_000
 _MOST_BYTES_OF_ONE: Final = 300_000
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
-_PASSED_OVER: Final = re.compile(
+_COMMIT: Final = regex(r"[0-9a-f]{40}")
+_PASSED_OVER: Final = regex(
     r"(?:^|/)(?:tests?|\.[^/]+|venv|env|node_modules|site-packages|__pycache__|build|dist|docs?)/|(?:^|/)(?:test_[^/]*|conftest)\.py$"
 )
-_TELLING: Final = re.compile(
+_TELLING: Final = regex(
     rb"from_pretrained|_download|download|load_|SentenceTransformer|CrossEncoder|pipeline|hub|WhisperModel|YOLO"
     rb"|Reader|create_model|retrieve|requests|httpx|TextEmbedding|get_encoding|cached_path|pull|wget"
 )

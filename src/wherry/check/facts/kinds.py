@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.facts.context_walk import Kind
 from wherry.check.facts.texts import read_bounded
 from wherry.check.facts.weight_files import Weights, is_candidate, look_into
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +80,7 @@ _EXPERIMENTS_WITHOUT_CODE: Final = {
 }
 _DATA_WITHOUT_CODE: Final = {"data": "data", "dataset": "data", "datasets": "data"}
 _TESTS: Final = {"tests": "tests", "test": "tests"}
-_DATASETS: Final = re.compile(
+_DATASETS: Final = regex(
     r".*\.(?:csv|tsv|parquet|arrow|feather|jsonl|ndjson|tfrecords?|npy|avro|orc|lmdb|mdb|tar|tgz|tar\.\w+|zip|7z|zst"
     r"|gz|bz2|xz|rar|h5ad|mat|sqlite3?|db|wav|flac|mp4|avi|mov|mkv)"
 )
@@ -103,27 +104,27 @@ _SECRET_PATHS: Final = {
     "huggingface/token": "Hugging Face token",
     ".config/gcloud/credentials.db": "cloud credentials",
 }
-_EXAMPLE: Final = re.compile(r"(?i).*(?:example|sample|template|dist|default|test|ci)")
-_ENVIRONMENT: Final = re.compile(r"(?:\.env\.(?P<kind>[\w.-]+)|[\w-]+\.env)")
+_EXAMPLE: Final = regex(r"(?i).*(?:example|sample|template|dist|default|test|ci)")
+_ENVIRONMENT: Final = regex(r"(?:\.env\.(?P<kind>[\w.-]+)|[\w-]+\.env)")
 
 # Names that prove nothing: such a file is a secret when this stands in it.
 _LOOKED_INTO: Final = (
-    (re.compile(r".*\.(?:pem|key|ppk)"), re.compile(rb"PRIVATE KEY|PuTTY-User-Key-File"), "private key"),
-    (re.compile(r".*\.(?:p12|pfx|jks|keystore|kdbx)"), re.compile(rb""), "key store"),
+    (regex(r".*\.(?:pem|key|ppk)"), regex(rb"PRIVATE KEY|PuTTY-User-Key-File"), "private key"),
+    (regex(r".*\.(?:p12|pfx|jks|keystore|kdbx)"), regex(rb""), "key store"),
     (
-        re.compile(r".*(?:service[-_]?account|credentials?|client[-_]secrets?|gcp|key).*\.json"),
-        re.compile(rb'"private_key"|"client_secret"|"refresh_token"|"aws_secret_access_key"'),
+        regex(r".*(?:service[-_]?account|credentials?|client[-_]secrets?|gcp|key).*\.json"),
+        regex(rb'"private_key"|"client_secret"|"refresh_token"|"aws_secret_access_key"'),
         "cloud credentials",
     ),
     (
-        re.compile(r"\.npmrc|\.yarnrc(?:\.yml)?"),
-        re.compile(rb"(?i)_auth(?:token)?\s*=\s*[^$\s]"),
+        regex(r"\.npmrc|\.yarnrc(?:\.yml)?"),
+        regex(rb"(?i)_auth(?:token)?\s*=\s*[^$\s]"),
         "registry token",
     ),
-    (re.compile(r"pip\.(?:conf|ini)|config"), re.compile(rb"://[^/\s:@$]*:[^/\s@$]+@"), "password in a URL"),
+    (regex(r"pip\.(?:conf|ini)|config"), regex(rb"://[^/\s:@$]*:[^/\s@$]+@"), "password in a URL"),
     (
-        re.compile(r".*\.tfvars"),
-        re.compile(rb"(?i)(?:secret|password|token)\w*\s*="),
+        regex(r".*\.tfvars"),
+        regex(rb"(?i)(?:secret|password|token)\w*\s*="),
         "Terraform variables",
     ),
 )

@@ -9,13 +9,14 @@ from wherry.check.facts.locks import LockedPackage
 from wherry.check.facts.requirement import normalised
 from wherry.check.facts.texts import Text
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.dockerfile.source import Source
 
 _MOST: Final = 20_000
-_ENTRY: Final = re.compile(rb"^- name: *['\"]?([^'\"\s]+)['\"]?[ \t]*\r?$", re.MULTILINE)
-_FIELD: Final = re.compile(rb"^  (version|manager|platform|category|url): *['\"]?([^'\"\r\n]*)", re.MULTILINE)
+_ENTRY: Final = regex(rb"^- name: *['\"]?([^'\"\s]+)['\"]?[ \t]*\r?$", re.MULTILINE)
+_FIELD: Final = regex(rb"^  (version|manager|platform|category|url): *['\"]?([^'\"\r\n]*)", re.MULTILINE)
 
 
 def conda_packages(source: Source) -> tuple[LockedPackage, ...]:

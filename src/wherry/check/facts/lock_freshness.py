@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.lock_groups import own_requirements
 from wherry.check.facts.texts import read_bounded
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from wherry.check.facts.locks import LockFile
     from wherry.check.facts.pyproject import Pyproject
 
-_CONTENT_HASH: Final = re.compile(rb'^content[-_]hash = "(?:sha256:)?([0-9a-f]{64})"', re.MULTILINE)
-_PIPFILE_HASH: Final = re.compile(rb'"sha256"\s*:\s*"([0-9a-f]{64})"')
+_CONTENT_HASH: Final = regex(rb'^content[-_]hash = "(?:sha256:)?([0-9a-f]{64})"', re.MULTILINE)
+_PIPFILE_HASH: Final = regex(rb'"sha256"\s*:\s*"([0-9a-f]{64})"')
 _CHANGED: Final = "it has changed since the lock was made"
 
 

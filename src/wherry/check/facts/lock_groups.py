@@ -7,21 +7,20 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.requirement import normalised
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.check.facts.locks import LockedPackage, LockFile
 
 _MAIN: Final = {"default": "main", "main": "main", "develop": "dev"}  # what tools call them, and what we do
-_SECTION: Final = re.compile(
+_SECTION: Final = regex(
     rb"^\[(?:package\.(?P<kind>optional|dev)-dependencies)\]\n(?P<body>(?:[^\[\n][^\n]*\n?|\n(?!\[))*)",
     re.MULTILINE,
 )
-_LIST: Final = re.compile(
-    rb'^"?(?P<name>[\w.-]+)"? = \[(?P<items>[^\n]*\]$|\n(?:    [^\n]*\n)*\])', re.MULTILINE
-)
-_ITEM: Final = re.compile(rb'\{ name = "(?P<name>[^"\n]*)"(?P<rest>[^}\n]*)')
-_EXTRA: Final = re.compile(rb"\bextra = \[([^\]\n]*)\]")
-_QUOTED: Final = re.compile(rb'"([^"\n]*)"')
+_LIST: Final = regex(rb'^"?(?P<name>[\w.-]+)"? = \[(?P<items>[^\n]*\]$|\n(?:    [^\n]*\n)*\])', re.MULTILINE)
+_ITEM: Final = regex(rb'\{ name = "(?P<name>[^"\n]*)"(?P<rest>[^}\n]*)')
+_EXTRA: Final = regex(rb"\bextra = \[([^\]\n]*)\]")
+_QUOTED: Final = regex(rb'"([^"\n]*)"')
 
 Node = tuple[str, str]  # a package, and one of its extras or ""
 

@@ -32,6 +32,7 @@ from wherry.check.facts.requirement import GitReference, normalised
 from wherry.check.facts.texts import Text
 from wherry.check.facts.wheels import Wheel
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,47 +47,45 @@ _LIMIT_BYTES: Final = 16 << 20
 _MOST: Final = 20_000
 _MOST_WHEELS: Final = 500
 
-_HEADER: Final = re.compile(rb"^\[\[packages?\]\]", re.MULTILINE)
-_SUBTABLE: Final = re.compile(rb"^\[", re.MULTILINE)
-_NAME: Final = re.compile(rb'^name = "([^"\n]*)"', re.MULTILINE)
-_VERSION: Final = re.compile(rb'^version = "([^"\n]*)"', re.MULTILINE)
-_INDEX: Final = re.compile(
+_HEADER: Final = regex(rb"^\[\[packages?\]\]", re.MULTILINE)
+_SUBTABLE: Final = regex(rb"^\[", re.MULTILINE)
+_NAME: Final = regex(rb'^name = "([^"\n]*)"', re.MULTILINE)
+_VERSION: Final = regex(rb'^version = "([^"\n]*)"', re.MULTILINE)
+_INDEX: Final = regex(
     rb'^source = \{ registry = "([^"\n]*)"|^index = "([^"\n]*)"'
     rb'|^\[package\.source\]\ntype = "legacy"\nurl = "([^"\n]*)"',
     re.MULTILINE,
 )
-_LOCAL: Final = re.compile(
+_LOCAL: Final = regex(
     rb'^source = \{ (?:editable|virtual|directory|path) = "([^"\n]*)"|^path = "([^"\n]*)"'
     rb'|^directory = \{ path = "([^"\n]*)"'
     rb'|^\[package\.source\]\ntype = "(?:directory|file)"\nurl = "([^"\n]*)"',
     re.MULTILINE,
 )
-_GIT: Final = re.compile(
+_GIT: Final = regex(
     rb'^source = \{ git = "([^"\n]*)"|^git = "([^"\n]*)"'
     rb'|^\[package\.source\]\ntype = "git"\nurl = "([^"\n]*)"',
     re.MULTILINE,
 )
-_REVISION: Final = re.compile(
+_REVISION: Final = regex(
     rb'^(?:revision|resolved_reference) = "([0-9a-f]*)"|commit-id = "([0-9a-f]*)"', re.MULTILINE
 )
-_MARKER: Final = re.compile(
+_MARKER: Final = regex(
     rb'^(?:markers?|resolution-markers) = (?:"((?:[^"\\\n]|\\.)*)"'
     rb'|\[\n?((?:\s*"(?:[^"\\\n]|\\.)*",?\n?)*)\])',
     re.MULTILINE,
 )
-_GROUPS: Final = re.compile(rb'^(?:groups = \[([^\]\n]*)\]|category = "([^"\n]*)")', re.MULTILINE)
-_WHEEL: Final = re.compile(rb'\b(?:url|file|name|path) = "(?:[^"\n]*/)?([^"/\n]+\.whl)[^"\n]*"')
-_SIZE: Final = re.compile(rb"\bsize = (\d{1,15})\b")
-_SDIST: Final = re.compile(rb'\bsdist\b|"[^"\n]*\.(?:tar\.gz|zip)"')
-_PYTHON: Final = re.compile(
-    rb'^(?:requires-python|python-versions|requires_python) = "([^"\n]*)"', re.MULTILINE
-)
-_REQUIRES: Final = re.compile(
+_GROUPS: Final = regex(rb'^(?:groups = \[([^\]\n]*)\]|category = "([^"\n]*)")', re.MULTILINE)
+_WHEEL: Final = regex(rb'\b(?:url|file|name|path) = "(?:[^"\n]*/)?([^"/\n]+\.whl)[^"\n]*"')
+_SIZE: Final = regex(rb"\bsize = (\d{1,15})\b")
+_SDIST: Final = regex(rb'\bsdist\b|"[^"\n]*\.(?:tar\.gz|zip)"')
+_PYTHON: Final = regex(rb'^(?:requires-python|python-versions|requires_python) = "([^"\n]*)"', re.MULTILINE)
+_REQUIRES: Final = regex(
     rb'\{ name = "([^"\n]*)"|^\[package\.dependencies\]\n((?:[^\[\n][^\n]*\n)*)'
     rb'|^dependencies = \[\n((?:    "[^\n]*\n)*)',
     re.MULTILINE,
 )
-_REQUIRED: Final = re.compile(rb'^\s*"?([A-Za-z0-9][A-Za-z0-9._-]*)', re.MULTILINE)
+_REQUIRED: Final = regex(rb'^\s*"?([A-Za-z0-9][A-Za-z0-9._-]*)', re.MULTILINE)
 
 
 @dataclass(frozen=True)

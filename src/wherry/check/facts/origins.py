@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import fnmatch
 import posixpath
-import re
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Final
+
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _MOST_HOPS: Final = 20  # from stage to stage
 _MOST_COPIES: Final = 500  # of one stage
-_WILD: Final = re.compile(r"[*?\[]")
+_WILD: Final = regex(r"[*?\[]")
 
 
 def run_path(run: RunFacts, path: str) -> str | None:

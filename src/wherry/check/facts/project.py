@@ -24,6 +24,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.repository import surroundings
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.texts import Reader, Text
     from wherry.check.facts.torch import TorchFacts
 
-_CONDA: Final = re.compile(r"env|conda", re.IGNORECASE)
+_CONDA: Final = regex(r"env|conda", re.IGNORECASE)
 _MOST_FILES: Final = 40
 _MOST_NAMES: Final = 5000
 _LOCKS: Final = ("pylock.toml", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "conda-lock.yml")

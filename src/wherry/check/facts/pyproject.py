@@ -34,6 +34,7 @@ from wherry.check.facts.requirement import (
 from wherry.check.facts.texts import Text
 from wherry.check.facts.toml_places import TomlPlaces
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +47,7 @@ _MOST: Final = 5000
 _MOST_GROUPS: Final = 100
 _POETRY: Final = ("tool", "poetry")
 _MANAGERS: Final = ("uv", "poetry", "pdm", "rye", "pixi", "hatch")
-_COMMIT: Final = re.compile(r"[0-9a-f]{7,40}")
+_COMMIT: Final = regex(r"[0-9a-f]{7,40}")
 
 Requirements = tuple[Requirement, ...]
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.texts import Text
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.check.model import Place
@@ -26,24 +27,22 @@ if TYPE_CHECKING:
 MAX_CHARS: Final = 4096
 """A longer requirement is none."""
 
-_RUNS: Final = re.compile(r"[-_.]+")
-_NAMED: Final = re.compile(
+_RUNS: Final = regex(r"[-_.]+")
+_NAMED: Final = regex(
     r"\s*+(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*+)\s*+(?:\[(?P<extras>[^\]]*+)\])?\s*+"
     r"(?:@\s*+(?P<url>\S++)|\(?(?P<specifier>[^;()@]*+)\)?)\s*+(?:;(?P<marker>.*+))?"
 )
-_SPECIFIER: Final = re.compile(r"(?:(?:===?|~=|!=|[<>]=?)[^,]++(?:,|$)|,)*+")
-_PLACE: Final = re.compile(
+_SPECIFIER: Final = regex(r"(?:(?:===?|~=|!=|[<>]=?)[^,]++(?:,|$)|,)*+")
+_PLACE: Final = regex(
     r"(?:[A-Za-z][A-Za-z0-9+.-]*+:/|\.{0,2}/|file:|\.{1,2}(?:\[|$)|\S*+(?<=\.whl)|\S*+(?<=\.gz))"
 )
-_OPTIONS: Final = re.compile(r"\s--(?=[a-z])")
-_HASH: Final = re.compile(r"--hash[= ]\s*+([a-z0-9]++:[0-9a-fA-F]++)")
-_EXACT: Final = re.compile(r"={2,3}(?P<version>[^,*]++)")
-_LOGIN: Final = re.compile(r"://(?P<user>[^/\s:@]*+)(?::(?P<password>[^/\s@]*+))?@")
-_VARIABLE: Final = re.compile(r"\$\{?\w+\}?|%\w+%|\{\{?.*\}\}?|<.*>|\*+|x+|\.+")
-_TOKEN: Final = re.compile(
-    r"(?:gh[a-z]_|github_pat_|glpat-|hf_|pypi-|sk-)\S*|(?=.*\d)(?=.*[A-Za-z])[\w.-]{20,}"
-)
-_COMMIT: Final = re.compile(r"[0-9a-f]{7,40}")
+_OPTIONS: Final = regex(r"\s--(?=[a-z])")
+_HASH: Final = regex(r"--hash[= ]\s*+([a-z0-9]++:[0-9a-fA-F]++)")
+_EXACT: Final = regex(r"={2,3}(?P<version>[^,*]++)")
+_LOGIN: Final = regex(r"://(?P<user>[^/\s:@]*+)(?::(?P<password>[^/\s@]*+))?@")
+_VARIABLE: Final = regex(r"\$\{?\w+\}?|%\w+%|\{\{?.*\}\}?|<.*>|\*+|x+|\.+")
+_TOKEN: Final = regex(r"(?:gh[a-z]_|github_pat_|glpat-|hf_|pypi-|sk-)\S*|(?=.*\d)(?=.*[A-Za-z])[\w.-]{20,}")
+_COMMIT: Final = regex(r"[0-9a-f]{7,40}")
 _SHOWN: Final = 4
 
 

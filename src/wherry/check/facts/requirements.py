@@ -35,6 +35,7 @@ from wherry.check.facts.requirement import (
 )
 from wherry.check.facts.texts import Text
 from wherry.dockerfile.source import join
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +45,9 @@ if TYPE_CHECKING:
 
 _MOST_FILES: Final = 50
 _MOST_ENTRIES: Final = 20_000
-_COMMENT: Final = re.compile(rb"(?:^|\s)#.*$", re.DOTALL)
-_OPTION: Final = re.compile(rb"(?P<name>--?[a-z][a-z-]*+)(?:\s*+=\s*+|\s*+)(?P<value>.*+)", re.DOTALL)
-_SHORT: Final = re.compile(rb"(?P<name>-[rceif])\s*+=?\s*+(?P<value>.*+)", re.DOTALL)
+_COMMENT: Final = regex(rb"(?:^|\s)#.*$", re.DOTALL)
+_OPTION: Final = regex(rb"(?P<name>--?[a-z][a-z-]*+)(?:\s*+=\s*+|\s*+)(?P<value>.*+)", re.DOTALL)
+_SHORT: Final = regex(rb"(?P<name>-[rceif])\s*+=?\s*+(?P<value>.*+)", re.DOTALL)
 _LONG: Final = {
     "-r": "--requirement",
     "-c": "--constraint",

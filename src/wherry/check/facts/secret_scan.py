@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.secrets import Secret, find_secrets, is_value_of, redacted
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from wherry.check.facts.calls import Call
     from wherry.dockerfile.syntax import Instruction
 
-_ASSIGNED: Final = re.compile(r"(?:--?|-D)?([A-Za-z_][\w.-]{0,100})=(.+)", re.DOTALL)
-_HEADER: Final = re.compile(r"(?i)authorization:\s{0,3}(?:bearer|token|basic)\s{1,3}(\S{8,4096})")
+_ASSIGNED: Final = regex(r"(?:--?|-D)?([A-Za-z_][\w.-]{0,100})=(.+)", re.DOTALL)
+_HEADER: Final = regex(r"(?i)authorization:\s{0,3}(?:bearer|token|basic)\s{1,3}(\S{8,4096})")
 
 
 def scan_file(facts: Facts) -> tuple[Secret, ...]:

@@ -20,6 +20,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.project.secrets import find_credentials
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.dockerfile.source import Span
@@ -31,7 +32,7 @@ _SHORTEST_TOKEN: Final = 16
 _LONGEST: Final = 4096
 _LEAST_BITS: Final = 3.0  # of entropy per character: hex digests have 3.5 and more, words 2.5
 
-_WORDS: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|\d+")
+_WORDS: Final = regex(r"[A-Z]+(?![a-z])|[A-Z][a-z]*|[a-z]+|\d+")
 _ALWAYS: Final = frozenset(
     {"PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "SECRETS", "APIKEY", "CREDENTIAL", "CREDENTIALS", "TOKEN"}
 )
@@ -134,16 +135,16 @@ _HARMLESS_WORDS: Final = frozenset(
 )
 _HARMLESS_NAMES: Final = frozenset({"GOOGLE_APPLICATION_CREDENTIALS", "HF_HUB_DISABLE_IMPLICIT_TOKEN"})
 
-_PLACEHOLDER: Final = re.compile(
+_PLACEHOLDER: Final = regex(
     r"(?i:.*(?:example|changeme|change[-_]me|placeholder|redacted|your|dummy|xxxx|todo|fixme|replace|insert|sample"
     r"|fake|not[-_]?set|build[-_]?time|notasecret|not[-_]a[-_]).*"
     r"|none|null|nil|true|false|yes|no|on|off|empty|unset|undefined|default|test|testing|secret|token|password"
     r"|pass|key|foo|bar|baz|abc|n/?a|x{3,}|\*+|\.{2,}|-+|0+|1?2?3?4?5?6?7?8?9?0?|<.*|\{\{.*|%.*|\[.*\]|__.*__)",
     re.DOTALL,
 )
-_REFERENCE: Final = re.compile(r"[/~.].*|.*\$.*|[a-z][a-z0-9+.-]*://[^@]*|file:.*|[a-z]+/[\w./-]+", re.DOTALL)
-_RANDOM: Final = re.compile(r"[A-Za-z0-9_+/=.:-]+")
-_LETTERS_AND_DIGITS: Final = (re.compile(r"[A-Za-z]"), re.compile(r"\d"))
+_REFERENCE: Final = regex(r"[/~.].*|.*\$.*|[a-z][a-z0-9+.-]*://[^@]*|file:.*|[a-z]+/[\w./-]+", re.DOTALL)
+_RANDOM: Final = regex(r"[A-Za-z0-9_+/=.:-]+")
+_LETTERS_AND_DIGITS: Final = (regex(r"[A-Za-z]"), regex(r"\d"))
 _MORE_FORMS: Final = (
     ("JSON web token", "eyJ", r"\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,2000}\.[\w-]{20,2000}"),
     ("Groq key", "gsk_", r"\bgsk_[A-Za-z0-9]{52}\b"),

@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.facts.texts import Text
 from wherry.dockerfile.source import Joined, Span
 from wherry.project.key_lines import key_offsets
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.check.facts.texts import Reader
     from wherry.dockerfile.source import Source
     from wherry.project.key_lines import KeyPath
 
-_KEY: Final = re.compile(r"(?:\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|[^=\n\"'])*+=[ \t]*+")
-_STRING: Final = re.compile(
+_KEY: Final = regex(r"(?:\"(?:[^\"\\]|\\.)*+\"|'[^']*+'|[^=\n\"'])*+=[ \t]*+")
+_STRING: Final = regex(
     r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?P<basic>(?:[^"\\\n]|\\.)*+)"|\'(?P<literal>[^\'\n]*+)\'',
     re.DOTALL,
 )
-_OTHER: Final = re.compile(r"[^\n#]*")
-_TABLE_HEAD: Final = re.compile(r"\[[^\n#]*")
+_OTHER: Final = regex(r"[^\n#]*")
+_TABLE_HEAD: Final = regex(r"\[[^\n#]*")
 _BOM: Final = b"\xef\xbb\xbf"
 
 

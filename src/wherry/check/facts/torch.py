@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.frameworks import Framework, framework_of, wheel_build
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     from wherry.check.facts.requirements import RequirementFile
     from wherry.check.facts.texts import Text
 
-_RUNTIME: Final = re.compile(r"nvidia-cuda-runtime(?:-cu\d\d)?")
+_RUNTIME: Final = regex(r"nvidia-cuda-runtime(?:-cu\d\d)?")
 _INDEX_OPTIONS: Final = frozenset({"--index-url", "--extra-index-url", "--find-links"})
-_PLAIN: Final = re.compile(r"[^;,'\"]*(?:sys_platform|platform_system)\s*(==|!=)\s*['\"](\w+)['\"]")
+_PLAIN: Final = regex(r"[^;,'\"]*(?:sys_platform|platform_system)\s*(==|!=)\s*['\"](\w+)['\"]")
 _LINUX: Final = {
     "python_version": "3.12",
     "sys_platform": "linux",

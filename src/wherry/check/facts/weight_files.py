@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from wherry.regex import regex
+
 if TYPE_CHECKING:
     from wherry.check.facts.context_walk import Entry
 
@@ -23,11 +25,11 @@ _SUFFIXES: Final = {  # from what size on a name alone is enough to be looked at
     ".bin": 50 * _MB,
 }
 _ANY_FROM_BYTES: Final = 50 * _MB  # larger files are looked into, whatever their name
-_POINTER: Final = re.compile(
+_POINTER: Final = regex(
     rb"version https://git-lfs\.github\.com/spec/v1\r?\n(?:[^\n]*\n)*?size (\d{1,18})\s*$"
 )
-_SAFETENSORS: Final = re.compile(rb".{5}\0\0\0\{\s*\"", re.DOTALL)
-_PICKLE: Final = re.compile(rb"\x80[\x02-\x05]")
+_SAFETENSORS: Final = regex(rb".{5}\0\0\0\{\s*\"", re.DOTALL)
+_PICKLE: Final = regex(rb"\x80[\x02-\x05]")
 _PICKLED: Final = frozenset({".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle", ".joblib", ".nemo", ".mar"})
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
-_NAME: Final = re.compile(
+from wherry.regex import regex
+
+_NAME: Final = regex(
     r"(?P<name>[^-/]+)-(?P<version>[^-/]+)(?:-\d[^-/]*)?-(?P<python>[^-/]+)-(?P<abi>[^-/]+)-(?P<platform>[^-/]+)\.whl"
 )
-_TAG: Final = re.compile(r"(?P<kind>cp|py)(?P<major>\d)(?P<minor>\d*)")
+_TAG: Final = regex(r"(?P<kind>cp|py)(?P<major>\d)(?P<minor>\d*)")
 
 
 @dataclass(frozen=True, slots=True)

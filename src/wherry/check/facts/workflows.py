@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.facts.texts import Text
 from wherry.check.facts.yaml_nodes import parse_documents
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.check.facts.texts import Reader
@@ -34,38 +35,38 @@ if TYPE_CHECKING:
     from wherry.dockerfile.source import Source
 
 _MOST_NODES: Final = 20_000
-_BUILD_ACTION: Final = re.compile(
+_BUILD_ACTION: Final = regex(
     r"(?:docker/(?:build-push|bake)-action|depot/(?:build-push|bake)-action|redhat-actions/buildah-build"
     r"|elgohr/publish-docker[\w-]*|mr-smithers-excellent/docker-build-push|\S*kaniko\S*)@"
 )
-_SCAN_ACTION: Final = re.compile(
+_SCAN_ACTION: Final = regex(
     r"(?:aquasecurity/trivy-action|anchore/(?:scan|grype)\S*|snyk/actions/docker|docker/scout-action"
     r"|azure/container-scan|sysdiglabs/\S*scan\S*|wizcli?\S*/\S*|crazy-max/ghaction-container-scan"
     r"|lacework/\S*scan\S*|prismacloud\S*|palo-alto-networks/prisma-cloud-scan|\S*wherry\S*scan\S*)@",
     re.IGNORECASE,
 )
-_LINT_ACTION: Final = re.compile(r"(?:hadolint/hadolint-action|\S*wherry\S*)@", re.IGNORECASE)
-_BUILD_COMMAND: Final = re.compile(
+_LINT_ACTION: Final = regex(r"(?:hadolint/hadolint-action|\S*wherry\S*)@", re.IGNORECASE)
+_BUILD_COMMAND: Final = regex(
     r"\b(?:docker(?:\s+buildx|\s+image|\s+builder)?\s+(?:build|bake)\b(?![^\n]*--check\b)"
     r"|(?:podman|buildah|nerdctl|finch|img)\s+(?:build|bud)\b"
     r"|docker[ -]compose\s+(?:[\w.=/-]+\s+){0,12}build\b|(?:wherry|depot|pack)\s+build\b"
     r"|gcloud\s+builds\s+submit\b|az\s+acr\s+build\b)|/kaniko/executor\b"
 )
-_SCAN_COMMAND: Final = re.compile(
+_SCAN_COMMAND: Final = regex(
     r"\b(?:trivy\s+(?:\S+\s+){0,8}?(?:image|i|rootfs|sbom)\b|grype\s+\S|snyk\s+container\b|docker\s+sc(?:out|an)\b"
     r"|anchore(?:ctl|-cli)\b|clairctl\b|clair-scanner\b|wherry\s+(?:scan|audit)\b|twistcli\s+images\b"
     r"|wizcli\s+docker\b|aqua(?:sec)?\s+scan\b|scannercli\b|dockle\s+\S|cosign\s+verify-attestation\b"
     r"|gcloud\s+artifacts\s+docker\s+images\s+scan\b)"
 )
-_LINT_COMMAND: Final = re.compile(
+_LINT_COMMAND: Final = regex(
     r"\b(?:hadolint\b|wherry\s+check\b|tally\s+(?:lint|check)\b|docker(?:\s+buildx)?\s+build\b[^\n]*--check\b"
     r"|trivy\s+config\b|checkov\b)"
 )
-_GITLAB_SCAN: Final = re.compile(r"(?:Jobs|Security)/Container-Scanning|container[-_]scanning", re.IGNORECASE)
-_FLAG: Final = re.compile(
+_GITLAB_SCAN: Final = regex(r"(?:Jobs|Security)/Container-Scanning|container[-_]scanning", re.IGNORECASE)
+_FLAG: Final = regex(
     r"(?:\s|^)(?:(--push)\b|(-f|--file|--target|-t|--tag|--dockerfile|--context|--platform)[ =]+(\S+))"
 )
-_COMMENT: Final = re.compile(r"(?:^|\s)#[^\n]*")
+_COMMENT: Final = regex(r"(?:^|\s)#[^\n]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ class _Steps:
         self.lints += [_part(text, found, start) for found in _LINT_COMMAND.finditer(plain)]
 
 
-_SCAN_IMAGE: Final = re.compile(r"(?:aquasec/trivy|anchore/grype|snyk/snyk|goodwithtech/dockle)(?:[:@]|$)")
+_SCAN_IMAGE: Final = regex(r"(?:aquasec/trivy|anchore/grype|snyk/snyk|goodwithtech/dockle)(?:[:@]|$)")
 
 
 def _is_config_scan(parent: Node | None) -> bool:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.texts import Text
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,7 +41,7 @@ _MOST_LOOKS: Final = 400_000
 _MOST_MERGED: Final = 50
 _TRUE: Final = frozenset({"true", "yes", "on", "y"})
 _BOM: Final = b"\xef\xbb\xbf"
-_TEMPLATE: Final = re.compile(
+_TEMPLATE: Final = regex(
     rb"\{\{-?\s*(?:\.|\$|include\b|if\b|range\b|with\b|toYaml\b|end\b|tpl\b|template\b|define\b|/\*)|\{%-?\s"
 )
 

@@ -14,16 +14,17 @@ from typing import Final
 from wherry.dockerfile.shell.redirections import Redirections
 from wherry.dockerfile.shell.scanner import ARITHMETIC, Case, Frame, Kind
 from wherry.dockerfile.shell.tokens import Extent, Lexed, RedirectToken
+from wherry.regex import regex
 
 MAX_DEPTH: Final = 60
 """How deep quotes, substitutions and parentheses may nest."""
 
-_PLAIN: Final = re.compile(rb"[^ \t\r\n\\'\"$`#;&|<>()]+")
-_ANSI: Final = re.compile(rb"\$'(?:[^'\\]|\\.)*'", re.DOTALL)
-_REDIRECT: Final = re.compile(rb"&>>?|<<<|<<-?|<>|<&|>>|>&|>\||<|>")
-_OPERATOR: Final = re.compile(rb";;&|;;|;&|;|&&|&|\|\||\|&|\|")
-_ASSIGNMENT: Final = re.compile(rb"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
-_NO_ARGUMENTS: Final = re.compile(rb"\([ \t]*\)")
+_PLAIN: Final = regex(rb"[^ \t\r\n\\'\"$`#;&|<>()]+")
+_ANSI: Final = regex(rb"\$'(?:[^'\\]|\\.)*'", re.DOTALL)
+_REDIRECT: Final = regex(rb"&>>?|<<<|<<-?|<>|<&|>>|>&|>\||<|>")
+_OPERATOR: Final = regex(rb";;&|;;|;&|;|&&|&|\|\||\|&|\|")
+_ASSIGNMENT: Final = regex(rb"[A-Za-z_]\w*(?:\[[^\]]*\])?\+?=")
+_NO_ARGUMENTS: Final = regex(rb"\([ \t]*\)")
 
 _FOLLOWS: Final[dict[bytes, tuple[bytes, ...]]] = {
     b"then": (b"if", b"elif"),

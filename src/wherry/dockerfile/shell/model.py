@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.shell.segments import Segment
     from wherry.dockerfile.source import Joined, Span
 
-_VERSIONED: Final = re.compile(r"(pip|python|pypy|ipython|perl|ruby|node|gcc|g\+\+|clang|clang\+\+)-?[\d.]+")
+_VERSIONED: Final = regex(r"(pip|python|pypy|ipython|perl|ruby|node|gcc|g\+\+|clang|clang\+\+)-?[\d.]+")
 _PYTHON_OPTIONS: Final = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 _OPTION_LETTERS: Final = {"e": "errexit", "u": "nounset", "x": "xtrace", "f": "noglob", "n": "noexec"}
 

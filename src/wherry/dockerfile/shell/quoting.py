@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from wherry.dockerfile.shell.model import Word
 from wherry.dockerfile.source import decode, encode
 from wherry.dockerfile.words import WordError
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.dockerfile.shell.tokens import Extent
@@ -17,20 +18,20 @@ if TYPE_CHECKING:
 MAX_EXPANDED: Final = 1 << 16
 """How many characters variables may bring into one word."""
 
-_LITERAL: Final = re.compile(rb"[A-Za-z0-9_./:=@,+%^\x80-\xff-]+")
-_PIECE: Final = re.compile(
+_LITERAL: Final = regex(rb"[A-Za-z0-9_./:=@,+%^\x80-\xff-]+")
+_PIECE: Final = regex(
     rb"(?P<plain>[^\\'\"$`*?\[{~]+)|\\(?P<escaped>.)|'(?P<single>[^']*)'|\$'(?P<ansi>(?:[^'\\]|\\.)*)'"
     rb"|\$?\"(?P<double>(?:[^\"\\]|\\.)*)\"|(?P<open>.)",
     re.DOTALL,
 )
-_IN_DOUBLE: Final = re.compile(rb"(?P<plain>[^\\]+)|\\(?P<escaped>[$`\"\\\n])|(?P<kept>\\)", re.DOTALL)
-_EXPANSION: Final = re.compile(rb"\$[A-Za-z0-9_{(\[@*#?!$-]|`")
-_BRACES: Final = re.compile(rb"\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}")
-_ANSI: Final = re.compile(r"\\(?:([abefnrtv\\'\"?E])|([0-7]{1,3})|x([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
+_IN_DOUBLE: Final = regex(rb"(?P<plain>[^\\]+)|\\(?P<escaped>[$`\"\\\n])|(?P<kept>\\)", re.DOTALL)
+_EXPANSION: Final = regex(rb"\$[A-Za-z0-9_{(\[@*#?!$-]|`")
+_BRACES: Final = regex(rb"\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}")
+_ANSI: Final = regex(r"\\(?:([abefnrtv\\'\"?E])|([0-7]{1,3})|x([0-9a-fA-F]{1,2})|(.))", re.DOTALL)
 _ANSI_LETTERS: Final = {
     "a": "\a", "b": "\b", "e": "\x1b", "E": "\x1b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v",
 }  # fmt: skip
-_UNKNOWN: Final = re.compile(r"\$\(|`|\$[0-9@*#?!$-]|\$\{[0-9@*#?!$-]")
+_UNKNOWN: Final = regex(r"\$\(|`|\$[0-9@*#?!$-]|\$\{[0-9@*#?!$-]")
 
 
 class Piece(NamedTuple):

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.shell.scanner import Scanner
 from wherry.dockerfile.shell.tokens import Document, Extent, RedirectToken
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.dockerfile.shell.scanner import Frame
 
-_DELIMITER: Final = re.compile(
+_DELIMITER: Final = regex(
     rb"[ \t]*((?:[^ \t\n;&|<>()'\"\\]|\\.|'[^'\n]*'|\"(?:[^\"\\\n]|\\.)*\")+)", re.DOTALL
 )
-_DELIMITER_QUOTES: Final = re.compile(rb"\\(.)|['\"]", re.DOTALL)
+_DELIMITER_QUOTES: Final = regex(rb"\\(.)|['\"]", re.DOTALL)
 
 
 class Redirections(Scanner):

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.shell.tokens import Lexed
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.dockerfile.shell.tokens import Extent
 
-ARITHMETIC: Final = re.compile(
+ARITHMETIC: Final = regex(
     rb"\(\([\w \t\n$+*/%<>=!&|^~?:,{}#@.'\"\[\]-]*+(?:\((?:[^()\n;]|\([^()\n;]*\))*+\)[^()\n;]*+)*+\)\)"
 )
 """``((1 + (2)))``; what else begins with two parentheses is a subshell in a subshell."""
 
-_QUOTED: Final = re.compile(rb"[^\\$`\"]+")
-_BRACED: Final = re.compile(rb"[^\\$`\"'}]+")
-_PATTERN: Final = re.compile(rb"[^\\$`\"'()]+")
-_TESTED: Final = re.compile(rb"[^\\$`\"' \t\n]+")
+_QUOTED: Final = regex(rb"[^\\$`\"]+")
+_BRACED: Final = regex(rb"[^\\$`\"'}]+")
+_PATTERN: Final = regex(rb"[^\\$`\"'()]+")
+_TESTED: Final = regex(rb"[^\\$`\"' \t\n]+")
 
 
 class Kind(Enum):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.shell.quoting import unquote
 from wherry.dockerfile.source import Joined, encode
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 Placed = tuple[int, bytes]
 """Where a piece stands in the file, and its bytes."""
 
-_STRING: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
-_JSON_PIECE: Final = re.compile(
+_STRING: Final = regex(rb'"((?:[^"\\]|\\.)*)"', re.DOTALL)
+_JSON_PIECE: Final = regex(
     rb"[^\\]+|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\."
 )
 

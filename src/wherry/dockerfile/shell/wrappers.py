@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile.shell.model import program_name
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from wherry.dockerfile.shell.model import Word
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "ksh", "zsh", "rbash", "mksh", "busybox sh"})
 """What reads the language that is read here."""
 
-_ASSIGNMENT: Final = re.compile(r"([A-Za-z_]\w*)=")
+_ASSIGNMENT: Final = regex(r"([A-Za-z_]\w*)=")
 _MAX_WRAPPERS: Final = 20
 
 

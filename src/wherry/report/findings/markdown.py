@@ -5,11 +5,11 @@ Names and texts in a pull request are a stranger's: nothing of them becomes mark
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.catalogue import title_of
 from wherry.check.model import Safety
+from wherry.regex import regex
 from wherry.report.amounts import seconds, size
 from wherry.report.findings.excerpt import printable
 from wherry.report.findings.text import basis_words, cost_words
@@ -24,12 +24,12 @@ _SHOWN: Final = 10
 _MOST: Final = 100  # a comment on GitHub holds 65,536 characters
 _LONGEST: Final = 500  # of one text
 
-_SPECIAL: Final = re.compile(r"([\\`*_\[\]<>|~])")
-_LINK: Final = re.compile(r"(?<=[@#])(?=\w)|(?=://)|(?<=[Ww]{3})(?=\.)")
+_SPECIAL: Final = regex(r"([\\`*_\[\]<>|~])")
+_LINK: Final = regex(r"(?<=[@#])(?=\w)|(?=://)|(?<=[Ww]{3})(?=\.)")
 """Where GitHub and GitLab make a link or a mention of plain text, escaped or not."""
 _NOTHING: Final = "\u200b"  # takes no room, and keeps apart what stands on both sides
 _DOLLAR: Final = "<span>$</span>"  # else two of them make a formula on GitHub
-_TICKS: Final = re.compile("`+")
+_TICKS: Final = regex("`+")
 
 
 def markdown_lines(review: Review) -> Iterator[str]:

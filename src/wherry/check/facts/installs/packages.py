@@ -5,26 +5,28 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from wherry.regex import regex
+
 if TYPE_CHECKING:
     from wherry.check.facts.calls import Value
     from wherry.dockerfile.shell import Word
 
-_REQUIREMENT: Final = re.compile(
+_REQUIREMENT: Final = regex(
     r"(?P<name>[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9])?)\s*(?:\[(?P<extras>[^\]]*)\])?\s*(?P<rest>.*)", re.DOTALL
 )
-_SEPARATORS: Final = re.compile(r"[-_.]+")
-_URL: Final = re.compile(r"(?:[a-z]+\+)?[a-z][a-z0-9.-]*://\S*|git@\S*", re.IGNORECASE)
-_EGG: Final = re.compile(r"[#&]egg=([A-Za-z0-9][\w.-]*)")
-_EXTRAS_AT_END: Final = re.compile(r"\[([^\[\]]*)\]$")
-_ARCHIVE: Final = re.compile(r"\.(?:whl|tar\.gz|tgz|zip|tar\.bz2|conda|deb|rpm|apk)$", re.IGNORECASE)
-_CONDA: Final = re.compile(r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[\w.-]+)\s*(?P<rest>.*)", re.DOTALL)
-_APT: Final = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.*?-]*)(?::[a-z0-9-]+)?(?P<rest>[=/].+)?[+-]?")
-_APK: Final = re.compile(r"(?P<name>[\w.+-]+?)(?P<rest>(?:[~<>=]|@).*)?")
-_RPM: Final = re.compile(r"(?P<name>.+?)(?P<rest>-\d+(?:\.\d+)+(?:-\d\S*)?)?")
-_NPM: Final = re.compile(r"(?P<name>(?:@[^@/\s]+/)?[^@\s]+)(?P<rest>@.+)?")
-_COMMIT: Final = re.compile(r"@([0-9a-f]{7,40})(?:$|[#?])")
+_SEPARATORS: Final = regex(r"[-_.]+")
+_URL: Final = regex(r"(?:[a-z]+\+)?[a-z][a-z0-9.-]*://\S*|git@\S*", re.IGNORECASE)
+_EGG: Final = regex(r"[#&]egg=([A-Za-z0-9][\w.-]*)")
+_EXTRAS_AT_END: Final = regex(r"\[([^\[\]]*)\]$")
+_ARCHIVE: Final = regex(r"\.(?:whl|tar\.gz|tgz|zip|tar\.bz2|conda|deb|rpm|apk)$", re.IGNORECASE)
+_CONDA: Final = regex(r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[\w.-]+)\s*(?P<rest>.*)", re.DOTALL)
+_APT: Final = regex(r"(?P<name>[a-z0-9][a-z0-9+.*?-]*)(?::[a-z0-9-]+)?(?P<rest>[=/].+)?[+-]?")
+_APK: Final = regex(r"(?P<name>[\w.+-]+?)(?P<rest>(?:[~<>=]|@).*)?")
+_RPM: Final = regex(r"(?P<name>.+?)(?P<rest>-\d+(?:\.\d+)+(?:-\d\S*)?)?")
+_NPM: Final = regex(r"(?P<name>(?:@[^@/\s]+/)?[^@\s]+)(?P<rest>@.+)?")
+_COMMIT: Final = regex(r"@([0-9a-f]{7,40})(?:$|[#?])")
 _FULL_COMMIT: Final = 40
-_EXACT: Final = re.compile(r"={2,3}\s*[^\s,*<>=!~$]+")
+_EXACT: Final = regex(r"={2,3}\s*[^\s,*<>=!~$]+")
 
 
 class PackageArgument(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.installs.conda import read_conda
@@ -26,6 +25,7 @@ from wherry.check.facts.installs.system import (
     read_yarn,
     read_zypper,
 )
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
     Reader = Callable[[Sequence[Value], Mapping[str, str]], Found | None]
 
-_PYTHON: Final = re.compile(r"(?:python|pypy)[\d.]*(?:\.exe)?")
-_PIP: Final = re.compile(r"pip[\d.]*")
+_PYTHON: Final = regex(r"(?:python|pypy)[\d.]*(?:\.exe)?")
+_PIP: Final = regex(r"pip[\d.]*")
 _READERS: Final[dict[str, tuple[str, Reader]]] = {
     # the program, the manager it is, and who reads its arguments
     "uv": ("uv", read_uv),

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.origins import run_path
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.installs import Install
     from wherry.check.facts.project import ProjectFacts
     from wherry.check.facts.requirements import RequirementFile
+    from wherry.dockerfile.shell import Word
 
 _READS_MORE: Final = (
     # options that name files or directories beside the lists
@@ -34,9 +36,10 @@ _READS_MORE: Final = (
     "--config-file",
     "--env-file",
 )
-_CONDA_INNER: Final = re.compile(rb"^\s*-\s*(?:-r|-c|-e|\.|file:|/)", re.MULTILINE)
-_PIPFILE_INNER: Final = re.compile(rb"\bpath\s*=|\beditable\s*=")
-_NODE_INNER: Final = re.compile(
+_FILLS: Final = ("--target", "--prefix", "--dest", "--wheel-dir")
+_CONDA_INNER: Final = regex(rb"^\s*-\s*(?:-r|-c|-e|\.|file:|/)", re.MULTILINE)
+_PIPFILE_INNER: Final = regex(rb"\bpath\s*=|\beditable\s*=")
+_NODE_INNER: Final = regex(
     rb'"(?:pre|post)?install"\s*:|"prepare"\s*:|"workspaces"\s*:|"(?:file|link|portal):'
 )
 _NODE_FILES: Final = (
@@ -75,12 +78,23 @@ def needs_of(install: Install) -> Needs | None:
         return None if any(package.is_local for package in install.packages) else Needs()
     if install.has_unknown or not install.call.directory or _reads_more(install):
         return None
+    if not all(word.is_literal for word in _list_words(install)):
+        return None  # a build argument may name another list
     if any(package.is_local for package in install.packages):
         return None
     if install.is_conda:
         return _of_conda(install)
     reader = _READERS.get(install.manager)
     return reader(install) if reader else None
+
+
+def _list_words(install: Install) -> Iterable[Word]:
+    """The words that name its lists."""
+    for name in ("--requirement", "--constraint", "--file"):
+        for option in install.options.get(name, ()):
+            yield from option.words
+    if install.subcommand == "pip sync":
+        yield from install.command.words
 
 
 def _reads_more(install: Install) -> bool:
@@ -105,13 +119,14 @@ def _of_pip(install: Install) -> Needs | None:
         return None
     found = _lists(install, (*install.requirement_files, *install.constraint_files))
     if found is None or install.manager != "uv":
-        return found
+        makes = tuple(install.call.path(path) for name in _FILLS for path in install.values(name))
+        return found and replace(found, makes=makes)
     settings = [
         path
         for name in ("uv.toml", "pyproject.toml")
         if (path := install.call.path(name)) and _has_uv_settings(install, path)
     ]
-    return Needs((*found.paths, *settings), found.is_certain)
+    return Needs(tuple(dict.fromkeys([*found.paths, *settings])), found.is_certain)
 
 
 def _has_uv_settings(install: Install, path: str) -> bool:
@@ -133,6 +148,11 @@ def _lists(install: Install, names: Iterable[str]) -> Needs | None:
         path = install.call.path(name)
         paths[path] = None
         origin = origin_of(install, path)
+        if origin and path.endswith("/pyproject.toml"):
+            pyproject = _project(install).below(posixpath.dirname(origin)).pyproject
+            if pyproject is None or pyproject.is_dynamic:
+                return None
+            continue
         file = _project(install).requirement_file(origin) if origin else None
         if file is None:
             is_certain = False

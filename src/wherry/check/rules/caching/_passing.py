@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context import normal
 from wherry.check.rules.caching._needs import Needs, needs_of
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +45,8 @@ _FILES: Final = frozenset(
 )
 _ASIDE: Final = frozenset({"update", "clean", "remove"})
 _SETTINGS: Final = frozenset({"config", "--version", "version", "self", "env"})
-_VARIABLE: Final = re.compile(r"\$\{?(\w+)")
-_MODE: Final = re.compile(r"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]+")
+_VARIABLE: Final = regex(r"\$\{?(\w+)")
+_MODE: Final = regex(r"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import all_taken_out, block_of, is_apart, put_behind, written
+from wherry.check.facts.context import normal
 from wherry.check.model import Aspect, Edit, Effect, Fix, Safety
 from wherry.check.rules.caching._passing import Passage, Step, context_origin
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,10 +38,12 @@ _CODE_SUFFIXES: Final = (
 )
 _TOOLS: Final = frozenset({"pip", "setuptools", "wheel", "uv", "poetry", "pdm", "pipenv", "build"})
 _PROJECTS: Final = frozenset({"uv", "poetry", "pdm", "pipenv", "npm", "yarn", "pnpm"})
-_PLAIN: Final = re.compile(r"[\w./+@-]+\*?")
+_PLAIN: Final = regex(r"[\w./+@-]+\*?")
 _KEPT_FLAGS: Final = frozenset({"chown", "chmod", "link"})
 _LEAVES_STATE: Final = frozenset({"cd", "export", ".", "source", "set"})
 _NAMED: Final = 2
+_MOST_COPIES: Final = 500  # that are looked at
+_MOST_MOVED: Final = 20
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ def late_copies(stage: StageFacts) -> Late | None:
     if not any(install.brings_packages for install in stage.installs):
         return None
     last = max(install.run.index for install in stage.installs)
-    sources = [copy for copy in stage.copies if copy.index < last and is_source(copy)]
+    early = [copy for copy in stage.copies if copy.index < last][:_MOST_COPIES]
+    sources = [copy for copy in early if is_source(copy)][:_MOST_MOVED]
     movable = (_movable(stage, sources[at:]) for at in range(len(sources)))
     return next((found for found in movable if found), None) or _fixed(stage, sources)
 
@@ -133,11 +137,14 @@ def _only_completes(step: Step, copy: CopyFacts) -> bool:
 def _fixed(stage: StageFacts, sources: Sequence[CopyFacts]) -> Late | None:
     """Copies before installs that something keeps in their place."""
     for copy in reversed(sources):
+        before = [one for one in stage.all_installs if _is_before(one, copy, stage) and one.brings_packages]
+        if any(map(_brings_lists, before)) or _several(before):
+            continue
         behind = [install for install in stage.installs if install.run.index > copy.index]
         installs = [
             install
             for install in behind
-            if _matters(install) and (_goes_by_lists(install) or _brings_dependencies(install, copy))
+            if _matters(install) and (_goes_by_lists(install) or _brings_dependencies(install))
         ]
         if installs:
             return Late(stage, (copy,), tuple(installs))
@@ -150,13 +157,9 @@ def _goes_by_lists(install: Install) -> bool:
     return bool(install.requirement_files) and not install.installs_project
 
 
-def _brings_dependencies(install: Install, copy: CopyFacts) -> bool:
-    """It installs the project, and with it what the project requires, which nothing has installed before."""
+def _brings_dependencies(install: Install) -> bool:
+    """It installs the project, and with it what the project requires."""
     if not install.installs_project or install.has("--no-deps"):
-        return False
-    stage = copy.stage
-    before = [one for one in stage.all_installs if _is_before(one, copy, stage) and one.brings_packages]
-    if any(map(_brings_lists, before)) or _several(before):
         return False
     pyproject = install.inputs.pyproject
     return pyproject is None or pyproject.is_dynamic or bool(pyproject.dependencies)
@@ -257,9 +260,9 @@ class _Move:
         groups: dict[tuple[int, str], list[str]] = {}
         for path in dict.fromkeys(path for needs in self._needs for path in needs.paths):
             copy = next((copy for copy in self._late.copies if _is_in(path, copy)), None)
-            if copy is None or self._is_there(path):
+            origin = context_origin(copy, path) if copy else None
+            if copy is None or self._is_there(path, origin):
                 continue
-            origin = context_origin(copy, path)
             if origin is None or not _PLAIN.fullmatch(origin):
                 return None
             groups.setdefault((copy.index, posixpath.dirname(path)), []).append(origin)
@@ -281,8 +284,10 @@ class _Move:
         )
         return " ".join(["COPY", *map(self._facts.text, flags), *origins, own])
 
-    def _is_there(self, path: str) -> bool:
-        """A COPY that stays where it is brings the very file."""
+    def _is_there(self, path: str, origin: str | None) -> bool:
+        """A COPY that stays where it is brings the very file, or the only one of that name."""
+        context = self._facts.context
+        is_only = origin is None or (context is not None and not context.exists(origin))
         moved = {copy.index for copy in self._late.copies}
         end = self._late.steps[-1].instruction.index
         others = (
@@ -290,7 +295,11 @@ class _Move:
             for copy in self._late.stage.all_copies
             if copy.index not in moved and (copy.stage is not self._late.stage or copy.index < end)
         )
-        return any(copy.target_of(source) == path for copy in others for source in copy.sources)
+        return any(
+            copy.target_of(source) == path and (is_only or (copy.from_ is None and normal(source) == origin))
+            for copy in others
+            for source in copy.sources
+        )
 
     def _again(self) -> tuple[list[Edit], str] | None:
         """The install without the project, and the line that installs the project afterwards."""

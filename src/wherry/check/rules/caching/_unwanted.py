@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context import normal
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,7 +34,7 @@ _CACHES: Final = frozenset(
 )
 _ENVIRONMENT: Final = "virtual environment"
 _GIT_ALOOF: Final = frozenset({"clone", "config", "lfs", "init", "ls-remote", "--version", "version"})
-_BY_GIT: Final = re.compile(
+_BY_GIT: Final = regex(
     r"setuptools[-_]scm|hatch-vcs|versioneer|versioningit|dunamai|poetry-dynamic-versioning"
 )
 _MOST_NEIGHBOURS: Final = 20

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.edits import moved_behind
 from wherry.check.model import Aspect, Effect, Fix, Safety
 from wherry.check.rules.caching._reorder import described
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.stages import StageFacts
     from wherry.dockerfile.syntax import Instruction
 
-_NAME: Final = re.compile(
+_NAME: Final = regex(
     r"(?:\w+_)?(?:GIT|VCS|COMMIT|SOURCE)_?(?:SHA|SHA1|HASH|COMMIT|REV|REVISION|REF|BRANCH|TAG|DESCRIBE|ID)"
     r"|(?:GIT|CI)_COMMIT(?:_\w+)?|GIT_REVISION|COMMIT|REVISION|SHA|(?:\w+_)?SHORT_SHA|GITHUB_(?:SHA|REF|RUN_\w+)"
     r"|CI_(?:JOB|PIPELINE|COMMIT)_\w+|(?:\w+_)?BUILD_?(?:DATE|TIME|TIMESTAMP|NUMBER|NUM|ID|VERSION|TAG|REV|SHA|COMMIT|HASH)"
@@ -27,6 +28,7 @@ _NAME: Final = re.compile(
     r"|RELEASE_(?:VERSION|NAME|TAG|DATE)|(?:SENTRY|DD|APP)_RELEASE|DD_VERSION",
     re.IGNORECASE,
 )
+_MOST: Final = 20  # that are followed
 _NEUTRAL: Final = frozenset(
     {"set", "export", ":", "true", "echo", "rm", "mkdir", "ln", "chmod", "chown", "touch"}
 )
@@ -84,8 +86,8 @@ def early_environment(stage: StageFacts) -> Early | None:
 
 def _first(stage: StageFacts, candidates: Sequence[Instruction]) -> Early | None:
     """What of the candidates can go below the installs behind the first that can, all together."""
-    for at, first in enumerate(candidates):
-        found = _early(stage, first, candidates[at:])
+    for at, first in enumerate(candidates[:_MOST]):
+        found = _early(stage, first, candidates[at:_MOST])
         if found:
             return found
     return None

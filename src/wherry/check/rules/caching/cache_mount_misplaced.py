@@ -87,6 +87,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.caching._mounts import fetches, uid_of
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,8 +97,8 @@ if TYPE_CHECKING:
     from wherry.check.facts.mounts import Mount
     from wherry.check.model import Finding
 
-_TARGET: Final = re.compile(rb"(?:target|dst|destination)=([^,\"\s]+)", re.IGNORECASE)
-_OPEN_MODE: Final = re.compile(r"0?1?[0-7]?777")
+_TARGET: Final = regex(rb"(?:target|dst|destination)=([^,\"\s]+)", re.IGNORECASE)
+_OPEN_MODE: Final = regex(r"0?1?[0-7]?777")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

@@ -79,12 +79,12 @@ where the list names one version and pip installs plainly.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import put_before
 from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
 from wherry.check.sizes import MB, closure_of
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,8 +100,8 @@ if TYPE_CHECKING:
 _HEAVY_BYTES: Final = 500 * MB
 _LIGHT: Final = 5
 _INDEXES: Final = frozenset({"--index-url", "--extra-index-url"})
-_PLAIN: Final = re.compile(r"[\w.+!-]+")
-_URL: Final = re.compile(r"https?://[\w./:%+~-]+")
+_PLAIN: Final = regex(r"[\w.+!-]+")
+_URL: Final = regex(r"https?://[\w./:%+~-]+")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

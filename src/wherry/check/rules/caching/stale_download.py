@@ -48,10 +48,10 @@ downloads: name a version, and check its sum.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,10 +61,10 @@ if TYPE_CHECKING:
     from wherry.check.facts.runs import RunFacts
     from wherry.check.model import Finding
 
-_URL: Final = re.compile(r"https://[\w.-]+/[\w./~-]+")
-_LOGIN: Final = re.compile(r"://[^/@\s]*@")
-_REVISION: Final = re.compile(r"[\w./-]*")
-_TAG: Final = re.compile(r"v?\d+(?:\.\d+)+\S*")
+_URL: Final = regex(r"https://[\w.-]+/[\w./~-]+")
+_LOGIN: Final = regex(r"://[^/@\s]*@")
+_REVISION: Final = regex(r"[\w./-]*")
+_TAG: Final = regex(r"v?\d+(?:\.\d+)+\S*")
 _OPTIONS: Final = frozenset({"--depth", "--branch", "-b", "--single-branch", "-q", "--quiet", "clone", "git"})
 
 

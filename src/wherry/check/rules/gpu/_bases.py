@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix
 from wherry.dockerfile.source import Span, encode
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from wherry.check.model import Safety
 
 _MOST_HOPS: Final = 10
-_NAMES: Final = re.compile(r"\$\{?(\w+)")
+_NAMES: Final = regex(r"\$\{?(\w+)")
 
 
 def root_of(stage: StageFacts) -> StageFacts:

@@ -7,7 +7,6 @@ container runs, something may (a script nobody here has read, a package that may
 from __future__ import annotations
 
 import posixpath
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
@@ -19,6 +18,7 @@ from wherry.check.rules.gpu._packages import (
     COMPILES_AT_RUN_TIME,
     asked_of,
 )
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,14 +31,10 @@ if TYPE_CHECKING:
 
 COMPILERS: Final = frozenset({"gcc", "g++", "build-essential", "clang", "gcc-c++"})
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "source", "."})
-_HARMLESS: Final = re.compile(
-    r"(?i)(?:mini(?:conda|forge)|mambaforge|anaconda|conda|uv|poetry|nodesource|rustup)"
-)
+_HARMLESS: Final = regex(r"(?i)(?:mini(?:conda|forge)|mambaforge|anaconda|conda|uv|poetry|nodesource|rustup)")
 _FORCING: Final = frozenset({"FORCE_CUDA", "TORCH_CUDA_ARCH_LIST", "CMAKE_CUDA_ARCHITECTURES"})
 _PURE_BACKENDS: Final = ("hatchling", "flit", "poetry.core", "uv_build", "pdm.backend")
-_EXTENSIONS: Final = re.compile(
-    rb"ext_modules|Extension\(|cpp_extension|cythonize|cmake|Pybind11|rust_extensions"
-)
+_EXTENSIONS: Final = regex(rb"ext_modules|Extension\(|cpp_extension|cythonize|cmake|Pybind11|rust_extensions")
 
 
 class Need(Enum):

@@ -56,7 +56,6 @@ ones), or give each framework an environment, and best an image, of its own.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -64,6 +63,7 @@ from wherry.check.model import Rule, Severity
 from wherry.check.rules.gpu._environments import environments
 from wherry.check.rules.gpu._shipping import named, says_cuda
 from wherry.check.rules.gpu._sizes import one_generation
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -74,11 +74,11 @@ if TYPE_CHECKING:
     from wherry.check.facts.stages import StageFacts
     from wherry.check.model import Finding, Place
 
-_LIBRARY: Final = re.compile(
+_LIBRARY: Final = regex(
     r"(?:nvidia-[a-z-]+|cudf|cuml|cugraph|cuspatial|cuvs|raft-dask|pylibraft|rmm)-cu(\d\d)"
 )
-_NAMED: Final = re.compile(r"cupy-cuda(\d\d)\d?x?|jax-cuda(\d\d)-plugin")
-_EXTRA: Final = re.compile(r"cuda(\d\d)(?:-pip)?")
+_NAMED: Final = regex(r"cupy-cuda(\d\d)\d?x?|jax-cuda(\d\d)-plugin")
+_EXTRA: Final = regex(r"cuda(\d\d)(?:-pip)?")
 _SINCE_TWO_ONE: Final = 12  # PyPI's torch of today, whichever, has no older CUDA
 
 

@@ -81,13 +81,13 @@ by the CUDA that they are built for.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.gpu._environments import environments
 from wherry.check.rules.gpu._packages import BUILT_WITH_NVCC, asked_of
 from wherry.check.rules.gpu._shipping import named, says_cuda
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -100,10 +100,10 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding, Place
 
 _COMPANIONS: Final = frozenset({"torchvision", "torchaudio"})
-_TAG: Final = re.compile(r"\+(cpu|cu\d{2,3})")
-_LINKS: Final = re.compile(r"torch-(\d+\.\d+)(?:\.\d+)?(?:\+|%2B)(cpu|cu\d{2,3})")
-_WHEEL: Final = re.compile(r"/([\w.]+?)-\d[^/]*?\+cu\d{2,3}torch(\d+\.\d+)[^/]*\.whl")
-_FOR_ONE_CUDA: Final = re.compile(r"(cupy-cuda(\d\d))\d?x?")
+_TAG: Final = regex(r"\+(cpu|cu\d{2,3})")
+_LINKS: Final = regex(r"torch-(\d+\.\d+)(?:\.\d+)?(?:\+|%2B)(cpu|cu\d{2,3})")
+_WHEEL: Final = regex(r"/([\w.]+?)-\d[^/]*?\+cu\d{2,3}torch(\d+\.\d+)[^/]*\.whl")
+_FOR_ONE_CUDA: Final = regex(r"(cupy-cuda(\d\d))\d?x?")
 
 _WHY: Final = "it fails when it is imported, or only where a GPU is"
 

@@ -139,6 +139,7 @@ from wherry.check.rules.gpu._packages import asked_of
 from wherry.check.rules.gpu._shipping import brought_by_wheels, carrying, says_cuda
 from wherry.check.sizes import MB, closure_of
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -156,9 +157,9 @@ _WITHOUT_CUDA: Final = {
     ),
     "xgboost": ("xgboost-cpu", Cost(352 * MB, basis=Basis.TABLE, source="the nvidia-nccl wheel, unpacked")),
 }
-_CPU: Final = re.compile(r"(?:^|[^a-z])cpu(?:$|[^a-z])", re.IGNORECASE)
+_CPU: Final = regex(r"(?:^|[^a-z])cpu(?:$|[^a-z])", re.IGNORECASE)
 _FOR_GPUS: Final = frozenset({"NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_REQUIRE_CUDA"})
-_USES_GPU: Final = re.compile(rb"cuda|\.to\(.{0,3}device|nvidia|gpu", re.IGNORECASE)
+_USES_GPU: Final = regex(rb"cuda|\.to\(.{0,3}device|nvidia|gpu", re.IGNORECASE)
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

@@ -118,13 +118,13 @@ of its own on the devel base, and copy what was made.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Safety, Severity
 from wherry.check.rules.gpu._bases import built_on, retagged, root_of
 from wherry.check.rules.gpu._compiling import Need, installs_compiler, needs_of
 from wherry.check.rules.gpu._sizes import devel_over_runtime
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -141,8 +141,8 @@ _BUILDING: Final = (
     "build|builder|buildenv|compile|compiler|dev|devel|develop|development|devcontainer|toolchain|ci|wheels?"
     "|tests?"
 )
-_FOR_BUILDING: Final = re.compile(rf"(?:.*[^a-z])?(?:{_BUILDING})(?:[^a-z].*)?")
-_FILE_FOR_BUILDING: Final = re.compile(rf"(?:dockerfile|containerfile)?[.-]?(?:{_BUILDING})(?:\.dockerfile)?")
+_FOR_BUILDING: Final = regex(rf"(?:.*[^a-z])?(?:{_BUILDING})(?:[^a-z].*)?")
+_FILE_FOR_BUILDING: Final = regex(rf"(?:dockerfile|containerfile)?[.-]?(?:{_BUILDING})(?:\.dockerfile)?")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

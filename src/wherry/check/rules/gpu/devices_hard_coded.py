@@ -74,11 +74,11 @@ installed.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import taken_out
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,10 +90,12 @@ if TYPE_CHECKING:
 
 _VISIBLE: Final = frozenset({"NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"})
 _CAPABILITIES: Final = "NVIDIA_DRIVER_CAPABILITIES"
-_DEVICES: Final = re.compile(r"all|\d+(?:,\d+)*|(?:GPU|MIG)-[\w-]+(?:,.*)?")
-_DISPLAY: Final = re.compile(r"gl\b|vulkan|opengl|egl|isaac|omniverse|l4t|unreal")
-_VIDEO: Final = re.compile(r"(?:.*-)?(?:ffmpeg|av|decord|pynvcodec|pynvvideocodec|torchcodec|vali)(?:-.*)?")
-_GRAPHICS: Final = re.compile(r"(?:lib)?(?:e?gl[a-z]*|glvnd|vulkan|mesa|x11|xvfb|osmesa|glfw)\d*(?:[-.].*)?")
+_DEVICES: Final = regex(r"all|\d+(?:,\d+)*|(?:GPU|MIG)-[\w-]+(?:,.*)?")
+_DISPLAY: Final = regex(r"gl\b|vulkan|opengl|egl|isaac|omniverse|l4t|unreal")
+_VIDEO: Final = regex(r"(?:.*-)?(?:ffmpeg|av|decord|pynvcodec|pynvvideocodec|torchcodec|vali)(?:-.*)?")
+_GRAPHICS: Final = re.compile(
+    r"(?:lib)?(?:egl|gles|glvnd|glx|opengl|vulkan|mesa|x11|xvfb|osmesa|glfw|glew)\d*(?:[-.].*)?"
+)
 
 _WHY_VISIBLE: Final = (
     "a container that asked for no GPU gets them, and one that was given others does not see them"
@@ -138,10 +140,7 @@ def _draws(facts: Facts) -> bool:
     base = facts.target.base
     if _DISPLAY.search(f"{base.repository}:{base.tag}"):
         return True
-    return any(_GRAPHICS.fullmatch(name) for name in _installed(facts) if name not in _FOR_OPENCV)
-
-
-_FOR_OPENCV: Final = frozenset({"libgl1", "libgl1-mesa-glx", "libgl1-mesa-dri"})
+    return any(_GRAPHICS.fullmatch(name) for name in _installed(facts))
 
 
 def _handles_video(facts: Facts) -> bool:

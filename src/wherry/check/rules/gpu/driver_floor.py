@@ -56,12 +56,12 @@ that your drivers know, or a base of theirs.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.gpu._bases import root_of
 from wherry.check.rules.gpu._shipping import named, shipped_frameworks
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
 
 _NAME: Final = "NVIDIA_REQUIRE_CUDA"
-_FLOOR: Final = re.compile(r"cuda>=(\d{1,2})\.([1-9]\d?)")
+_FLOOR: Final = regex(r"cuda>=(\d{1,2})\.([1-9]\d?)")
 _DRIVERS: Final = {11: 450, 12: 525, 13: 580}
 
 

@@ -75,11 +75,11 @@ or take a base that has it; and none for installers.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Safety, Severity
 from wherry.check.rules.gpu._words import without_packages
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,16 +90,16 @@ if TYPE_CHECKING:
     from wherry.check.facts.stages import StageFacts
     from wherry.check.model import Finding
 
-_TOOLKIT: Final = re.compile(
+_TOOLKIT: Final = regex(
     r"nvidia-container-toolkit(?:-base)?|nvidia-docker2?|nvidia-container-runtime|libnvidia-container\S*"
 )
-_DRIVER: Final = re.compile(
+_DRIVER: Final = regex(
     r"nvidia-(?:driver|headless|dkms|kernel|utils|compute-utils)(?:-\S+)?|nvidia-(?:modprobe|settings|smi)"
     r"|cuda-drivers(?:-\S+)?|libnvidia-(?:compute|gl|decode|encode|fbc1|cfg1|extra|common)(?:-\d\S*)?"
     r"|nvidia-fabricmanager\S*|xserver-xorg-video-nvidia\S*|libcuda1"
 )
-_EVERYTHING: Final = re.compile(r"cuda(?:-\d{1,2}-\d{1,2})?|cuda-runtime-\d{1,2}-\d{1,2}")
-_INSTALLER: Final = re.compile(r"(?:.*/)?NVIDIA-Linux-\S+\.run")
+_EVERYTHING: Final = regex(r"cuda(?:-\d{1,2}-\d{1,2})?|cuda-runtime-\d{1,2}-\d{1,2}")
+_INSTALLER: Final = regex(r"(?:.*/)?NVIDIA-Linux-\S+\.run")
 _DAEMONS: Final = frozenset({"docker-ce", "docker.io", "moby-engine", "containerd.io", "containerd"})
 
 _WHY_DRIVER: Final = (

@@ -50,10 +50,10 @@ choose what is compiled for, set `TORCH_CUDA_ARCH_LIST` or `FORCE_CUDA=1`.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
     from wherry.dockerfile.source import Span
 
-_STOPS: Final = re.compile(
+_STOPS: Final = regex(
     r"\bassert\b|\braise\b|\bexit\(|get_device_(?:name|capability|properties)|current_device"
 )
 _HARMLESS: Final = frozenset({"jax.devices"})

@@ -87,13 +87,14 @@ nothing is expanded.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
+    import re
     from collections.abc import Iterator
 
     from wherry.check.facts import Facts
@@ -103,7 +104,7 @@ if TYPE_CHECKING:
 
 _NAME: Final = "LD_LIBRARY_PATH"
 _OF_THE_BASE: Final = ("/usr/local/nvidia/lib", "/usr/local/nvidia/lib64")
-_TOOLKIT: Final = re.compile(r"/usr/local/cuda-(\d{1,2})\.(\d{1,2})(?![\d.])")
+_TOOLKIT: Final = regex(r"/usr/local/cuda-(\d{1,2})\.(\d{1,2})(?![\d.])")
 _WITH_TOOLKIT: Final = frozenset({"cuda", "nvidia"})
 
 

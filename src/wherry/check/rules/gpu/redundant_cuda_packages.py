@@ -86,6 +86,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Safety, Severity
 from wherry.check.rules.gpu._words import without_packages
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,10 +122,10 @@ _TOOLS: Final = frozenset(
         "libnpp-dev",
     }
 )
-_VERSIONED: Final = re.compile(r"(.*?)-(\d{1,2})-(\d{1,2})")
-_CUDNN: Final = re.compile(r"libcudnn\d{1,2}(?:-cuda-(\d\d))?")
-_CUDNN_DEV: Final = re.compile(r"libcudnn\d{1,2}-dev(?:-cuda-(\d\d))?")
-_TOOLKIT: Final = re.compile(r"nvidia-cuda-toolkit|cuda-toolkit(?:-\d{1,2}(?:-\d{1,2})?)?")
+_VERSIONED: Final = regex(r"(.*?)-(\d{1,2})-(\d{1,2})")
+_CUDNN: Final = regex(r"libcudnn\d{1,2}(?:-cuda-(\d\d))?")
+_CUDNN_DEV: Final = regex(r"libcudnn\d{1,2}-dev(?:-cuda-(\d\d))?")
+_TOOLKIT: Final = regex(r"nvidia-cuda-toolkit|cuda-toolkit(?:-\d{1,2}(?:-\d{1,2})?)?")
 _OF_CONDA: Final = frozenset({"cudatoolkit", "cudatoolkit-dev", "cudnn", "cuda-toolkit", "cuda-libraries"})
 
 

@@ -96,12 +96,12 @@ None: another file says it. In compose `shm_size: 8gb`, or `ipc: host`. In Kuber
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Place, Rule, Severity
 from wherry.check.rules.gpu._deployed import services
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -113,10 +113,10 @@ if TYPE_CHECKING:
 
 _SHM: Final = "/dev/shm"  # noqa: S108 - a path in a container
 _LAUNCHERS: Final = frozenset({"torchrun", "deepspeed", "horovodrun", "mpirun", "torch.distributed.run"})
-_PARALLEL: Final = re.compile(r"--(?:tensor-parallel-size|tp-size|tp|num-shard|nproc[-_]per[-_]node)")
+_PARALLEL: Final = regex(r"--(?:tensor-parallel-size|tp-size|tp|num-shard|nproc[-_]per[-_]node)")
 _SHORT: Final = "-tp"
 _ONE: Final = frozenset({"0", "1", ""})
-_WORKERS: Final = re.compile(rb"num_workers\s*=\s*(?:[1-9]|os\.cpu_count|cpu_count|args\.|cfg\.|config)")
+_WORKERS: Final = regex(rb"num_workers\s*=\s*(?:[1-9]|os\.cpu_count|cpu_count|args\.|cfg\.|config)")
 
 _WHY: Final = "64 MB are what a container has: workers die of bus errors, or wait for each other without end"
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from enum import Enum
 from typing import TYPE_CHECKING, Final
+
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.copies import CopyFacts
     from wherry.check.facts.stages import StageFacts
 
-_PACKAGES: Final = re.compile(
+_PACKAGES: Final = regex(
     r"/(?:site|dist)-packages/?$|/lib/python3\.\d+/?$|^/root/\.local/?$|^/home/[^/]+/\.local/?$"
 )
 
@@ -25,15 +26,23 @@ class Kind(Enum):
     PACKAGES = "packages"  # what was installed, without an interpreter
 
 
-def environment_of(copy: CopyFacts) -> Kind | None:
-    """What kind of environment a COPY takes out of a stage; None where it is none, as far as is known."""
+def environment_of(copy: CopyFacts, made_in: dict[int, frozenset[str]]) -> Kind | None:
+    """What kind of environment a COPY takes out of a stage; None where it is none, as far as is known.
+
+    Args:
+        copy: The COPY.
+        made_in: What stages make, as far as it was asked for; filled here.
+
+    """
     stage = copy.from_stage
     if stage is None or len(copy.sources) != 1:
         return None
     source = posixpath.normpath(posixpath.join("/", copy.sources[0]))
     if _PACKAGES.search(source):
         return Kind.PACKAGES
-    return Kind.VENV if source in set(_made_in(stage)) else None
+    if stage.index not in made_in:
+        made_in[stage.index] = frozenset(_made_in(stage))
+    return Kind.VENV if source in made_in[stage.index] else None
 
 
 def _made_in(stage: StageFacts) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ from wherry.check.edits import put_before, put_behind, without_word, written
 from wherry.check.model import Aspect, Edit, Effect, Fix, Safety
 from wherry.check.rules.multi_stage._tools import RUNTIME, is_tool
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from wherry.check.facts.stages import StageFacts
     from wherry.dockerfile.syntax import Instruction
 
-_SETTINGS: Final = frozenset({"env", "arg", "label", "workdir", "expose", "shell", "stopsignal"})
+_SETTINGS: Final = frozenset(
+    ["arg", "cmd", "entrypoint", "env", "expose", "healthcheck", "label", "maintainer", "shell", "stopsignal", "workdir"]
+)
 _SMALL: Final = frozenset(
     {"useradd", "groupadd", "adduser", "addgroup", "usermod", "mkdir", "set", "true", "echo"}
 )
 _ELSEWHERE: Final = ("--user", "--target", "--prefix", "--root", "--python")
 _VENV: Final = "/opt/venv"
-_PIP: Final = re.compile(r"pip[\d.]*|python[\d.]*")
+_PIP: Final = regex(r"pip[\d.]*|python[\d.]*")
 _NAMES: Final = ("build", "builder", "dependencies")
 
 
@@ -48,7 +50,8 @@ def _cut_of(stage: StageFacts) -> Instruction | None:
     python = [install for install in stage.installs if install.is_python and install.brings_packages]
     if not python or not all(map(_is_plain, python)):
         return None
-    return python[-1].run.instruction
+    cut = python[-1].run.instruction
+    return None if any(run.compiles for run in stage.runs if run.index > cut.index) else cut
 
 
 def _is_plain(install: Install) -> bool:

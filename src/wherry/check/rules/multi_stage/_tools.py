@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
+
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -11,14 +12,14 @@ if TYPE_CHECKING:
     from wherry.check.facts.installs import Install, PackageArgument
     from wherry.check.facts.stages import StageFacts
 
-_NAMES: Final = re.compile(
+_NAMES: Final = regex(
     r"build-essential|build-base|base-devel|gcc(?:-\d+|-c\+\+)?|g\+\+(?:-\d+)?|gfortran(?:-\d+)?|clang(?:-\d+)?|lld(?:-\d+)?"
     r"|make|cmake|ninja|ninja-build|meson|autoconf|automake|libtool|bison|flex|swig|nasm|yasm|ccache|bazel|patchelf"
     r"|pkg-config|pkgconf|rustc|cargo|rust|go|golang(?:-[\d.]+)?(?:-go)?|cuda-nvcc[\w.-]*|cuda-toolkit[\w.-]*"
     r"|cuda-compiler[\w.-]*|linux-headers|linux-headers-[\w.-]+|kernel-headers"
     r"|[\w.+-]+-dev|[\w.+-]+-devel|[\w.+-]+-headers"
 )
-_NOT: Final = re.compile(r"sgml-.*|x11proto.*")
+_NOT: Final = regex(r"sgml-.*|x11proto.*")
 
 RUNTIME: Final[dict[str, str]] = {
     # a package of headers, and the one of the library that what was built with it needs; empty: nothing

@@ -159,12 +159,12 @@ pip installs plainly and every `-dev` package is one whose library is known.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.multi_stage._split import split_fix
 from wherry.check.rules.multi_stage._tools import shipped_tools
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -195,8 +195,8 @@ _BUILDING: Final = (
     "build|builder|buildenv|compile|compiler|dev|devel|develop|development|devcontainer|toolchain|ci|wheels?"
     "|tests?"
 )
-_FOR_BUILDING: Final = re.compile(rf"(?:.*[^a-z])?(?:{_BUILDING})(?:[^a-z].*)?")
-_FILE_FOR_BUILDING: Final = re.compile(rf"(?:dockerfile|containerfile)?[.-]?(?:{_BUILDING})(?:\.dockerfile)?")
+_FOR_BUILDING: Final = regex(rf"(?:.*[^a-z])?(?:{_BUILDING})(?:[^a-z].*)?")
+_FILE_FOR_BUILDING: Final = regex(rf"(?:dockerfile|containerfile)?[.-]?(?:{_BUILDING})(?:\.dockerfile)?")
 _ON_PURPOSE: Final = frozenset({"devcontainer", "jupyter"})
 
 

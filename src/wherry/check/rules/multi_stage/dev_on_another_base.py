@@ -58,11 +58,11 @@ None: build both on a stage that they share.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.reproducibility._pythons import python_of, shown
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,8 @@ if TYPE_CHECKING:
     from wherry.check.facts.stages import StageFacts
     from wherry.check.model import Finding
 
-_DEV: Final = re.compile(r"(?:.*[-_.])?(?:dev|devel|develop|development|debug|tests?|testing|ci)(?:[-_.].*)?")
+_DEV: Final = regex(r"(?:.*[-_.])?(?:dev|devel|develop|development|debug|tests?|testing|ci)(?:[-_.].*)?")
+_MOST: Final = 20
 _LOCKED: Final = {"uv": "uv.lock", "poetry": "poetry.lock", "pdm": "pdm.lock", "pipenv": "Pipfile.lock"}
 
 
@@ -79,8 +80,8 @@ def _check(facts: Facts) -> Iterator[Finding]:
     target = facts.target
     if _DEV.fullmatch(target.name or ""):
         return
-    for stage in facts.stages:
-        if stage is target or stage in target.chain or not _DEV.fullmatch(stage.name or ""):
+    for stage in [stage for stage in facts.stages if _DEV.fullmatch(stage.name or "")][:_MOST]:
+        if stage is target or stage in target.chain:
             continue
         if facts.graph.users_of(stage.stage) or set(stage.chain) & set(target.chain):
             continue

@@ -136,13 +136,13 @@ stage: they move to a stage `dev` on top of it, and the last stage is the one th
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Basis, Cost, Rule, Severity
 from wherry.check.rules.bytes._carried import is_for_people
 from wherry.check.rules.multi_stage._dev_stage import Tool, dev_stage_fix
 from wherry.check.wheel_sizes import with_requirements
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -152,13 +152,13 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
 
 _NAMED: Final = 3
-_TOOLS: Final = re.compile(
+_TOOLS: Final = regex(
     r"pytest(?:-.+)?|(?:types|pylint|flake8|pre-commit|sphinx|mkdocs)(?:-.+)?|ruff|black|mypy|isort|coverage|tox|nox"
     r"|bandit|pyright|ipython|ipdb|ipykernel|jupyter|jupyterlab|notebook|debugpy|pip-tools|twine|yapf|autopep8"
     r"|pycodestyle|pydocstyle|nbstripout|bump2version"
 )
 _MODULES: Final = {"ipython": "IPython", "jupyter": "jupyter_core", "notebook": "notebook"}
-_DEV_FILE: Final = re.compile(r"(?:^|[-_./])(?:dev|develop(?:ment)?|tests?|testing|lint|docs?)(?=[-_./]|$)")
+_DEV_FILE: Final = regex(r"(?:^|[-_./])(?:dev|develop(?:ment)?|tests?|testing|lint|docs?)(?=[-_./]|$)")
 _FOR_NOTEBOOKS: Final = frozenset({"jupyter", "devcontainer"})
 
 

@@ -91,13 +91,13 @@ None: only the team knows which of the two is right.
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.repository import repository_root
 from wherry.check.model import Rule, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,8 +107,8 @@ if TYPE_CHECKING:
     from wherry.check.facts.workflows import ImageBuild
     from wherry.check.model import Finding, Place
 
-_VARIABLE: Final = re.compile(r"[$<{]")
-_DEV: Final = re.compile(r"(?:.*[-_.])?(?:dev|devel|develop|development|debug|tests?)(?:[-_.].*)?")
+_VARIABLE: Final = regex(r"[$<{]")
+_DEV: Final = regex(r"(?:.*[-_.])?(?:dev|devel|develop|development|debug|tests?)(?:[-_.].*)?")
 
 
 @dataclass(frozen=True)

@@ -98,6 +98,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,7 +108,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.stages import Use
 
 _NEAR: Final = 0.75
-_WORD: Final = re.compile(r"[a-z][a-z0-9_.-]*", re.IGNORECASE)
+_WORD: Final = regex(r"[a-z][a-z0-9_.-]*", re.IGNORECASE)
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

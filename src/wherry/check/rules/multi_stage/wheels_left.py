@@ -76,13 +76,13 @@ directory.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import taken_out
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.caching._mounts import mounts_added
 from wherry.dockerfile.shell.segments import removal_spans
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,14 +94,18 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
     from wherry.dockerfile.source import Span
 
-_PLAIN: Final = re.compile(r"[\w./@+-]+")
+_PLAIN: Final = regex(r"[\w./@+-]+")
+_MOST: Final = 100
 _FLAGS: Final = frozenset({"from", "link", "chown", "chmod"})
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
     for stage in facts.shipped:
-        for copy in stage.copies:
-            installs = [install for install in stage.installs if _installs_from(install, copy)]
+        local = [install for install in stage.installs if install.is_python and _local_wheels(install)][
+            :_MOST
+        ]
+        for copy in stage.copies if local else ():
+            installs = [install for install in local if _installs_from(install, copy)]
             if installs and copy.sources and not copy.urls:
                 yield _copied(facts, copy, installs)
         yield from _made(facts, [install for install in stage.installs if install.action == "wheel"])
@@ -109,12 +113,16 @@ def _check(facts: Facts) -> Iterator[Finding]:
 
 def _installs_from(install: Install, copy: CopyFacts) -> bool:
     """It installs wheels that the COPY has brought."""
-    if not install.is_python or install.run.index < copy.index or install.action not in {"install", "sync"}:
+    if install.run.index < copy.index or install.action not in {"install", "sync"}:
         return False
     tree = copy.destination.rstrip("/")
+    return bool(tree) and any(_is_in(install.call.path(path), tree) for path in _local_wheels(install))
+
+
+def _local_wheels(install: Install) -> list[str]:
+    """Wheels that it is given by path, and directories to look for them in."""
     named = [package.url for package in install.packages if package.is_local and ".whl" in package.url]
-    named += [value for value in install.values("--find-links") if "://" not in value]
-    return bool(tree) and any(_is_in(install.call.path(path), tree) for path in named)
+    return [*named, *(value for value in install.values("--find-links") if "://" not in value)]
 
 
 def _is_in(path: str, tree: str) -> bool:
@@ -161,7 +169,7 @@ def _fix(facts: Facts, copy: CopyFacts, installs: list[Install]) -> Fix | None:
         or run.instruction.is_json
     ):
         return None
-    if _is_named_elsewhere(facts, tree, {copy.index, run.index}) or run.index < copy.index:
+    if _is_named_elsewhere(facts, copy, run) or run.index < copy.index:
         return None
     cuts = _removals(run, tree)
     if cuts is None:
@@ -187,15 +195,16 @@ def _target(copy: CopyFacts, source: str) -> str:
     return copy.target_of(source) if source.endswith(".whl") else copy.destination.rstrip("/")
 
 
-def _is_named_elsewhere(facts: Facts, tree: str, own: set[int]) -> bool:
-    """Another instruction of a stage that ships says the directory's name."""
-    for stage in facts.stages:
-        for instruction in (stage.start, *stage.stage.instructions):
-            if instruction.index in own or (stage not in facts.shipped and instruction.keyword != "copy"):
-                continue
-            if stage in facts.shipped and tree in facts.text(instruction.span):
-                return True
-    return False
+def _is_named_elsewhere(facts: Facts, copy: CopyFacts, run: RunFacts) -> bool:
+    """Another instruction, but for those of the stage that made the wheels, says the directory's name."""
+    made_in = copy.from_stage.chain if copy.from_stage else ()
+    return any(
+        copy.destination.rstrip("/") in facts.text(instruction.span)
+        for stage in facts.stages
+        if stage not in made_in
+        for instruction in stage.stage.instructions
+        if instruction.index not in {copy.index, run.index}
+    )
 
 
 def _removals(run: RunFacts, tree: str) -> list[Span] | None:

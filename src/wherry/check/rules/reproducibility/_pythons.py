@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 Version = tuple[int, int]
 
-_MINOR: Final = re.compile(r"(?:c?python-?@?)?v?(3)\.(\d{1,2})(?![\d])")
-_DEB: Final = re.compile(r"python(3)\.(\d{1,2})(?:-\w+)?")
-_CLAUSE: Final = re.compile(r"(?P<operator>[<>=!~^]*)(?P<version>\d+(?:\.\d+)*)(?P<star>\.\*)?")
+_MINOR: Final = regex(r"(?:c?python-?@?)?v?(3)\.(\d{1,2})(?![\d])")
+_DEB: Final = regex(r"python(3)\.(\d{1,2})(?:-\w+)?")
+_CLAUSE: Final = regex(r"(?P<operator>[<>=!~^]*)(?P<version>\d+(?:\.\d+)*)(?P<star>\.\*)?")
 _OWN_PYTHONS: Final = frozenset({"pyenv", "rye", "pixi"})
 
 

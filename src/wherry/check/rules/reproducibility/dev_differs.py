@@ -78,6 +78,7 @@ from wherry.check.facts import Facts
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.reproducibility._pythons import python_of, shown
 from wherry.errors import WherryError
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,11 +86,11 @@ if TYPE_CHECKING:
     from wherry.check.facts.stages import StageFacts
     from wherry.check.model import Finding
 
-_DEVELOPMENT: Final = re.compile(
+_DEVELOPMENT: Final = regex(
     r"(?:.*[-_.])?(?:dev|devel|develop|development|test|tests|testing|ci)(?:[-_.].*)?"
 )
 _MOST: Final = 50  # stages of a file that are compared
-_MARK: Final = re.compile(
+_MARK: Final = regex(
     r"[-_.](?:dev|devel|development|test|ci)$|^(?:dev|development|test|ci)[-_.]", re.IGNORECASE
 )
 

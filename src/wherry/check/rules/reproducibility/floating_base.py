@@ -66,6 +66,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.bases import base_facts
 from wherry.check.model import Rule, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
     from wherry.dockerfile.stages import Use
 
-_MAJOR_ALONE: Final = re.compile(r"3(?:-[a-z][a-z-]*)?")
+_MAJOR_ALONE: Final = regex(r"3(?:-[a-z][a-z-]*)?")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

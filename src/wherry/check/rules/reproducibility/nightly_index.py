@@ -45,10 +45,10 @@ None: a release, or the nightly's wheels kept in an index of one's own.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,8 +58,8 @@ if TYPE_CHECKING:
     from wherry.check.facts.requirements import Option
     from wherry.check.model import Finding, Place
 
-_NIGHTLY: Final = re.compile(r"[/.-]nightly(?:[/._-]|$)")
-_PACKAGES: Final = re.compile(r"(?:tf-|tb-|jax-|keras-)?nightly(?:-\w+)?|\w+(?:-\w+)*-nightly(?:-\w+)?")
+_NIGHTLY: Final = regex(r"[/.-]nightly(?:[/._-]|$)")
+_PACKAGES: Final = regex(r"(?:tf-|tb-|jax-|keras-)?nightly(?:-\w+)?|\w+(?:-\w+)*-nightly(?:-\w+)?")
 _MOST: Final = 500  # installs of a file that are looked at
 _PRE: Final = frozenset({"--pre", "--prerelease"})
 _INDEXES: Final = frozenset({"--index-url", "--extra-index-url", "--find-links"})

@@ -89,6 +89,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,10 +99,8 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
     from wherry.dockerfile.syntax import Flag
 
-_MACHINE: Final = re.compile(
-    r"(?<![a-z0-9])(?:x86[_-]64|amd64|linux64|aarch64|arm64)(?![a-z0-9])", re.IGNORECASE
-)
-_ASKS: Final = re.compile(rb"TARGETARCH|TARGETPLATFORM|uname -m|print-architecture|\barch\b|BUILDARCH")
+_MACHINE: Final = regex(r"(?<![a-z0-9])(?:x86[_-]64|amd64|linux64|aarch64|arm64)(?![a-z0-9])", re.IGNORECASE)
+_ASKS: Final = regex(rb"TARGETARCH|TARGETPLATFORM|uname -m|print-architecture|\barch\b|BUILDARCH")
 _REDUNDANT: Final = frozenset({"$TARGETPLATFORM", "${TARGETPLATFORM}"})
 
 

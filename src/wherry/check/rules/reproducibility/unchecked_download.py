@@ -54,6 +54,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
     from wherry.dockerfile.source import Span
 
-_PROGRAM: Final = re.compile(
+_PROGRAM: Final = regex(
     r"\.(?:tar(?:\.\w+)?|tgz|txz|zip|deb|rpm|whl|jar|run|sh|py|bin|so|AppImage|gz|xz|7z)$", re.IGNORECASE
 )
 

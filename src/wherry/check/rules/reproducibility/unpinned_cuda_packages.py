@@ -46,10 +46,10 @@ behind the plus is right.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.stages import StageFacts
     from wherry.check.model import Finding
 
-_FAMILIES: Final = re.compile(
+_FAMILIES: Final = regex(
     r"cuda|cuda-(?:toolkit|runtime|libraries|compiler|drivers)(?:-dev)?|libcudnn\d(?:-dev|-headers)?|cudnn\d?"
     r"|libnccl(?:2|-dev)|libnvinfer(?:-plugin|-lean|-dispatch)?\d*(?:-dev)?|libnvonnxparsers\d*|tensorrt(?:-libs)?"
     r"|python3-libnvinfer"

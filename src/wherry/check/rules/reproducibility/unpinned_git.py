@@ -69,6 +69,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +96,7 @@ _BRANCHES: Final = frozenset(
     }
 )
 _CHECKOUTS: Final = frozenset({"checkout", "reset", "switch", "fetch"})
-_VERSION: Final = re.compile(r"\d|\$")
+_VERSION: Final = regex(r"\d|\$")
 _WHY: Final = "another build gets other code under the same text"
 
 

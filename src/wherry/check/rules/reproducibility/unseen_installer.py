@@ -55,11 +55,11 @@ one uv; a release's own URL and `sha256sum -c` one of anything else.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.reproducibility._tools import MANAGERS, TOOLS, goes_by_names, is_loose
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,8 +70,8 @@ if TYPE_CHECKING:
     from wherry.check.facts.runs import RunFacts
     from wherry.check.model import Finding
 
-_VERSION: Final = re.compile(r"\d+\.\d+|/v\d+/|[0-9a-f]{40}")
-_NAMED_VERSION: Final = re.compile(r"(?:^|_)(?:VERSION|REF|COMMIT|TAG)$")
+_VERSION: Final = regex(r"\d+\.\d+|/v\d+/|[0-9a-f]{40}")
+_NAMED_VERSION: Final = regex(r"(?:^|_)(?:VERSION|REF|COMMIT|TAG)$")
 _SHOWN: Final = 80
 
 

@@ -67,6 +67,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.compose import ComposeService
     from wherry.check.model import Finding
 
-_PRODUCTION: Final = re.compile(r"prod|deploy|release", re.IGNORECASE)
+_PRODUCTION: Final = regex(r"prod|deploy|release", re.IGNORECASE)
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

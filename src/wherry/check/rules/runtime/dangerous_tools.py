@@ -61,10 +61,10 @@ and let a build service build.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,8 +76,8 @@ if TYPE_CHECKING:
 _SERVERS: Final = frozenset(
     {"openssh-server", "openssh", "dropbear", "telnetd", "tigervnc-standalone-server"}
 )
-_OPEN_MODE: Final = re.compile(r"0?[0-7]?777|a\+(?:rwx|w)|ugo\+rwx|o\+w")
-_STICKY: Final = re.compile(r"0?1777")
+_OPEN_MODE: Final = regex(r"0?[0-7]?777|a\+(?:rwx|w)|ugo\+rwx|o\+w")
+_STICKY: Final = regex(r"0?1777")
 _SOCKET: Final = "docker.sock"
 
 

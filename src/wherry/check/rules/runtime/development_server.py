@@ -62,6 +62,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,10 +75,10 @@ _RELOADERS: Final = frozenset(
     {"uvicorn", "gunicorn", "hypercorn", "fastapi", "granian", "litestar", "python"}
 )
 _SWITCHES: Final = {"FLASK_DEBUG": {"1", "true"}, "FLASK_ENV": {"development"}, "DJANGO_DEBUG": {"1", "true"}}
-_OPEN: Final = re.compile(
+_OPEN: Final = regex(
     r"--(?:NotebookApp|ServerApp|IdentityProvider)\.(?:token|password)=(?:''|\"\")?|--(?:LabApp)\.token=(?:''|\"\")?"
 )
-_DEVELOPMENT: Final = re.compile(r"dev|debug|local|test", re.IGNORECASE)
+_DEVELOPMENT: Final = regex(r"dev|debug|local|test", re.IGNORECASE)
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

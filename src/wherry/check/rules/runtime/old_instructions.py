@@ -76,6 +76,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +87,8 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
     from wherry.dockerfile.syntax import Instruction
 
-_ARCHIVE: Final = re.compile(r"\.(?:tar|tgz|tbz2?|txz|gz|bz2|xz|zst|zip)(?:\.\w+)?$", re.IGNORECASE)
-_PLAIN_NAME: Final = re.compile(r"[\w .@<>+-]+")
+_ARCHIVE: Final = regex(r"\.(?:tar|tgz|tbz2?|txz|gz|bz2|xz|zst|zip)(?:\.\w+)?$", re.IGNORECASE)
+_PLAIN_NAME: Final = regex(r"[\w .@<>+-]+")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

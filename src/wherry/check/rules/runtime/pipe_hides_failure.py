@@ -51,12 +51,12 @@ holds to the end of the stage; a later pipe that may fail on purpose fails the b
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import put_before
 from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
 
 _FETCHERS: Final = frozenset({"curl", "wget", "aws", "gsutil", "git", "gcloud", "az", "s5cmd", "rclone"})
 _PIPES: Final = frozenset({"|", "|&"})
-_PIPEFAIL: Final = re.compile(r"\bpipefail\b")
+_PIPEFAIL: Final = regex(r"\bpipefail\b")
 _HAS_BASH: Final = frozenset({"apt", "dnf"})
 _SHELL: Final = 'SHELL ["/bin/bash", "-o", "pipefail", "-c"]\n'
 

@@ -66,10 +66,10 @@ None for the others: only the author knows which port was meant.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,8 +85,8 @@ _SERVERS: Final = frozenset(
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 _HOSTS: Final = frozenset({"--host", "-h", "--server.address"})
 _PORTS: Final = frozenset({"--port", "-p", "--server.port"})
-_BIND: Final = re.compile(r"(?P<host>[\w.:\[\]*-]*):(?P<port>\d{1,5})")
-_TARGET: Final = re.compile(r"(?:.*:)?(?P<port>\d{1,5})(?:/tcp)?")
+_BIND: Final = regex(r"(?P<host>[\w.:\[\]*-]*):(?P<port>\d{1,5})")
+_TARGET: Final = regex(r"(?:.*:)?(?P<port>\d{1,5})(?:/tcp)?")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

@@ -60,10 +60,10 @@ environment of its own in place of the system's.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,9 +74,9 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
 
 _SOURCES: Final = frozenset({"source", "."})
-_ACTIVATE: Final = re.compile(r"(?:.*/)?activate")
+_ACTIVATE: Final = regex(r"(?:.*/)?activate")
 _IDLE: Final = frozenset({"echo", "true", ":", "conda", "deactivate"})
-_LOGIN: Final = re.compile(r"-[a-z]*[li][a-z]*|--login")
+_LOGIN: Final = regex(r"-[a-z]*[li][a-z]*|--login")
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 
 

@@ -72,6 +72,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,8 +81,8 @@ if TYPE_CHECKING:
     from wherry.check.facts.installs import Install
     from wherry.check.model import Finding, Place
 
-_HOST: Final = re.compile(r"://(?:[^/@\s]*@)?([^/:?\s]+)")
-_PUBLIC: Final = re.compile(
+_HOST: Final = regex(r"://(?:[^/@\s]*@)?([^/:?\s]+)")
+_PUBLIC: Final = regex(
     r"(?:.*\.)?(?:pypi\.org|pythonhosted\.org|pytorch\.org|nvidia\.com|pyg\.org|piwheels\.org|googleapis\.com"
     r"|vllm\.ai|flashinfer\.ai|radeon\.com|amd\.com|intel\.com|huggingface\.co|github\.io|github\.com|dgl\.ai"
     r"|paddlepaddle\.org\.cn|openmmlab\.com)|.*mirror.*|pypi\..*\.edu\.\w+|.*neuron\.amazonaws\.com",

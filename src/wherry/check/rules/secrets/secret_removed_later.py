@@ -55,6 +55,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,7 +64,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.copies import CopyFacts
     from wherry.check.model import Finding
 
-_SECRET: Final = re.compile(
+_SECRET: Final = regex(
     r"(?:\.netrc|\.env(?:\.\w+)?|id_(?:rsa|dsa|ecdsa|ed25519)|\.pypirc|\.npmrc|\.pgpass|kaggle\.json|pip\.conf"
     r"|\.git-credentials|service[-_]?account[\w-]*\.json|[\w.-]*credentials[\w.-]*|[\w.-]+\.(?:pem|key|p12|pfx))",
     re.IGNORECASE,

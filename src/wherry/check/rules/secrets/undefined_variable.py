@@ -83,12 +83,12 @@ Unsafe, for an ARG that is missing in a stage: it is declared there, and the var
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import put_behind
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.dockerfile.source import Span, encode
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,10 +117,10 @@ _OF_BASES: Final = frozenset(
     }
 )
 _USERS: Final = frozenset({"env", "copy", "add", "workdir", "user", "run", "label", "expose"})
-_USE: Final = re.compile(rb"(?<![\\$])\$(?:\{([A-Za-z_][0-9A-Za-z_]*)[}#%/]|([A-Za-z_][0-9A-Za-z_]*))")
-_SET: Final = re.compile(rb"(?:\bfor\s+|\bread\s+(?:-\w\s+)?|\b)([A-Za-z_][0-9A-Za-z_]*)(?:=|\s+in\b|\s*;)")
-_SINGLE_QUOTED: Final = re.compile(rb"'[^']*'")
-_PLAIN: Final = re.compile(r"[\w./:@%+,~ ${}-]+")
+_USE: Final = regex(rb"(?<![\\$])\$(?:\{([A-Za-z_][0-9A-Za-z_]*)[}#%/]|([A-Za-z_][0-9A-Za-z_]*))")
+_SET: Final = regex(rb"(?:\bfor\s+|\bread\s+(?:-\w\s+)?|\b)([A-Za-z_][0-9A-Za-z_]*)(?:=|\s+in\b|\s*;)")
+_SINGLE_QUOTED: Final = regex(rb"'[^']*'")
+_PLAIN: Final = regex(r"[\w./:@%+,~ ${}-]+")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

@@ -52,11 +52,11 @@ certificate is not trusted. None for the others.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ _OPTIONS: Final = {
     "zypper": frozenset({"--no-gpg-checks", "--allow-unsigned-rpm"}),
     "apk": frozenset({"--allow-untrusted"}),
 }
-_PIPS: Final = re.compile(r"pip[\d.]*|python[\d.]*|uv")
+_PIPS: Final = regex(r"pip[\d.]*|python[\d.]*|uv")
 _PIP_OPTIONS: Final = frozenset({"--trusted-host", "--allow-insecure-host"})
 _SWITCHES: Final = {
     "PYTHONHTTPSVERIFY": {"0"},
@@ -87,7 +87,7 @@ _SWITCHES: Final = {
     "CONDA_SSL_VERIFY": {"false", "0"},
     "HF_HUB_DISABLE_SSL_VERIFY": {"1", "true"},
 }
-_BUNDLED: Final = re.compile(r"-[a-jl-zA-Z#]*k[a-zA-Z#]*")
+_BUNDLED: Final = regex(r"-[a-jl-zA-Z#]*k[a-zA-Z#]*")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.downloads import WEIGHT_SUFFIXES
 from wherry.check.facts.python_code import downloads_of
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,14 +19,12 @@ if TYPE_CHECKING:
 
 _DATA: Final = frozenset({"dataset", "kaggle"})
 _STORES: Final = frozenset({"s3", "gcs", "azure", "gdrive", "dvc", "ssh", "oci", "wandb", "http"})
-_MODEL_WORDS: Final = re.compile(r"(?i)(?:^|[^a-z])(?:models?|weights|checkpoints?|ckpts?)(?:$|[^a-z])")
-_DATA_WORDS: Final = re.compile(
-    r"(?i)(?:^|[^a-z])(?:datasets?|train\d*|images|labels|annotations)(?:$|[^a-z])"
-)
+_MODEL_WORDS: Final = regex(r"(?i)(?:^|[^a-z])(?:models?|weights|checkpoints?|ckpts?)(?:$|[^a-z])")
+_DATA_WORDS: Final = regex(r"(?i)(?:^|[^a-z])(?:datasets?|train\d*|images|labels|annotations)(?:$|[^a-z])")
 _ARCHIVES: Final = (".zip", ".tar", ".tar.gz", ".tgz", ".parquet", ".csv", ".tar.zst", ".h5ad", ".tfrecord")
-_SMALL: Final = re.compile(r"Tokenizer|Config|Processor|FeatureExtractor|get_encoding|nltk|tiktoken")
-_SMALL_SPACY: Final = re.compile(r"_(?:sm|md)$")
-_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+_SMALL: Final = regex(r"Tokenizer|Config|Processor|FeatureExtractor|get_encoding|nltk|tiktoken")
+_SMALL_SPACY: Final = regex(r"_(?:sm|md)$")
+_COMMIT: Final = regex(r"[0-9a-f]{40}")
 _HUBS: Final = frozenset({"huggingface", "git-lfs", "modelscope", "torch"})
 _CACHES: Final = {
     # where libraries keep what they fetch, below the home

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context import normal
 from wherry.check.model import Aspect, Edit, Effect, Fix, Safety
 from wherry.dockerfile.source import Span
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MOST_NAMED: Final = 2
 _MOST_LEFT_OUT: Final = 20
-_ODD: Final = re.compile(r"[*?\[\]\\!#]|^\s|\s$")
+_ODD: Final = regex(r"[*?\[\]\\!#]|^\s|\s$")
 
 
 def listed(names: Sequence[str], most: int = _MOST_NAMED) -> str:

@@ -99,6 +99,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.model import Basis, Cost, Rule, Safety, Severity
 from wherry.check.rules.weights._ignoring import is_named, left_out, listed
 from wherry.check.rules.weights._policy import LARGE_BYTES
+from wherry.regex import regex
 from wherry.store.disk import readable_size
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
 
 _ONLY_LOGS: Final = frozenset({"wandb", "lightning_logs", "tb_logs"})
-_FOR_NOTEBOOKS: Final = re.compile(r"jupyter|jupyterlab|notebook|nbconvert|papermill|voila|ploomber")
+_FOR_NOTEBOOKS: Final = regex(r"jupyter|jupyterlab|notebook|nbconvert|papermill|voila|ploomber")
 _LARGE_DATA_BYTES: Final = 1_000_000
 _MOST_LOOKED_INTO: Final = 50
 

@@ -112,6 +112,7 @@ from wherry.check.edits import put_before
 from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.weights._copied import copied_weights
 from wherry.check.rules.weights._fetched import fetched_by
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -123,7 +124,7 @@ _MODEL_OPTIONS: Final = frozenset(
     {"--model", "--model-id", "--model-path", "--hf-repo", "--model_name_or_path"}
 )
 _SERVERS: Final = frozenset({"vllm", "sglang"})
-_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96}")
+_NAME: Final = regex(r"[A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96}")
 _CACHES: Final = (
     # the variable, and what stands below it
     ("HF_HUB_CACHE", ""),
@@ -133,7 +134,7 @@ _CACHES: Final = (
     ("SENTENCE_TRANSFORMERS_HOME", ""),
     ("XDG_CACHE_HOME", "/huggingface"),
 )
-_FOR_MODELS: Final = re.compile(r"(?i)hugging|(?:^|[/_-])hf(?:$|[/_-])|models?(?:$|[/_-])|weights|cache")
+_FOR_MODELS: Final = regex(r"(?i)hugging|(?:^|[/_-])hf(?:$|[/_-])|models?(?:$|[/_-])|weights|cache")
 
 _WHY: Final = "every new container fetches its models again"
 

@@ -51,12 +51,12 @@ COPY names them.
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Basis, Cost, Rule, Severity
 from wherry.check.rules.weights._copied import copied_weights
 from wherry.check.rules.weights._ignoring import left_out, listed
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 
 _SAFE: Final = ".safetensors"
 _PICKLED: Final = frozenset({".bin", ".pt", ".pth", ".ckpt"})
-_SHARD: Final = re.compile(r"-\d{5}-of-\d{5}$")
+_SHARD: Final = regex(r"-\d{5}-of-\d{5}$")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
