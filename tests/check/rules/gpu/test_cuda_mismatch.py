@@ -30,7 +30,7 @@ DEVEL = "FROM nvidia/cuda:11.8.0-devel-ubuntu22.04"
             "torchvision for CUDA is installed beside torch for CPU",
         ),
         (
-            f"{PYTHON} AS base\nRUN pip install torch==2.4.0+cpu\nFROM base\nRUN pip install torchvision==0.19.0",
+            f"{PYTHON} AS a\nRUN pip install torch==2.4.0+cpu\nFROM a\nRUN pip install torchvision==0.19.0",
             "torchvision 0.19.0 for CUDA 12.1",
         ),
         (
@@ -61,7 +61,7 @@ def test_parts_for_different_cudas_or_torches_are_found(text: str, what: str) ->
         f"{PYTHON}\nRUN pip install torch==2.4.0 torchvision==0.19.0 torchaudio==2.4.0",
         f"{PYTHON}\nRUN pip install torch torchvision",
         f"{PYTHON}\nRUN pip install torch==2.4.0+cu121 torchvision==0.19.0+cu121",
-        f"{PYTHON}\nRUN pip install torch==2.4.0+cpu\nRUN pip install torch==2.4.0+cu121 torchvision==0.19.0+cu121",
+        f"{PYTHON}\nRUN pip install torch==2.4+cpu\nRUN pip install torch==2.4+cu121 torchvision==0.19+cu121",
         f"{PYTHON} AS a\nRUN pip install torch==2.4.0+cpu\n{PYTHON}\nRUN pip install torchvision==0.19.0",
         f"{PYTHON}\nRUN conda install pytorch && pip install torchvision==0.19.0+cpu",
         f"{PYTHON}\nRUN pip install torch==2.1.0+cu118 && pip install x -f https://h/torch-2.1.0+cu118.html",
@@ -71,8 +71,8 @@ def test_parts_for_different_cudas_or_torches_are_found(text: str, what: str) ->
         "FROM nvidia/cuda:11.8.0-runtime-ubuntu22.04\nRUN pip install torch==2.4.0",
         "FROM nvidia/cuda:11.8.0-runtime-ubuntu22.04\nRUN pip install cupy-cuda11x",
         "FROM nvidia/cuda:11.8.0-runtime-ubuntu22.04\nRUN pip install 'cupy-cuda12x[ctk]'",
-        f"{PYTHON} AS unused\nRUN pip install torch==2.4.0+cpu torchvision==0.19.0+cu121\n{PYTHON}\nRUN pip install x",
-        f"{PYTHON}\nRUN apt-get install -y git && npm install && pip download torch==2.4.0+cpu torchvision==0.19.0+cu121",
+        f"{PYTHON} AS x\nRUN pip install torch==2.4+cpu torchvision==0.19+cu121\n{PYTHON}\nRUN pip install x",
+        f"{PYTHON}\nRUN npm install && pip download torch==2.4+cpu torchvision==0.19+cu121",
     ],
 )
 def test_parts_that_fit_or_are_not_known_are_left_alone(text: str) -> None:

@@ -22,10 +22,14 @@ RUNTIME = "FROM nvidia/cuda:12.4.1-runtime-ubuntu22.04"
         f"{RUNTIME}\nRUN pip install 'tensorflow[and-cuda]'",
         f"{RUNTIME}\nRUN pip install vllm",
         "FROM nvcr.io/nvidia/cuda:12.4.1-runtime-ubuntu22.04\nRUN uv pip install --system torch",
-        f"FROM python:3.10 AS b\nRUN pip wheel -w /wheels torch\n{RUNTIME}\n"
-        "RUN --mount=type=bind,from=b,source=/wheels,target=/w pip install /w/*.whl",
-        f"FROM python:3.10 AS b\nRUN pip install torch\nFROM b AS c\n{RUNTIME}\n"
-        "COPY --from=c /usr/local/lib/python3.10/site-packages /usr/lib/python3/dist-packages",
+        (
+            f"FROM python:3.10 AS b\nRUN pip wheel -w /wheels torch\n{RUNTIME}\n"
+            "RUN --mount=type=bind,from=b,source=/wheels,target=/w pip install /w/*.whl"
+        ),
+        (
+            f"FROM python:3.10 AS b\nRUN pip install torch\nFROM b AS c\n{RUNTIME}\n"
+            "COPY --from=c /usr/local/lib/python3.10/site-packages /usr/lib/python3/dist-packages"
+        ),
         "FROM nvidia/cudagl:11.4.2-runtime-ubuntu20.04\nRUN pip install stable-baselines3",
     ],
 )
@@ -48,9 +52,9 @@ def test_wheels_that_bring_cuda_over_a_base_that_has_it_are_found_however_they_g
         "FROM nvidia/cuda:12.4.1-base-ubuntu22.04\nRUN pip install torch",
         "FROM nvidia/cuda:12.4.1-devel-ubuntu22.04\nRUN pip install torch flash-attn",
         "FROM nvidia/cuda:12.4.1-devel-ubuntu22.04\nRUN pip install torch deepspeed",
-        f"FROM python:3.10 AS b\nRUN pip install torch && python export.py\n{RUNTIME}\nCOPY --from=b /m.onnx /m.onnx",
+        f"FROM python:3.10 AS b\nRUN pip install torch\n{RUNTIME}\nCOPY --from=b /m.onnx /m.onnx",
         "FROM nvcr.io/nvidia/tritonserver:24.04-py3\nRUN pip install torch",
-        "FROM pytorch/pytorch:2.4.0-cuda12.1-cudnn9-runtime\nRUN pip install sentence-transformers torchvision",
+        "FROM pytorch/pytorch:2.4.0-cuda12.1-cudnn9-runtime\nRUN pip install sentence-transformers timm",
     ],
 )
 def test_images_that_have_cuda_once_are_left_alone(text: str) -> None:
@@ -139,7 +143,7 @@ def test_a_framework_in_another_version_than_the_bases_is_there_twice(text: str,
         "FROM pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime\nRUN pip install torch",
         "FROM pytorch/pytorch\nRUN pip install torch==2.4.0",
         "FROM rocm/pytorch:latest\nRUN pip install torch==2.4.0",
-        "FROM pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime AS x\nRUN pip install torch==2.4.0\nFROM python:3.12",
+        "FROM pytorch/pytorch:2.1.0-cuda12.1-cudnn8-devel AS x\nRUN pip install torch==2.4.0\nFROM scratch",
     ],
 )
 def test_the_version_that_is_there_or_is_not_known_is_not_another(text: str) -> None:

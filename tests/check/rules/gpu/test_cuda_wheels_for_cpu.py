@@ -33,9 +33,7 @@ POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - name: a\n      ima
         ),
         (
             TORCH,
-            {
-                "compose.yaml": "services:\n  a:\n    build: .\n    environment: {CUDA_VISIBLE_DEVICES: '-1'}\n"
-            },
+            {"compose.yaml": "services:\n  a:\n    build: .\n    environment: [CUDA_VISIBLE_DEVICES=-1]\n"},
             "Dockerfile",
             "service a asks for no GPU",
         ),
@@ -75,7 +73,7 @@ def test_it_is_a_question_without_a_figure_where_nothing_says_either() -> None:
         ("FROM python:3.12-slim\nRUN pip install numpy", CPU_COMPOSE, "Dockerfile"),
         ("FROM python:3.12-slim\nCOPY . .", CPU_COMPOSE, "Dockerfile"),
         (
-            "FROM python:3.12 AS train\nRUN pip install torch\nFROM python:3.12-slim\nRUN pip install onnxruntime",
+            "FROM python:3.12 AS a\nRUN pip install torch\nFROM python:3.12\nRUN pip install onnxruntime",
             CPU_COMPOSE,
             "Dockerfile",
         ),
@@ -97,8 +95,10 @@ def test_what_speaks_for_a_gpu_or_has_no_cuda_is_left_alone(
         ),
         (
             "python -m pip install torch && python -m pip install torchvision",
-            "python -m pip install --index-url https://download.pytorch.org/whl/cpu torch"
-            " && python -m pip install --index-url https://download.pytorch.org/whl/cpu torchvision",
+            (
+                "python -m pip install --index-url https://download.pytorch.org/whl/cpu torch"
+                " && python -m pip install --index-url https://download.pytorch.org/whl/cpu torchvision"
+            ),
         ),
         ("uv pip install torch numpy", "uv pip install --torch-backend=cpu torch numpy"),
     ],

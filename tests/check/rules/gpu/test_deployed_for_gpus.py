@@ -1,0 +1,127 @@
+"""gpu-not-reserved and shared-memory-missing: what compose and Kubernetes say of an image for GPUs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.check.rules.said import verdicts
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CUDA = "FROM nvidia/cuda:12.4.1-base-ubuntu22.04 AS server\n"
+CPU = "FROM python:3.12\nRUN pip install torch==2.4.0+cpu\n"
+
+
+def service(**said: str) -> dict[str, str]:
+    lines = "".join(f"    {key}: {value}\n" for key, value in {"build": ".", **said}.items())
+    return {"compose.yaml": f"services:\n  a:\n{lines}"}
+
+
+def pod(said: str = "", spec: str = "") -> dict[str, str]:
+    return {
+        "k8s/pod.yaml": "apiVersion: v1\nkind: Pod\nspec:\n"
+        f"{spec}  containers:\n    - name: a\n      image: team/a:1\n{said}"
+    }
+
+
+GPUS = "{reservations: {devices: [{driver: nvidia, count: 1, capabilities: [gpu]}]}}"
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "expected"),
+    [
+        (CUDA, service(), ["service a asks for no GPU"]),
+        (CUDA, service(build="{context: ., target: server}"), ["service a asks for no GPU"]),
+        (CUDA, service(build="{context: ., target: test}"), []),
+        (CUDA, service(gpus="all"), []),
+        (CUDA, service(runtime="nvidia"), []),
+        (CUDA, service(deploy=f"{{resources: {GPUS}}}"), []),
+        (CUDA, service(deploy="{resources: {reservations: {generic_resources: [{}]}}}"), []),
+        (CUDA, service(environment="[NVIDIA_VISIBLE_DEVICES=0]"), []),
+        (CUDA, service(environment="{CUDA_VISIBLE_DEVICES: '-1'}"), []),
+        (CUDA, {"compose.yaml": "services:\n  a-cpu:\n    build: .\n"}, []),
+        (CUDA, {"compose.yaml": "services:\n  a:\n    build: .\n  b:\n    build: .\n    gpus: all\n"}, []),
+        (CUDA, {"compose.yaml": "services:\n  a:\n    image: redis\n"}, []),
+        (CUDA, pod(), ["container a asks for no GPU"]),
+        (CUDA, pod("      resources: {limits: {nvidia.com/gpu: 1}}\n"), []),
+        (CUDA, pod("      resources: {limits: {nvidia.com/mig-1g.5gb: 1}}\n"), []),
+        (CUDA, pod("      resources: {claims: [{name: gpu}]}\n"), []),
+        (CUDA, pod("      env: [{name: NVIDIA_VISIBLE_DEVICES, value: all}]\n"), []),
+        (
+            "FROM python:3.12\nRUN pip install torch==2.4.0+cu121\n",
+            service(),
+            ["service a asks for no GPU, and the image is made for one: torch 2.4.0+cu121 is there for CUDA"],
+        ),
+        ("FROM python:3.12\nRUN pip install torch==2.4.0\n", service(), []),
+        (CPU, service(gpus="all"), ["service a reserves a GPU, and torch 2.4.0+cpu is built for the CPU"]),
+        (CPU, pod("      resources: {limits: {nvidia.com/gpu: 1}}\n"), ["container a takes nvidia.com/gpu"]),
+        (CPU, service(), []),
+        (CPU, pod(), []),
+        (f"{CPU}RUN pip install onnxruntime-gpu", service(gpus="all"), []),
+        ("FROM python:3.12\nRUN pip install fastapi", service(gpus="all"), []),
+    ],
+)
+def test_a_gpu_goes_where_it_is_of_use(
+    tmp_path: Path, text: str, files: dict[str, str], expected: list[str]
+) -> None:
+    findings = verdicts("C13", text, tmp_path, files)
+
+    assert [finding.what.startswith(what) for finding, what in zip(findings, expected, strict=True)] == [
+        True
+    ] * len(expected)
+
+
+TORCHRUN = 'FROM python:3.12\nCMD ["torchrun", "train.py"]'
+LOADER = {"train.py": "import torch\nDataLoader(x, num_workers=4)\n"}
+PLAIN = 'FROM python:3.12\nCOPY . .\nCMD ["python", "train.py"]'
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "reason"),
+    [
+        (TORCHRUN, service(), "torchrun starts several processes"),
+        (TORCHRUN, pod(), "torchrun starts several processes"),
+        (TORCHRUN, service(ipc="private"), "torchrun"),
+        (PLAIN, service(command="accelerate launch train.py"), "accelerate starts several processes"),
+        (PLAIN, service(command="vllm serve /m --tensor-parallel-size=2"), "tensor-parallel-size is 2"),
+        (PLAIN, service(command="vllm serve /m -tp 4"), "tp is 4"),
+        (PLAIN, service(command="torchrun --nproc-per-node 8 x.py"), "nproc-per-node is 8"),
+        (PLAIN, pod("      args: [--num-shard, '2']\n"), "num-shard is 2"),
+        (PLAIN, pod("      command: [deepspeed, x.py]\n"), "deepspeed starts several"),
+        (PLAIN, {**service(), **LOADER}, "DataLoader workers need it"),
+        (PLAIN, {**pod("      args: [x]\n"), **LOADER}, "DataLoader workers need it"),
+    ],
+)
+def test_processes_that_share_memory_are_found(
+    tmp_path: Path, text: str, files: dict[str, str], reason: str
+) -> None:
+    findings = verdicts("C14", text, tmp_path, files)
+
+    assert len(findings) == 1
+    assert reason in findings[0].what
+
+
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        (TORCHRUN, {}),
+        (TORCHRUN, service(shm_size="8gb")),
+        (TORCHRUN, service(ipc="host")),
+        (TORCHRUN, service(volumes="[/dev/shm:/dev/shm]")),
+        (TORCHRUN, service(tmpfs="[/dev/shm:size=8g]")),
+        (TORCHRUN, service(command="python serve.py")),
+        (TORCHRUN, pod("      command: [python, serve.py]\n")),
+        (TORCHRUN, pod("      volumeMounts: [{name: shm, mountPath: /dev/shm/}]\n")),
+        (TORCHRUN, pod(spec="  hostIPC: true\n")),
+        (PLAIN, service()),
+        (PLAIN, service(command="torchrun --nproc_per_node=1 x.py")),
+        (PLAIN, service(command="vllm serve /m --tensor-parallel-size")),
+        (PLAIN, {**service(), "train.py": "import torch\nDataLoader(x, num_workers=0)\n"}),
+        (PLAIN, {**service(), "train.py": "Pool(num_workers=4)\n"}),
+    ],
+)
+def test_one_process_or_enough_memory_is_left_alone(tmp_path: Path, text: str, files: dict[str, str]) -> None:
+    assert verdicts("C14", text, tmp_path, files) == []
