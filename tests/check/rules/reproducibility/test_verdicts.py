@@ -292,6 +292,34 @@ def test_holding_to_a_lock_is_safe_only_where_it_is_known_to_fit(tmp_path: Path)
     assert (fits.fix.safety, untold.fix.safety) == (Safety.SAFE, Safety.UNSAFE)
 
 
+@pytest.mark.parametrize(
+    ("before", "count"),
+    [
+        ("COPY pyproject.toml /app/", 1),
+        ("COPY pyproject.toml *.lock /app/", 0),
+        ("COPY . /app", 0),
+        ("COPY uv.lock /\nCOPY pyproject.toml /app/", 0),
+    ],
+)
+def test_a_lock_that_is_not_copied_is_told_of(before: str, count: int, tmp_path: Path) -> None:
+    files = {"pyproject.toml": PROJECT, "uv.lock": FRESH}
+    text = f"{PYTHON}WORKDIR /app\n{before}\nRUN uv sync --locked\n"
+    assert len(found("F13", tmp_path, text, files)) == count
+
+
+def test_a_lock_that_dockerignore_names_is_not_copied(tmp_path: Path) -> None:
+    files = {"pyproject.toml": PROJECT, "uv.lock": FRESH, ".dockerignore": "*.lock\n"}
+    (finding,) = found("F13", tmp_path, f"{PYTHON}WORKDIR /app\nCOPY . .\nRUN uv sync --locked\n", files)
+    assert "is not copied" in finding.what
+
+
+def test_a_lock_that_is_mounted_is_there(tmp_path: Path) -> None:
+    files = {"pyproject.toml": PROJECT, "uv.lock": FRESH}
+    mounts = " ".join(f"--mount=type=bind,source={name},target={name}" for name in files)
+    text = f"{PYTHON}WORKDIR /app\nRUN {mounts} uv sync --locked --no-install-project\n"
+    assert not found("F13", tmp_path, text, files)
+
+
 def test_a_stale_lock_is_told_of_once_and_by_one_rule(tmp_path: Path) -> None:
     text = f"{PYTHON}WORKDIR /app\nCOPY . .\nRUN uv sync\nRUN uv sync --extra gpu\n"
     files = {"pyproject.toml": PROJECT.replace("b>=1", "c>=1"), "uv.lock": FRESH}

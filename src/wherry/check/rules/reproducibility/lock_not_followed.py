@@ -73,6 +73,31 @@ COPY pyproject.toml uv.lock ./
 RUN uv sync --locked --no-dev --no-install-project
 ```
 
+## Bad: the lock is left behind
+
+```dockerfile
+FROM python:3.12-slim
+WORKDIR /app
+COPY pyproject.toml ./
+RUN pip install --no-cache-dir poetry==1.8.5 && poetry install --only main --no-root
+```
+
+```toml pyproject.toml
+[tool.poetry]
+name = "api"
+version = "1"
+
+[tool.poetry.dependencies]
+python = "^3.12"
+fastapi = "^0.110"
+```
+
+```toml poetry.lock
+[[package]]
+name = "fastapi"
+version = "0.110.0"
+```
+
 ## Good
 
 ```dockerfile
@@ -130,8 +155,11 @@ the build would end there. None for the others: install by the tool that wrote t
 
 from __future__ import annotations
 
+import posixpath
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.origins import run_path
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.dockerfile.source import Span
 
@@ -146,6 +174,10 @@ if TYPE_CHECKING:
 _LOCKING: Final = frozenset({"uv", "poetry", "pdm", "pipenv"})
 _BY_LOCK: Final = frozenset({"sync", "install", "run", "export"})
 _MOST: Final = 500  # installs of a file that are looked at
+_OUTCOME: Final = {
+    "uv": "uv solves the versions anew in each build, or ends it with --locked or --frozen",
+    "poetry": "Poetry solves the versions anew in each build",
+}
 _HELD: Final = ("--locked", "--frozen", "--check")
 _TOOLS: Final = {
     "uv.lock": "uv sync --locked",
@@ -165,7 +197,13 @@ def _check(facts: Facts) -> Iterator[Finding]:
         lock = _lock_beside(install)
         if lock is None:
             continue
-        if _may_lock_anew(install) and install.inputs.lock and not lock.staleness(install.inputs.pyproject):
+        if _is_left_behind(install, lock):
+            yield RULE.at(
+                facts.place(install.span),
+                f"{lock.kind} stands in the context, and is not copied before {install.call.program} runs",
+                why=_OUTCOME.get(install.manager, "the versions are solved anew in each build"),
+            )
+        elif _may_lock_anew(install) and install.inputs.lock and not lock.staleness(install.inputs.pyproject):
             yield RULE.at(
                 facts.place(install.span),
                 f"uv sync writes {lock.kind} anew where it does not fit, and goes on",
@@ -193,6 +231,18 @@ def _goes_by_lock(install: Install) -> bool:
 def _lock_beside(install: Install) -> LockFile | None:
     project = install.inputs.project
     return next((lock for lock in project.locks if lock.kind in _TOOLS), None) if project else None
+
+
+def _is_left_behind(install: Install, lock: LockFile) -> bool:
+    """The command goes by a lock, and there is none where it runs nor in a directory above."""
+    directory = install.call.directory
+    is_its_own = install.manager in _LOCKING and lock.kind.startswith(install.manager)
+    if not is_its_own or install.subcommand not in {"sync", "install"} or install.packages or not directory:
+        return False
+    above = [directory, *map(str, PurePosixPath(directory).parents)]
+    found = (run_path(install.run, posixpath.join(place, lock.kind)) for place in above)
+    context = install.run.stage.facts.context
+    return context is not None and not any(path and not context.is_left_out(path) for path in found)
 
 
 def _may_lock_anew(install: Install) -> bool:
