@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Edit
 from wherry.dockerfile.source import Span
@@ -13,6 +13,25 @@ if TYPE_CHECKING:
 
     from wherry.check.facts import Facts
     from wherry.check.facts.runs import RunFacts
+
+_LEAVES_STATE: Final = frozenset(
+    {
+        *(
+            "cd",
+            "pushd",
+            "popd",
+            "export",
+            "declare",
+            "readonly",
+            "typeset",
+            "local",
+            "set",
+            "unset",
+            "umask",
+        ),
+        *("source", ".", "exec", "eval", "alias", "shopt", "trap", "exit", "return", "ulimit"),
+    }
+)
 
 
 def may_join(first: RunFacts, second: RunFacts) -> bool:
@@ -29,8 +48,8 @@ def _is_plain(run: RunFacts) -> bool:
     script, instruction = run.script, run.instruction
     if instruction.is_json or instruction.heredocs or script.errors or not script.is_shell:
         return False
-    leaves_nothing = all(
-        call.program not in {"cd", "pushd", "export", "set", "exec", "."} for call in run.calls
+    leaves_nothing = all(command.words for command in script.commands) and not any(
+        call.program in _LEAVES_STATE for call in run.calls
     )
     text = instruction.body.data
     return (

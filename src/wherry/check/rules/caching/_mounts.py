@@ -11,10 +11,13 @@ from wherry.dockerfile.source import Span
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from wherry.check.facts.calls import Option
     from wherry.check.facts.installs import Install
     from wherry.check.facts.runs import RunFacts
 
+OFF: Final = ("--no-cache-dir", "--no-cache")
 _WIDE: Final = 100
+_MOST_RUNS: Final = 200
 _ACCOUNTS: Final = Grammar.of(
     "-u/--uid -g/--gid -G/--groups -d/--home-dir -s/--shell -c/--comment --ingroup --gecos --home"
 )
@@ -46,13 +49,18 @@ def uid_of(run: RunFacts) -> str | None:
     name = run.user.partition(":")[0]
     if name.isdecimal():
         return name
-    for earlier in run.stage.all_runs:
+    for earlier in run.stage.all_runs[:_MOST_RUNS]:
         for call in earlier.calls:
             if call.program in {"useradd", "adduser"} and name in call.texts:
                 told = parse_options(call.arguments, _ACCOUNTS).options.get("--uid")
                 value = told[-1].value if told else None
                 return value.text if value and value.text.isdecimal() else None
     return None
+
+
+def off_options(install: Install) -> list[Option]:
+    """The options that keep it from its cache."""
+    return [option for name in OFF for option in install.options.get(name, ())]
 
 
 def fetches(install: Install) -> bool:

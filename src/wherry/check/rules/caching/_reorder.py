@@ -44,6 +44,7 @@ _LEAVES_STATE: Final = frozenset({"cd", "export", ".", "source", "set"})
 _NAMED: Final = 2
 _MOST_COPIES: Final = 500  # that are looked at
 _MOST_MOVED: Final = 20
+_MOST_STEPS: Final = 200
 
 
 @dataclass(frozen=True)
@@ -103,8 +104,8 @@ def _movable(stage: StageFacts, sources: Sequence[CopyFacts]) -> Late | None:
     facts = stage.facts
     moved: list[CopyFacts] = []
     steps: list[Step] = []
-    followers = [one for one in stage.stage.instructions if one.index >= sources[0].index]
-    for instruction in followers:
+    start = sources[0].index - stage.start.index - 1
+    for instruction in stage.stage.instructions[start : start + _MOST_STEPS]:
         copy = next((copy for copy in sources if copy.instruction is instruction), None)
         if copy is not None:
             moved.append(copy)

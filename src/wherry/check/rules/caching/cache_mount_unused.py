@@ -106,7 +106,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import taken_out, without_word
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
-from wherry.check.rules.caching._mounts import fetches
+from wherry.check.rules.caching._mounts import OFF, fetches, off_options
 from wherry.dockerfile.shell.segments import removal_spans
 from wherry.dockerfile.source import Span
 
@@ -120,7 +120,6 @@ if TYPE_CHECKING:
     from wherry.check.facts.variables import Variable
     from wherry.check.model import Finding
 
-_OFF: Final = ("--no-cache-dir", "--no-cache")
 _VARIABLES: Final = {
     "pip": "PIP_NO_CACHE_DIR",
     "pipx": "PIP_NO_CACHE_DIR",
@@ -132,8 +131,8 @@ _WITH_DOCKER_CLEAN: Final = frozenset({"debian", "ubuntu", "python", "cuda", "py
 
 def _check(facts: Facts) -> Iterator[Finding]:
     mounted = [one for one in facts.installs if fetches(one) and one.cache.mounts]
-    yield from _by_option(facts, [one for one in mounted if one.cache.is_off and one.has(*_OFF)])
-    yield from _by_variable(facts, [one for one in mounted if one.cache.is_off and not one.has(*_OFF)])
+    yield from _by_option(facts, [one for one in mounted if one.cache.is_off and one.has(*OFF)])
+    yield from _by_variable(facts, [one for one in mounted if one.cache.is_off and not one.has(*OFF)])
     yield from _emptied(facts, [one for one in mounted if not one.cache.is_off])
     yield from _docker_clean(facts, mounted)
 
@@ -141,11 +140,13 @@ def _check(facts: Facts) -> Iterator[Finding]:
 def _by_option(facts: Facts, installs: Sequence[Install]) -> Iterator[Finding]:
     if not installs:
         return
-    options = [option for one in installs for name in _OFF for option in one.options.get(name, ())]
+    options = [option for one in installs for option in off_options(one)]
     edits = [
         Edit(facts.file.name, without_word(facts.dockerfile, option.word.span), "") for option in options
     ]
-    is_editable = not any(install.run.instruction.is_json for install in installs)
+    is_editable = not any(install.run.instruction.is_json for install in installs) and all(
+        option.word.is_literal for option in options
+    )
     effect = Effect(
         frozenset(install.run.index for install in installs), aspects=frozenset({Aspect.COMMANDS})
     )
@@ -177,7 +178,7 @@ def _without_variable(facts: Facts, variable: Variable) -> Fix | None:
     installs = [
         one for one in facts.installs if _VARIABLES.get(one.manager) == variable.name and fetches(one)
     ]
-    if not all(install.cache.mounts or install.has(*_OFF) for install in installs):
+    if not all(install.cache.mounts or install.has(*OFF) for install in installs):
         return None
     instruction = variable.instruction
     if len(instruction.pairs) > 1 or instruction.is_legacy_pair:

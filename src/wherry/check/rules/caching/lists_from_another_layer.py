@@ -118,6 +118,7 @@ _LISTS: Final = {"apt": "/var/lib/apt/lists", "apk": "/var/cache/apk", "zypper":
 _UPDATES_ITSELF: Final = ("--no-cache", "--update-cache", "--update")
 _UPDATERS: Final = frozenset({"add-apt-repository", "apt-add-repository"})
 _NAMED: Final = 3
+_MOST_JOINED: Final = 50
 
 
 @dataclass(eq=False)
@@ -246,11 +247,17 @@ def _fix(facts: Facts, lists: _Lists, users: list[Install]) -> Fix | None:
 
 def _together(lists: _Lists) -> list[RunFacts]:
     """The update and the RUNs directly below that do nothing but call the same manager."""
-    manager, runs = lists.update.manager, [lists.run] if lists.is_alone else []
-    for run in lists.run.stage.runs if runs else ():
-        own = [install for install in run.installs if install.manager == manager]
-        if may_join(runs[-1], run) and len(own) == len(run.calls):
-            runs.append(run)
+    if not lists.is_alone:
+        return []
+    manager, runs = lists.update.manager, [lists.run]
+    facts = lists.run.stage.facts
+    for instruction in facts.dockerfile.instructions[lists.run.index + 1 :][:_MOST_JOINED]:
+        run = facts.run_of(instruction)
+        if run is None or not may_join(runs[-1], run):
+            break
+        if any(install.manager != manager for install in run.installs) or len(run.installs) < len(run.calls):
+            break
+        runs.append(run)
     return runs
 
 

@@ -113,7 +113,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import without_word
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
-from wherry.check.rules.caching._mounts import fetches, mounts_added, uid_of
+from wherry.check.rules.caching._mounts import OFF, fetches, mounts_added, off_options, uid_of
 from wherry.dockerfile.shell.segments import removal_spans
 from wherry.dockerfile.source import Span
 
@@ -126,7 +126,6 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
 
 _MANAGERS: Final = ("pip", "uv", "poetry", "pdm", "pipenv", "npm", "apt")
-_OFF: Final = ("--no-cache-dir", "--no-cache")
 _APT: Final = ("/var/cache/apt", "/var/lib/apt")
 _LISTS: Final = "/var/lib/apt/lists"
 _SEVERAL: Final = 3
@@ -149,7 +148,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
 def _is_bare(install: Install) -> bool:
     """Nothing keeps what it downloads, and nobody said in the environment that it should not."""
     cache = install.cache
-    is_off_by_option = cache.is_off and install.has(*_OFF)
+    is_off_by_option = cache.is_off and install.has(*OFF)
     has_other = bool(cache.mounts or cache.useless_mounts)
     return install.run.stage.is_reachable and not has_other and (is_off_by_option or not cache.is_off)
 
@@ -207,8 +206,10 @@ def _mended(run: RunFacts, installs: Sequence[Install]) -> list[Edit]:
     if len(caches) != 1 or not all(install.cache.directories for install in installs):
         return []
     owner = f",uid={uid}" if uid else ""
-    options = [option.word for one in installs for name in _OFF for option in one.options.get(name, ())]
+    options = [option.word for one in installs for option in off_options(one)]
     file = run.stage.facts.file.name
+    if not all(word.is_literal for word in options):
+        return []
     return [
         mounts_added(run, [f"type=cache,target={caches.pop()}{owner}"]),
         *(Edit(file, without_word(run.stage.facts.dockerfile, word.span), "") for word in options),

@@ -199,10 +199,11 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
 
 _MANAGERS: Final = frozenset({"uv", "poetry", "pdm"})
+_MOST: Final = 30  # installs that are looked at
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    for install in facts.installs:
+    for install in facts.installs[:_MOST]:
         if (
             install.manager not in _MANAGERS
             or not install.installs_project

@@ -135,7 +135,7 @@ def _sequences(stage: StageFacts) -> Iterator[tuple[str, list[RunFacts]]]:
 
 def _follows_lists(stage: StageFacts, first: RunFacts) -> bool:
     """The RUN above does nothing but fetch package lists: then it is B5 that speaks."""
-    above = next((run for run in stage.runs if run.index == first.index - 1), None)
+    above = stage.facts.run_of(stage.facts.dockerfile.instructions[first.index - 1])
     return (
         above is not None and bool(above.installs) and all(one.action == "update" for one in above.installs)
     )

@@ -151,6 +151,7 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
 
 _MOST_NAMED: Final = 3
+_MOST_COPIES: Final = 500
 _ALWAYS: Final = (
     "**/__pycache__",
     "**/*.py[cod]",
@@ -163,7 +164,8 @@ _ALWAYS: Final = (
 
 def _check(facts: Facts) -> Iterator[Finding]:
     context = facts.context
-    broad = [copy for stage in facts.stages if stage.is_reachable for copy in stage.copies if _is_broad(copy)]
+    copies = [copy for stage in facts.stages if stage.is_reachable for copy in stage.copies]
+    broad = [copy for copy in copies[:_MOST_COPIES] if _is_broad(copy)]
     if context is None or not broad:
         return
     found = unwanted_of(facts, context, broad)

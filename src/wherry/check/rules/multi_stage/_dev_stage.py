@@ -43,7 +43,7 @@ def dev_stage_fix(facts: Facts, tools: Sequence[Tool]) -> Fix | None:
     target = facts.target
     dev = next((name for name in _DEV_NAMES if facts.stage_named(name) is None), None)
     name = target.name or next((name for name in _NAMES if facts.stage_named(name) is None), None)
-    is_last = target.stage is facts.graph.stages[-1]
+    is_last = target.stage is facts.graph.stages[-1] and not target.instructions("onbuild")
     if dev is None or name is None or not is_last or not all(_is_plain(tool, facts) for tool in tools):
         return None
     by_install: dict[int, list[Tool]] = {}

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from wherry.dockerfile.syntax import Instruction
 
 _SETTINGS: Final = frozenset(
-    ["arg", "cmd", "entrypoint", "env", "expose", "healthcheck", "label", "maintainer", "shell", "stopsignal", "workdir"]
+    {
+        *("arg", "env", "label", "maintainer", "shell", "workdir"),
+        *("cmd", "entrypoint", "expose", "healthcheck", "stopsignal"),
+    }
 )
 _SMALL: Final = frozenset(
     {"useradd", "groupadd", "adduser", "addgroup", "usermod", "mkdir", "set", "true", "echo"}

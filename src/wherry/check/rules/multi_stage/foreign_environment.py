@@ -133,9 +133,10 @@ _SYSTEM_PYTHONS: Final = frozenset({"debian", "ubuntu", "cuda", "distroless"})  
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
+    made_in: dict[int, frozenset[str]] = {}
     for stage in facts.stages:
         for copy in stage.copies if stage.is_reachable else ():
-            kind = environment_of(copy)
+            kind = environment_of(copy, made_in)
             made = copy.from_stage
             fault = next(_faults(copy, kind, made), None) if kind and made else None
             if fault and made:

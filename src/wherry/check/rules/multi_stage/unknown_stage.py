@@ -108,6 +108,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.stages import Use
 
 _NEAR: Final = 0.75
+_MOST_NAMES: Final = 50
 _WORD: Final = regex(r"[a-z][a-z0-9_.-]*", re.IGNORECASE)
 
 
@@ -145,7 +146,7 @@ def _meant(facts: Facts, use: Use) -> str:
     """The one stage whose name is almost the reference; empty where none is, or it is an image on purpose."""
     if not _WORD.fullmatch(use.reference) or (use.kind == "copy" and _is_known_image(use.reference)):
         return ""
-    above = [stage.name for stage in facts.graph.stages[: use.stage.index] if stage.name]
+    above = [stage.name for stage in facts.graph.stages[: use.stage.index][:_MOST_NAMES] if stage.name]
     near = difflib.get_close_matches(use.reference.lower(), above, n=2, cutoff=_NEAR)
     return near[0] if len(near) == 1 else ""
 
