@@ -128,6 +128,8 @@ def test_an_unpinned_pip_is_told_of_when_asked_for(tmp_path: Path) -> None:
         ("pip install git+https://git.example/a.git@v2.0", 0),
         ("pip install git+https://user@git.example/a.git", 1),
         ("pip install 'a @ git+https://git.example/a@main'", 1),
+        ("pip install git+https://bot:$TOKEN@git.example/a.git@main", 1),
+        ("pip install git+https://git.example/a.git@$REF", 0),
     ],
 )
 def test_a_clone_is_pinned_by_a_tag_or_a_commit(line: str, count: int, tmp_path: Path) -> None:

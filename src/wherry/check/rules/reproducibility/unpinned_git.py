@@ -76,6 +76,7 @@ if TYPE_CHECKING:
 
     from wherry.check.facts import Facts
     from wherry.check.facts.calls import Call
+    from wherry.check.facts.installs import PackageArgument
     from wherry.check.facts.stages import StageFacts
     from wherry.check.model import Finding
 
@@ -138,7 +139,7 @@ def _installs(facts: Facts, stage: StageFacts, told: set[str]) -> Iterator[Findi
     """Packages of the command line, and of files that were not told of before."""
     for install in stage.installs:
         for package in install.packages:
-            if package.is_git and package.is_known and _is_moving(_ref(package.url)):
+            if package.is_git and _is_told(package) and _is_moving(_ref(package.url)):
                 yield RULE.at(
                     facts.place(package.word.span),
                     f"{package.name or _name(package.url)} is installed from {_at(_ref(package.url))}",
@@ -156,6 +157,11 @@ def _installs(facts: Facts, stage: StageFacts, told: set[str]) -> Iterator[Findi
                         why=_WHY,
                         related=[facts.place(install.span)],
                     )
+
+
+def _is_told(package: PackageArgument) -> bool:
+    """Nothing but its login depends on a variable."""
+    return package.is_known or "$" not in package.url.rpartition("/")[2]
 
 
 def _added(facts: Facts, stage: StageFacts) -> Iterator[Finding]:
