@@ -19,7 +19,23 @@ _END_OF_KEY: Final = regex(r"-----END [A-Z ]{2,40}-----")
 _VALUE: Final = r"(?:\"(?P<double>[^\"\n]{1,4096})|'(?P<single>[^'\n]{1,4096})|(?P<bare>[^\s\"';&|]{1,4096}))"
 _NAME: Final = r"(?P<name>[A-Za-z_][\w.-]{0,80})"
 _ASSIGNED: Final = regex(rf"{_NAME}[\"']?[ \t]{{0,3}}[:=][ \t]{{0,3}}{_VALUE}")
-_LOGIN: Final = regex(r"://[^\s/?#@:\"'`<>{}]{0,100}:(?P<password>[^\s/?#@\"'`<>{}$]{3,200})@")
+_IN_LIST: Final = (
+    r"(?:\"(?P<double>[^\"\n]{1,4096})|'(?P<single>[^'\n]{1,4096})|(?P<bare>[^\s\"',\]}]{1,4096}))"
+)
+_LISTED: Final = regex(rf"(?<!\w)--?{_NAME}[\"']?[ \t]{{0,3}},[ \t]{{0,3}}{_IN_LIST}")
+_PAIRED: Final = regex(  # as Kubernetes lists variables
+    rf"name[\"']?:[ \t]{{0,3}}[\"']?{_NAME}[\"']?[ \t]{{0,3}}(?:,|\r?\n)[ \t]{{0,80}}"
+    rf"[\"']?value[\"']?:[ \t]{{0,3}}{_IN_LIST}"
+)
+# A host that documentation uses may stand for a real one: no harm in a mask too many.
+_ADDRESS: Final = regex(r"://[^\s/?#@:\"'`<>{}]{0,100}:(?P<password>[^\s/?#@\"'`<>{}$]{3,200})@")
+_USER: Final = regex(  # as curl takes it; an owner and a group are often the same, or numbers
+    r"(?<!\S)(?:-u|-U|--user|--proxy-user)[ =]?[\"']?(?P<user>[^\s:\"'$]{1,100}):"
+    r"(?!(?P=user)(?![^\s\"']))(?!\d+(?![^\s\"']))(?P<password>[^\s\"'$]{3,200})"
+)
+_LOGIN: Final = regex(
+    r"\b(?:login|sshpass|mysql\w{0,10})\b[^\n;&|]{0,100}?\s-p[ =]?[\"']?(?P<password>[^\s\"'$;&|]{3,200})"
+)
 _SPACED: Final = regex(
     rf"(?:--|^[ \t]{{0,20}}(?i:ENV|ARG|LABEL)[ \t]{{1,20}}){_NAME}[ \t]{{1,20}}{_VALUE}",
     re.MULTILINE,
@@ -47,14 +63,13 @@ def _stretches(text: str) -> list[tuple[int, int]]:
             closing = _END_OF_KEY.search(text, one.end)
             end = closing.start() if closing else len(text)
         found.append((one.start, end))
-    for form in (_ASSIGNED, _SPACED):
+    for form in (_ASSIGNED, _SPACED, _LISTED, _PAIRED):
         for match in form.finditer(text):
             group = match.lastgroup or "bare"
             value = match[group]
             if is_secret_name(match["name"]) and not is_placeholder(value) and not is_reference(value):
                 found.append(match.span(group))
-    # A host that documentation uses may be a real one's stand-in: nothing is lost by a mask too many.
-    found += [match.span("password") for match in _LOGIN.finditer(text)]
+    found += [match.span("password") for form in (_ADDRESS, _USER, _LOGIN) for match in form.finditer(text)]
     return sorted(found)
 
 

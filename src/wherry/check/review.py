@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.image import BuiltImage
     from wherry.check.model import Safety
     from wherry.dockerfile.syntax import Dockerfile
+    from wherry.progress import Progress
 
 STDIN: Final = "-"
 MAX_BYTES: Final = 64 << 20
@@ -56,6 +57,7 @@ class Asked:
     stdin: bytes | None = None  # the content of ``-``
     stdin_name: str = "Dockerfile"
     texts: Mapping[str, bytes] = field(default_factory=dict)  # files as an editor has them
+    progress: Progress | None = None  # told of long walks over build contexts
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Reviewed:
     broken: tuple[InputError, ...]
     source: Callable[[str], Source | None]
     settings: Mapping[str, CheckSettings]  # by Dockerfile
+    notes: tuple[str, ...] = ()  # what of the neighbours could not be read
 
 
 def review(asked: Asked) -> Reviewed:
@@ -99,7 +102,7 @@ def review(asked: Asked) -> Reviewed:
         judgements.append(judgement)
         if fixes is not None:
             mended.append(fixes)
-    return Reviewed(tuple(judgements), tuple(mended), tuple(broken), desk.source, desk.settings)
+    return Reviewed(tuple(judgements), tuple(mended), tuple(broken), desk.source, desk.settings, desk.notes())
 
 
 class _Desk:
@@ -107,11 +110,15 @@ class _Desk:
 
     def __init__(self, asked: Asked, subjects: Sequence[Path]) -> None:
         self._asked = asked
-        self._reader = Reader()
+        self._reader = Reader(asked.progress)
         self._subjects = subjects
         self._sources: dict[str, Source] = {}
         self._by_project: dict[Path | None, CheckSettings] = {}
         self.settings: dict[str, CheckSettings] = {}
+
+    def notes(self) -> tuple[str, ...]:
+        """What could not be read beside the Dockerfiles, a sentence each."""
+        return tuple(f"{note.path} {note.what}" for note in self._reader.notes)
 
     def source(self, path: str) -> Source | None:
         """The file that a finding's place names, as it was when it was judged."""
@@ -166,17 +173,16 @@ class _Desk:
         return self._asked.stdin_name if str(path) == STDIN else str(path)
 
     def _read(self, path: Path) -> Source:
-        if self._asked.stdin is not None:
-            return Source(self._asked.stdin_name, self._asked.stdin)
-        if str(path) in self._asked.texts:
-            return Source(str(path), self._asked.texts[str(path)])
-        try:
-            data = read_bounded(path, MAX_BYTES + 1)
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        name = self._name(path)
+        data = self._asked.stdin if self._asked.stdin is not None else self._asked.texts.get(name)
+        if data is None:
+            try:
+                data = read_bounded(path, MAX_BYTES + 1)
+            except OSError as error:
+                raise InputError(f"cannot be read: {error.strerror}", where=name) from error
         if len(data) > MAX_BYTES:
-            raise InputError(f"is larger than {MAX_BYTES >> 20} MiB and no Dockerfile", where=str(path))
-        return Source(str(path), data)
+            raise InputError(f"is larger than {MAX_BYTES >> 20} MiB and no Dockerfile", where=name)
+        return Source(name, data)
 
     def _settings_for(self, root: Path | None) -> CheckSettings:
         project = _project_of(root or Path())

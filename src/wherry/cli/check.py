@@ -118,7 +118,9 @@ def command(
         return check_output.print_rules() if explain is None else check_output.print_page(explain)
 
     from wherry.check.model import Safety
-    from wherry.check.review import Asked, review
+    from wherry.check.review import MAX_BYTES, Asked, review
+    from wherry.cli.check_progress import LateProgress
+    from wherry.cli.console import show_progress
 
     def adjust(settings: CheckSettings) -> CheckSettings:
         return _adjusted(settings, select, extend_select, ignore, fail_on)
@@ -127,19 +129,21 @@ def command(
     reads_stdin = "-" in map(str, paths)
     if reads_stdin and len(paths) > 1:
         raise click.UsageError("'-' is standard input, and goes without other paths")
-    asked = Asked(
-        paths or (Path(),),
-        adjust=adjust,
-        build_args=build_arg,
-        target=target,
-        image=_opened(image),
-        allowed=(Safety.UNSAFE if unsafe_fixes else Safety.SAFE) if wants_fixes else None,
-        stdin=sys.stdin.buffer.read() if reads_stdin else None,
-        stdin_name=stdin_name,
-    )
-    if cache_history is not None:
-        return _print_history(asked, cache_history, form)
-    reviewed = review(asked)
+    with show_progress(quiet=quiet) as progress:
+        asked = Asked(
+            paths or (Path(),),
+            adjust=adjust,
+            build_args=build_arg,
+            target=target,
+            image=_opened(image),
+            allowed=(Safety.UNSAFE if unsafe_fixes else Safety.SAFE) if wants_fixes else None,
+            stdin=sys.stdin.buffer.read(MAX_BYTES + 1) if reads_stdin else None,
+            stdin_name=stdin_name,
+            progress=LateProgress(progress),
+        )
+        if cache_history is not None:
+            return _print_history(asked, cache_history, form)
+        reviewed = review(asked)
     if write_baseline is not None:
         return _write_baseline(write_baseline, reviewed)
     if wants_fixes and (diff or reads_stdin):
@@ -182,7 +186,7 @@ def _sifted(reviewed: Reviewed, peers: tuple[str, ...], baseline: Path | None, s
     from wherry.report.findings.model import Review
 
     judgements = reviewed.judgements
-    notes: list[str] = []
+    notes = [*reviewed.notes]
     added: Mapping[str, int] = {}
     known = elsewhere = 0
     if peers:

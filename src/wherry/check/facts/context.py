@@ -144,6 +144,12 @@ class Context:
         walk = walk_context(self.root, self.ignore, self._progress, max_entries=entries, max_seconds=seconds)
         for directory in walk.unreadable[:20]:
             self.reader.note(str(self.root / directory), "cannot be listed")
+        if not walk.is_complete:
+            seen = f"{len(walk.entries) + walk.left_out_files:,}"
+            self.reader.note(
+                str(self.root),
+                f"is too large a build context to be read whole: what is said is of {seen} paths",
+            )
         self.reader.walks["walk", *self._key, *self._bounds] = walk
         return walk
 

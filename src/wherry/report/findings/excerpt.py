@@ -116,16 +116,28 @@ def _continued(data: bytes, start: int, end: int) -> int:
 
 
 def _masked(source: Source, spans: Sequence[Span]) -> Iterator[str]:
-    """The texts without their secrets; a private key is known by a line that stands above."""
-    before = max(0, spans[0].start - _KEY_BYTES)
-    key = source.data.rfind(_KEY, before, spans[0].start)
-    above = decode(source.data[max(before, key - 40) : spans[0].start]) if key >= 0 else ""
+    """The texts without their secrets; some are known by a line that stands above."""
+    above = _above(source, spans[0])
     texts = [source.text(span) for span in spans]
     shown = masked("\n".join([above, *texts]) if above else "\n".join(texts))
     at = len(above) + 1 if above else 0
     for text in texts:
         yield shown[at : at + len(text)]
         at += len(text) + 1
+
+
+def _above(source: Source, span: Span) -> str:
+    """What stands above a line, where that says what the line holds: a key's head, a variable's name."""
+    before = max(0, span.start - _KEY_BYTES)
+    key = source.data.rfind(_KEY, before, span.start)
+    if key >= 0:
+        return decode(source.data[max(before, key - 40) : span.start])
+    is_value = source.data[span.start : span.end].lstrip(b" \t-\"'").startswith(b"value")
+    number = source.line(span.start)
+    if not is_value or number == 1:
+        return ""
+    line = source.line_span(number - 1)
+    return source.text(Span(max(line.start, line.end - _NEAR_BYTES), line.end))
 
 
 def _shown(source: Source, number: int, near: _Near, text: str, columns: int) -> Shown:
