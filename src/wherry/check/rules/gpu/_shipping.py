@@ -29,7 +29,11 @@ _WHOLE: Final = frozenset({"/", "/usr", "/usr/local", "/usr/local/lib", "/opt", 
 def shipped_frameworks(facts: Facts) -> list[Installed]:
     """The frameworks in the image that is built, in the order of the file."""
     stages = {stage.index for stage in carrying(facts)}
-    return [found for found in facts.frameworks if found.stage.index in stages]
+    return [
+        found
+        for found in facts.frameworks
+        if found.stage.index in stages and found.install.action != "download"
+    ]
 
 
 def carrying(facts: Facts) -> list[StageFacts]:

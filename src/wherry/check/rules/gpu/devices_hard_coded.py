@@ -93,7 +93,7 @@ _CAPABILITIES: Final = "NVIDIA_DRIVER_CAPABILITIES"
 _DEVICES: Final = regex(r"all|\d+(?:,\d+)*|(?:GPU|MIG)-[\w-]+(?:,.*)?")
 _DISPLAY: Final = regex(r"gl\b|vulkan|opengl|egl|isaac|omniverse|l4t|unreal")
 _VIDEO: Final = regex(r"(?:.*-)?(?:ffmpeg|av|decord|pynvcodec|pynvvideocodec|torchcodec|vali)(?:-.*)?")
-_GRAPHICS: Final = re.compile(
+_GRAPHICS: Final = regex(
     r"(?:lib)?(?:egl|gles|glvnd|glx|opengl|vulkan|mesa|x11|xvfb|osmesa|glfw|glew)\d*(?:[-.].*)?"
 )
 
