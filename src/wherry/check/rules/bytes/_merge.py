@@ -40,6 +40,9 @@ _LEAVES_STATE: Final = frozenset(
 )
 
 
+_OWN_SHELL: Final = frozenset({"subshell", "substitution", "script"})
+
+
 def merged(runs: Sequence[RunFacts]) -> tuple[Edit, ...] | None:
     """The edits that make one RUN of several, in their order; None where that might not be the same."""
     if len(runs) < 2 or not all(map(_is_chain, runs)) or not _are_adjacent(runs):  # noqa: PLR2004 - two
@@ -69,8 +72,11 @@ def _is_chain(run: RunFacts) -> bool:
 
 def _leaves_state(run: RunFacts) -> bool:
     """A directory, a variable or an option of the shell would be in force for what is put behind it."""
-    commands = run.script.commands
-    return any(not command.words or command.program in _LEAVES_STATE for command in commands)
+    return any(
+        not command.words or command.program in _LEAVES_STATE
+        for command in run.script.commands
+        if _OWN_SHELL.isdisjoint(command.nesting)
+    )
 
 
 def _are_adjacent(runs: Sequence[RunFacts]) -> bool:

@@ -93,6 +93,7 @@ from wherry.check.model import Aspect, Basis, Cost, Effect, Fix, Rule, Safety, S
 from wherry.check.rules.bytes._chain import command_behind, without
 from wherry.check.rules.bytes._merge import merged
 from wherry.check.rules.bytes._mounting import mounted, target_of
+from wherry.check.rules.bytes._removals import covers, is_removed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,17 +120,8 @@ def _check(facts: Facts) -> Iterator[Finding]:
                 continue
             if copy := _copied(run, archive):
                 yield _of_copy(facts, run, extraction, copy)
-            elif not any(_removes(later, archive) for later in runs[at:]):
+            elif not is_removed(runs[at:], archive):
                 yield from _of_download(facts, runs[: at + 1], extraction)
-
-
-def _removes(run: RunFacts, archive: str) -> bool:
-    return run.removes(archive) or any(
-        posixpath.basename(path) == posixpath.basename(archive) or path.endswith("*")
-        for removal in run.removals
-        for path in removal.paths
-        if posixpath.dirname(path) == posixpath.dirname(archive)
-    )
 
 
 def _copied(run: RunFacts, archive: str) -> CopyFacts | None:
@@ -164,7 +156,7 @@ def _mount_fix(run: RunFacts, extraction: Extraction, copy: CopyFacts) -> Fix | 
     if edits is None:
         return None
     archive = extraction.archive
-    removals = [one for one in run.removals if one.covers(archive)]
+    removals = [one for one in run.removals if covers(one, archive)]
     for removal in removals:
         cut = without(run, removal.call.command) if removal.paths == (archive,) else None
         if cut is None:

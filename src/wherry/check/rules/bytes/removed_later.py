@@ -87,6 +87,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.apt_sizes import installed
 from wherry.check.model import Aspect, Cost, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._merge import merged
+from wherry.check.rules.bytes._removals import covers, is_removed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -127,7 +128,7 @@ def _files(run: RunFacts, earlier: Sequence[RunFacts]) -> Iterator[_Removed]:
         for writer in earlier:
             for download in writer.downloads:
                 path = download.destination
-                if path.startswith("/") and removal.covers(path) and not writer.removes(path):
+                if path.startswith("/") and covers(removal, path) and not is_removed([writer], path):
                     yield _Removed(path, writer, download.span, removal.call)
 
 
