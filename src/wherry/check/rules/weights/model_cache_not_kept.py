@@ -218,13 +218,14 @@ def _model(facts: Facts, told: Sequence[str], code: tuple[str, Place] | None) ->
     """The model that is fetched at the start: of the command, else of the code."""
     words = [word for text in told for word in text.split()]
     own = [word for call in facts.target.ending.calls for word in (call.program, *call.texts)]
-    for command in (words, own):
-        if found := _of_command(command):
-            return found, None
+    found = _of_command(words or own)
+    if found is not None:
+        return found, None
     return code or ("", None)
 
 
-def _of_command(words: Sequence[str]) -> str:
+def _of_command(words: Sequence[str]) -> str | None:
+    """The model that a command names; empty for a directory, None where it names none."""
     for at, word in enumerate(words):
         name, equals, value = word.partition("=")
         following = words[at + 1] if at + 1 < len(words) else ""
@@ -233,7 +234,7 @@ def _of_command(words: Sequence[str]) -> str:
             return wanted if _NAME.fullmatch(wanted) else ""
         if name in _SERVERS and following == "serve" and at + 2 < len(words):
             return words[at + 2] if _NAME.fullmatch(words[at + 2]) else ""
-    return ""
+    return None
 
 
 def _cache(facts: Facts, env: Mapping[str, str]) -> str:
