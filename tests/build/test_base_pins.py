@@ -169,7 +169,7 @@ CACHE = 'cache = "cache.example/team/layers"'
         ),
         ("debian:bookworm", CACHE, {"cache_from": "none", "cache_to": "none"}, set()),
     ],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_plain_http_is_for_the_registries_that_the_project_and_the_command_line_name(  # noqa: PLR0913, PLR0917 - the cases
     tmp_path: Path, store: Store, base: str, table: str, asked: dict[str, Any], hosts: set[str]

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.sizes import Closure, closure_of
+from wherry.check.facts.installed import heaviest
+from wherry.check.sizes import INSTALLED_A_SECOND
 from wherry.dockerfile.ignore import IgnoreFile
 
 if TYPE_CHECKING:
@@ -21,10 +22,6 @@ if TYPE_CHECKING:
     from wherry.check.facts.runs import RunFacts
     from wherry.check.facts.stages import StageFacts
     from wherry.dockerfile.syntax import Instruction
-
-RATE_BYTES: Final = 88_000_000
-"""Bytes of wheels that pip installs in a second from a local folder: 1.78 GB of torch 2.14.1, triton, cuBLAS
-and cuDNN took 20.1 s on two cores. Downloading them comes on top and is not counted."""
 
 _LAYERS: Final = frozenset({"run", "copy", "add", "workdir"})
 
@@ -45,8 +42,8 @@ class LayerHistory:
 
     @property
     def seconds(self) -> float:
-        """What all rebuilds take at `RATE_BYTES` a second, downloads not counted."""
-        return self.moved_bytes / RATE_BYTES
+        """What all rebuilds take at `INSTALLED_A_SECOND`, downloads not counted."""
+        return self.moved_bytes / INSTALLED_A_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,20 +162,7 @@ def _layer(stage: StageFacts, one: Instruction, rebuilt: int) -> LayerHistory:
     copy, run = stage.facts.copy_of(one), stage.facts.run_of(one)
     if copy is not None and copy.from_ is None and copy.sent is not None:
         return LayerHistory(one, rebuilt, copy.sent.size_bytes, "files of the context")
-    size_bytes, source = _packages(run) if run is not None else (0, "")
-    return LayerHistory(one, rebuilt, size_bytes, source)
-
-
-def _packages(run: RunFacts) -> tuple[int, str]:
-    """What a RUN is known to download, and how it is known."""
-    found: dict[str, Closure] = {}
-    for install in run.installs:
-        named = [(package.name, package.specifier.lstrip("=~<> "), "") for package in install.packages]
-        read = [(one.name, one.version, one.build) for one in run.inputs_of(install).frameworks]
-        for name, version, build in (*read, *named):
-            closure = closure_of(name, version, "cpu" if build == "cpu" else "cuda")
-            if closure is not None:
-                found.setdefault(name, closure)
-    # Closures overlap, torch in that of vllm: the largest stands for all.
-    largest = max(found.values(), key=lambda one: one.wheel_bytes, default=None)
-    return (largest.wheel_bytes, largest.source) if largest else (0, "")
+    closure = heaviest(run.installs) if run is not None else None
+    if closure is not None:
+        return LayerHistory(one, rebuilt, closure.wheel_bytes, closure.source)
+    return LayerHistory(one, rebuilt, 0, "")

@@ -22,7 +22,7 @@ from wherry.check.facts.origins import run_path
 from wherry.check.facts.texts import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from wherry.check.facts.conda import CondaEnvironment
     from wherry.check.facts.facts import Facts
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.pyproject import Pyproject
     from wherry.check.facts.requirements import RequirementFile
     from wherry.check.facts.stages import StageFacts
+    from wherry.check.sizes import Closure
 
 _LOCKS: Final = {"uv": "uv.lock", "poetry": "poetry.lock", "pdm": "pdm.lock", "pipenv": "Pipfile.lock"}
 _BY_LOCK: Final = frozenset({"sync", "install", "run", "export"})
@@ -143,6 +144,20 @@ class Installed:
     def stage(self) -> StageFacts:
         """Where that is."""
         return self.install.run.stage
+
+
+def heaviest(installs: Iterable[Install]) -> Closure | None:
+    """The largest of what *installs* bring that has been measured; closures overlap, so it stands for all."""
+    from wherry.check.sizes import closure_of  # noqa: PLC0415 - only for a finding
+
+    found: list[Closure] = []
+    for install in installs:
+        named = [(one.name, one.specifier.lstrip("=~<> "), "") for one in install.packages]
+        read = [(one.name, one.version, one.build) for one in install.inputs.frameworks]
+        for name, version, build in (*read, *named):
+            closure = closure_of(name, version, "cpu" if build == "cpu" else "cuda")
+            found += [closure] if closure else []
+    return max(found, key=lambda one: one.wheel_bytes, default=None)
 
 
 def installed_frameworks(facts: Facts) -> tuple[Installed, ...]:

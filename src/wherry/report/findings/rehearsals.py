@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from wherry.check.history import RATE_BYTES
 from wherry.check.masking import masked
+from wherry.check.sizes import INSTALLED_A_SECOND
 from wherry.report.amounts import columns, seconds, size
 from wherry.report.findings.excerpt import printable
 
@@ -50,7 +50,7 @@ def rehearsal_json(rehearsal: Rehearsal) -> dict[str, Any]:
     return {
         "path": rehearsal.source.name,
         "commits": rehearsal.today.commits,
-        "bytes_a_second": RATE_BYTES,
+        "bytes_a_second": INSTALLED_A_SECOND,
         "today": _values(rehearsal.source, rehearsal.today),
         "proposed": _values(source, proposed) if proposed and source else None,
         "fixes": [finding.rule for finding in rehearsal.fixes],

@@ -211,6 +211,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wherry.check.facts.installed import heaviest
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.caching._reorder import late_copies
 
@@ -226,10 +227,12 @@ def _check(facts: Facts) -> Iterator[Finding]:
         late = late_copies(stage) if stage.is_reachable else None
         if late:
             first, *rest = late.copies
+            closure = heaviest(late.installs)
             yield RULE.at(
                 facts.place(first.span),
                 f"the source is copied before {late.what}",
                 why="each change of the source installs all of it again",
+                cost=closure.again if closure else None,
                 related=[
                     *(facts.place(copy.span) for copy in rest),
                     *(facts.place(install.span) for install in late.installs),
