@@ -262,7 +262,7 @@ def _without_extra(install: Install) -> Edit | None:
     """The same word without the extra, quotes and all else kept."""
     for value in install.call.arguments:
         found = re.search(r"\[([^\[\]]*)\]", value.text) if _is_directory(value) else None
-        if found is None or not value.is_whole_word:
+        if found is None or not (value.is_whole_word or value.word.raw == value.text):
             continue
         kept = [name for name in found[1].split(",") if not _DEV.fullmatch(name.strip())]
         if len(kept) == len(found[1].split(",")):

@@ -155,7 +155,7 @@ def _may_compile(install: Install, brought: set[str], *, has_compiler: bool) -> 
     if not install.is_python or not install.brings_packages:
         return False
     asked = list(asked_by(install))
-    if any(_is_git(one.source.text(one.span)) for one in asked) and "git" not in brought:
+    if _clones(install) and "git" not in brought:
         return True
     if has_compiler:
         return False
@@ -170,8 +170,9 @@ def _may_compile(install: Install, brought: set[str], *, has_compiler: bool) -> 
     )
 
 
-def _is_git(text: str) -> bool:
-    return "git+" in text or "git@" in text
+def _clones(install: Install) -> bool:
+    entries = (entry for file in install.inputs.files for entry in file.all_entries)
+    return any(package.is_git for package in install.packages) or any(entry.git for entry in entries)
 
 
 def _fix(facts: Facts, root: StageFacts) -> Fix | None:
