@@ -36,6 +36,7 @@ _READS_MORE: Final = (
     "--config-file",
     "--env-file",
 )
+_ALOOF: Final = frozenset({"conda run", "mamba run", "micromamba run"})
 _FILLS: Final = ("--target", "--prefix", "--dest", "--wheel-dir")
 _CONDA_INNER: Final = regex(rb"^\s*-\s*(?:-r|-c|-e|\.|file:|/)", re.MULTILINE)
 _PIPFILE_INNER: Final = regex(rb"\bpath\s*=|\beditable\s*=")
@@ -76,16 +77,23 @@ def needs_of(install: Install) -> Needs | None:
     """What *install* reads; None where that cannot be named."""
     if install.is_system:
         return None if any(package.is_local for package in install.packages) else Needs()
-    if install.has_unknown or not install.call.directory or _reads_more(install):
-        return None
-    if not all(word.is_literal for word in _list_words(install)):
-        return None  # a build argument may name another list
-    if any(package.is_local for package in install.packages):
+    if not _is_plain(install):
         return None
     if install.is_conda:
         return _of_conda(install)
     reader = _READERS.get(install.manager)
     return reader(install) if reader else None
+
+
+def _is_plain(install: Install) -> bool:
+    """All that it reads stands on its command line, for everybody who builds."""
+    if install.has_unknown or not install.call.directory or _reads_more(install):
+        return False
+    if any(wrapper.endswith(" run") and wrapper not in _ALOOF for wrapper in install.command.wrapped_by):
+        return False  # "uv run" installs the project first
+    if any(package.is_local for package in install.packages):
+        return False
+    return all(word.is_literal for word in _list_words(install))  # a build argument may name another list
 
 
 def _list_words(install: Install) -> Iterable[Word]:

@@ -106,7 +106,7 @@ def _early(stage: StageFacts, first: Instruction, candidates: Sequence[Instructi
             continue
         if instruction in candidates and not _names(instruction) & handed:
             moved.append(instruction)
-            names += _names(instruction)
+            names += [pair.name.value for pair in instruction.pairs]
             handed |= _names(instruction)
         elif _refers(facts, instruction, handed) and _hands_on(instruction):
             moved.append(instruction)
