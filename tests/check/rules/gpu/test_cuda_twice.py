@@ -148,3 +148,75 @@ def test_a_framework_in_another_version_than_the_bases_is_there_twice(text: str,
 )
 def test_the_version_that_is_there_or_is_not_known_is_not_another(text: str) -> None:
     assert verdicts("C2", text) == []
+
+
+APT = "apt-get update && apt-get install -y"
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (f"RUN {APT} python3 python3-pip\nRUN pip3 install torch\n", "RUN pip3 install torch\n"),
+        (
+            f"RUN {APT} git python3-pip ffmpeg && rm -rf /x\nRUN pip install torch && mkdir /m\n",
+            f"RUN {APT} git ffmpeg && rm -rf /x\nRUN pip install torch && mkdir /m\n",
+        ),
+        (
+            f"# Py\nRUN {APT} python3-pip \\\n  && apt-get clean\nCOPY . /a\nRUN pip install torch\nCMD a\n",
+            "COPY . /a\nRUN pip install torch\nCMD a\n",
+        ),
+        (
+            "RUN apt-get update\nRUN apt-get install -y python3 && pip install torch\n",
+            "RUN apt-get update\nRUN pip install torch\n",
+        ),
+    ],
+)
+def test_an_image_of_python_takes_the_place_of_one_that_python_was_put_into(
+    lines: str, expected: str
+) -> None:
+    text = f"FROM nvidia/cuda:12.4.1-runtime-ubuntu24.04\n{lines}"
+
+    after = fixed(text, verdicts("C2", text)[0])
+
+    head, _, rest = after.partition("compute,utility\n")
+    assert head.startswith("FROM python:3.12-slim-bookworm\nENV LD_LIBRARY_PATH=")
+    assert rest == expected
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "RUN apt-get install -y python3 libopencv-dev",
+        "RUN apt-get install -y python3=3.10.6-1",
+        "RUN apt-get install -y python3 $MORE",
+        "RUN apt-get install -y python3 && apt-get upgrade -y",
+        "RUN apt-get install -y python3.11",
+        "RUN apt-get install -y git",
+        "RUN apt-get install -y python3 && ln -s /usr/bin/python3 /usr/bin/python",
+        "RUN apt-get install -y python3 && curl https://h/x | sh",
+        "RUN apt-get install -y python3 && conda install -y numpy",
+        "RUN apt-get install -y \\\n    # for pip\n    python3 \\\n    git",
+        "RUN --mount=type=cache,target=/var/cache/apt apt-get install -y python3",
+        "RUN apt-get install -y python3\nUSER 1000",
+        "RUN apt-get install -y python3\nENV CUDA_HOME=/usr/local/cuda-12.4",
+    ],
+)
+def test_where_a_command_is_not_sure_to_do_the_same_the_base_stays_ubuntu(lines: str) -> None:
+    text = f"{RUNTIME}\n{lines}\nRUN pip install torch\n"
+
+    assert fixed(text, verdicts("C2", text)[0]).startswith("FROM nvidia/cuda:12.4.1-base-ubuntu22.04\n")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "ARG V=12.4.1\nFROM nvidia/cuda:$V-runtime-ubuntu22.04",
+        "FROM nvidia/cuda:12.4.1-runtime-ubi9",
+        f"FROM python:3.12 AS x\n{RUNTIME}",
+        f"{RUNTIME} AS x\nFROM x",
+    ],
+)
+def test_a_base_in_parts_or_below_other_stages_stays(head: str) -> None:
+    text = f"{head}\nRUN apt-get install -y python3\nRUN pip install torch\n"
+
+    assert "python:3.10-slim" not in fixed(text, verdicts("C2", text)[0])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.check.rules.said import fixed, verdicts
-from wherry.check.model import Safety
+from wherry.check.model import Safety, Severity
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,3 +174,20 @@ def test_the_word_is_changed_where_it_stands(head: str, expected: str) -> None:
     text = f"{head}\n{END}\n"
 
     assert expected in fixed(text, verdicts("C1", text)[0])
+
+
+@pytest.mark.parametrize(
+    ("end", "severities"),
+    [
+        (END, [Severity.WARNING]),
+        ("CMD bash run.sh", [Severity.WARNING]),
+        ("COPY . /app", [Severity.WARNING]),
+        ("COPY . /app\nRUN pip install flash-attn", [Severity.WARNING]),
+        ("CMD bash", [Severity.INFO]),
+        ('CMD ["/bin/bash"]', [Severity.INFO]),
+        ("RUN pip install torch", [Severity.INFO]),
+        ("RUN pip install flash-attn\nCMD bash", []),
+    ],
+)
+def test_an_image_to_work_in_is_only_mentioned(end: str, severities: list[Severity]) -> None:
+    assert [finding.severity for finding in verdicts("C1", f"{DEVEL}\n{end}")] == severities

@@ -23,11 +23,35 @@ CMD ["python3", "-m", "server"]
 ## Fixed
 
 ```dockerfile
-FROM nvidia/cuda:12.4.1-base-ubuntu22.04
-RUN apt-get update && apt-get install -y --no-install-recommends python3 python3-pip \
-    && rm -rf /var/lib/apt/lists/*
+FROM python:3.10-slim-bookworm
+ENV LD_LIBRARY_PATH=/usr/local/nvidia/lib:/usr/local/nvidia/lib64 \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
 RUN pip install --no-cache-dir torch==2.4.0 transformers==4.44.2
 CMD ["python3", "-m", "server"]
+```
+
+## Bad: Python of another place
+
+```dockerfile
+FROM nvidia/cuda:12.4.1-cudnn-runtime-ubuntu22.04
+RUN apt-get update && apt-get install -y --no-install-recommends software-properties-common \
+    && add-apt-repository ppa:deadsnakes/ppa \
+    && apt-get install -y --no-install-recommends python3.12 python3.12-venv \
+    && rm -rf /var/lib/apt/lists/*
+RUN python3.12 -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir torch==2.4.0
+CMD ["/opt/venv/bin/python", "-m", "server"]
+```
+
+## Fixed: Python of another place
+
+```dockerfile
+FROM nvidia/cuda:12.4.1-base-ubuntu22.04
+RUN apt-get update && apt-get install -y --no-install-recommends software-properties-common \
+    && add-apt-repository ppa:deadsnakes/ppa \
+    && apt-get install -y --no-install-recommends python3.12 python3.12-venv \
+    && rm -rf /var/lib/apt/lists/*
+RUN python3.12 -m venv /opt/venv && /opt/venv/bin/pip install --no-cache-dir torch==2.4.0
+CMD ["/opt/venv/bin/python", "-m", "server"]
 ```
 
 ## Bad: from another stage, by a file
@@ -101,9 +125,11 @@ RUN pip install --no-cache-dir torch==2.1.0 transformers==4.44.2
 
 ## Fix
 
-Unsafe: `runtime` becomes `base`, and cuDNN goes with it. Nothing that Python loads changes, but a program
-that is linked against cuBLAS or cuDNN would miss them. Where Python is installed just for this,
-`python:3.12-slim` is smaller still: the driver comes from the host, and wheels bring the rest.
+Unsafe, the further the more is known. A stage whose commands are all known (Debian's packages of the same
+names, and Python's) is built on `python:3.X-slim`, of the Python that the Ubuntu below had, without apt's
+Python, and with the environment that nvidia/cuda sets for the driver. Else `runtime` becomes `base`, and
+cuDNN goes with it: nothing that Python loads changes, but a program that is linked against cuBLAS or cuDNN
+would miss them.
 
 None where something in the image takes CUDA from the base (onnxruntime-gpu, cupy, ctranslate2), where
 something is compiled against it, and for a second torch: choose the base that has the one you want.
@@ -118,6 +144,7 @@ from wherry.check.rules.gpu._bases import built_on, retagged, root_of
 from wherry.check.rules.gpu._compiling import Need, needs_of
 from wherry.check.rules.gpu._shipping import brought_by_wheels, named, shipped_frameworks
 from wherry.check.rules.gpu._sizes import libraries_of
+from wherry.check.rules.gpu._slim import python_base
 from wherry.check.sizes import closure_of
 
 if TYPE_CHECKING:
@@ -178,6 +205,8 @@ def _taking_from_system(facts: Facts) -> str:
 def _fix(facts: Facts, root: StageFacts) -> Fix | None:
     if any(needs_of(stage).need in {Need.BUILD, Need.RUN} for stage in built_on(facts, root)):
         return None
+    if slim := python_base(facts):
+        return slim
     pattern = _WORD.format(r"cudnn\d*-" if root.base.has_cudnn else "")
     return retagged(facts, root, pattern, "base", title="take the base flavour", safety=Safety.UNSAFE)
 

@@ -7,7 +7,8 @@ its second CUDA (pull request 1081). A compiler in the image is also a tool for 
 Dockerfiles of real machine-learning projects 17 ended on such a base, mostly through an ARG or an earlier
 stage.
 
-Not reported: images that need the compiler when they run (deepspeed, pycuda, FlashInfer, `nvcc` in the
+An image that ends in a shell and copies no code is one to work in: there it is only mentioned. Not
+reported: images that need the compiler when they run (deepspeed, pycuda, FlashInfer, `nvcc` in the
 command), NVIDIA's framework images, which have no other flavour, and stages that are there to build or to
 develop in.
 
@@ -137,6 +138,7 @@ if TYPE_CHECKING:
 _FAMILIES: Final = frozenset({"cuda", "pytorch", "rocm"})
 _WITH_RUNTIME: Final = frozenset({"cuda", "pytorch"})
 _DEVEL: Final = r"(?<![A-Za-z0-9])devel(?![A-Za-z0-9])"
+_SHELLS: Final = frozenset({"bash", "sh", "zsh"})
 _BUILDING: Final = (
     "build|builder|buildenv|compile|compiler|dev|devel|develop|development|devcontainer|toolchain|ci|wheels?"
     "|tests?"
@@ -151,7 +153,8 @@ def _check(facts: Facts) -> Iterator[Finding]:
     if base.flavour != "devel" or base.family not in _FAMILIES or _is_for_building(facts):
         return
     found = needs_of(target)
-    if found.need is Need.RUN or (found.need is Need.BUILD and not _is_started(target)):
+    is_started = _is_started(target)
+    if found.need is Need.RUN or (found.need is Need.BUILD and not is_started):
         return
     related = [facts.place(target.start.span)] if target is not root else []
     if found.need is Need.BUILD and found.span:
@@ -162,6 +165,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
         why="nvcc, headers and static libraries are pulled with every image and of use to none that runs",
         cost=devel_over_runtime(base),
         related=related,
+        severity=None if is_started else Severity.INFO,
         fix=_fix(facts, root, found),
     )
 
@@ -177,8 +181,11 @@ def _is_for_building(facts: Facts) -> bool:
 
 
 def _is_started(stage: StageFacts) -> bool:
-    """A container of it has something to do; without, it is an environment to work in."""
-    return stage.ending.cmd is not None or stage.ending.entrypoint is not None
+    """A container of it has something to do of its own; else it is an environment for people to work in."""
+    calls = stage.ending.calls
+    if calls:
+        return not all(call.program in _SHELLS and not call.arguments for call in calls)
+    return any(copy.is_from_context for copy in stage.all_copies)
 
 
 def _what(found: Found, reference: str) -> str:
