@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wherry.check.facts.commands import SHELLS
+from wherry.check.rules.bytes._bounds import own_runs, stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,9 +45,9 @@ def _drops_lists(run: RunFacts, after: int) -> bool:
 
 def later_runs(run: RunFacts) -> Iterator[RunFacts]:
     """The RUNs that start from what *run* leaves: behind it in its stage, and of stages built from that."""
-    for stage in run.stage.facts.stages:
+    for stage in stages_of(run.stage.facts):
         if run.stage in stage.chain:
-            for other in stage.runs:
+            for other in own_runs(stage):
                 if stage is not run.stage or other.index > run.index:
                     yield other
 

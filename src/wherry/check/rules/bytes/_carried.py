@@ -6,6 +6,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.rules.bytes._bounds import copies_of, own_runs, stages_of
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from wherry.check.facts import Facts
     from wherry.check.facts.installs import Install
-    from wherry.check.facts.stages import StageFacts
 
 _PREFIX: Final = regex(r"(?P<prefix>/\S+)/bin/[^/]+")
 _FOR_PEOPLE: Final = regex(
@@ -35,8 +35,9 @@ def carried_installs(facts: Facts) -> list[Install]:
     own = set(facts.shipped)
     found = [
         install
-        for stage in facts.stages
-        for install in stage.installs
+        for stage in stages_of(facts)
+        for run in own_runs(stage)
+        for install in run.installs
         if stage in own or (stage.is_reachable and _is_taken(facts, install))
     ]
     return sorted(found, key=lambda install: install.span)
@@ -48,7 +49,7 @@ def _is_taken(facts: Facts, install: Install) -> bool:
     stage = install.run.stage
     return any(
         _holds(source, place)
-        for copy in facts.target.all_copies
+        for copy in copies_of(facts.target)
         if copy.from_stage is not None and stage in copy.from_stage.chain
         for source in copy.sources
         for place in places
@@ -77,8 +78,3 @@ def _holds(source: str, place: str) -> bool:
     """What is copied is the environment, or above it, or its packages."""
     plain = posixpath.normpath(f"/{source}").replace("//", "/")
     return place == plain or place.startswith(f"{plain.rstrip('/')}/") or plain.startswith(f"{place}/lib")
-
-
-def chain_of(install: Install) -> tuple[StageFacts, ...]:
-    """The stages below and of the one it stands in."""
-    return install.run.stage.chain

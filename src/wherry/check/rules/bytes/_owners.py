@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.calls import Grammar, parse_options
+from wherry.check.rules.bytes._bounds import runs_of
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _is_known(stage: StageFacts, index: int, name: str) -> bool:
         return True
     return any(
         _makes(call, name)
-        for run in stage.all_runs
+        for run in runs_of(stage)
         if run.index < index
         for call in run.calls
         if not call.is_conditional
@@ -67,7 +68,7 @@ def numbers_of(stage: StageFacts, owner: str) -> str | None:
     user, _, group = owner.partition(":")
     users: dict[str, str] = {"0": "0"}
     groups: dict[str, str] = {"0": "0"}
-    for run in stage.all_runs:
+    for run in runs_of(stage):
         for call in run.calls:
             if call.program in {"useradd", "groupadd"} and not call.is_conditional:
                 _learn(call, users, groups)

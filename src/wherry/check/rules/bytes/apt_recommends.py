@@ -60,6 +60,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.apt_sizes import is_measured, recommended
 from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.bytes._bounds import installs_of
 from wherry.check.rules.bytes._chain import option_behind
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ _WORTH_BYTES: Final = 1_000_000
 def _check(facts: Facts) -> Iterator[Finding]:
     if _SETTING in facts.file.data:
         return
-    installs = [one for one in facts.target.all_installs if _takes_recommended(one)]
+    installs = [one for one in installs_of(facts.target) if _takes_recommended(one)]
     if installs:
         cost = recommended({name for install in installs for name in install.names})
         yield RULE.at(

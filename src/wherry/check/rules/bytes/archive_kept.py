@@ -90,6 +90,7 @@ import posixpath
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Basis, Cost, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.bytes._bounds import copies_of, own_runs, runs_of
 from wherry.check.rules.bytes._chain import command_behind, without
 from wherry.check.rules.bytes._merge import merged
 from wherry.check.rules.bytes._mounting import mounted, target_of
@@ -110,7 +111,7 @@ _WHY: Final = "it is pulled with what was unpacked from it, and nobody opens it 
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    runs = facts.target.all_runs
+    runs = runs_of(facts.target)
     for at, run in enumerate(runs):
         for extraction in run.extractions:
             archive = extraction.archive
@@ -126,7 +127,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
 
 def _copied(run: RunFacts, archive: str) -> CopyFacts | None:
     """The COPY, or ADD of a URL, that put the archive there."""
-    for copy in run.stage.all_copies:
+    for copy in copies_of(run.stage):
         is_before = copy.stage is not run.stage or copy.index < run.index
         urls = [copy.target_of(url.partition("?")[0]) for url in copy.urls]
         if is_before and (target_of(copy) == archive or archive in urls):
@@ -206,7 +207,7 @@ def _removal_fix(writer: RunFacts, run: RunFacts, extraction: Extraction) -> Fix
     edits: tuple[Edit, ...] = (edit,)
     touched = [run]
     if writer is not run:
-        touched = [one for one in run.stage.runs if writer.index <= one.index <= run.index]
+        touched = [one for one in own_runs(run.stage) if writer.index <= one.index <= run.index]
         joined = merged(touched) if writer.stage is run.stage else None
         if joined is None:
             return None

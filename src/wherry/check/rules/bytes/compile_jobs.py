@@ -75,10 +75,11 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.edits import put_before
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._asked import asked_by
+from wherry.check.rules.bytes._bounds import own_runs, stages_of
 from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from wherry.check.facts import Facts
     from wherry.check.facts.calls import Call
@@ -94,22 +95,24 @@ _FROM_GIT: Final = _EXTENSIONS | {
 }
 _ASKED_FOR: Final = frozenset({"FORCE_CUDA", "TORCH_CUDA_ARCH_LIST"})
 _JOBS: Final = frozenset({"MAX_JOBS", "NINJAFLAGS"})
+_MOST_CMAKES: Final = 100
 _NINJA: Final = frozenset({"-GNinja", "Ninja"})
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    for stage in facts.stages:
+    for stage in stages_of(facts):
         if not stage.is_reachable:
             continue
         compiled = next(
-            ((run, name) for run in stage.runs if (name := _unbounded(run))), None
+            ((run, name) for run in own_runs(stage) if (name := _unbounded(run))), None
         )  # what is set above it holds for those below
         if compiled:
             yield _too_many(facts, *compiled)
-        for run in stage.runs:
-            for call in run.calls:
-                if _is_serial(run, call):
-                    yield _one_by_one(facts, run, call)
+        cmakes = [(run, call) for run in own_runs(stage) for call in run.calls if call.program == "cmake"]
+        configures = [call for _, call in cmakes[:_MOST_CMAKES] if "--build" not in call.texts]
+        for run, call in cmakes[:_MOST_CMAKES]:
+            if _is_serial(call, configures):
+                yield _one_by_one(facts, run, call)
 
 
 def _unbounded(run: RunFacts) -> str:
@@ -136,16 +139,15 @@ def _extension(install: Install) -> str:
     return "a CUDA extension" if is_built and is_for_cuda else ""
 
 
-def _is_serial(run: RunFacts, call: Call) -> bool:
+def _is_serial(call: Call, configures: Sequence[Call]) -> bool:
     """``cmake --build`` with make, and nobody says how many jobs."""
     texts = call.texts
-    if call.program != "cmake" or "--build" not in texts or "CMAKE_BUILD_PARALLEL_LEVEL" in call.env:
+    if "--build" not in texts or "CMAKE_BUILD_PARALLEL_LEVEL" in call.env:
         return False
     if any(text.startswith(("-j", "--parallel")) for text in texts) or "--" in texts:
         return False
     if "Ninja" in call.env.get("CMAKE_GENERATOR", "") or any("--preset" in text for text in texts):
         return False
-    configures = [one for one in run.stage.calls if one.program == "cmake" and "--build" not in one.texts]
     named = [one for one in configures if _directory(one) == _directory(call)] or configures
     return bool(named) and not any(_NINJA & set(one.texts) for one in named)
 

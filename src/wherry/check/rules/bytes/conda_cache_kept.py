@@ -72,6 +72,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.bytes._bounds import installs_of
 from wherry.check.rules.bytes._chain import command_behind
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ _FILLS: Final = frozenset({"install", "upgrade"})
 def _check(facts: Facts) -> Iterator[Finding]:
     kept = {
         install.run.index: install  # the last of each RUN
-        for install in facts.target.all_installs
+        for install in installs_of(facts.target)
         if install.is_conda and install.action in _FILLS and _stays(install)
     }
     mended = [(install, _cleaned(install)) for install in kept.values()]

@@ -44,6 +44,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
+from wherry.check.rules.bytes._bounds import installs_of, runs_of
 from wherry.check.rules.bytes._caches import runs_scripts
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
     root = facts.target.chain[-1]
     if base.family != "conda":
         return
-    pips = [one for one in facts.target.all_installs if one.manager == "pip" and one.brings_packages]
+    pips = [one for one in installs_of(facts.target) if one.manager == "pip" and one.brings_packages]
     if pips and not _uses_conda(facts):
         yield RULE.at(
             facts.place(root.base_span),
@@ -78,7 +79,7 @@ def _uses_conda(facts: Facts) -> bool:
             text = data[instruction.span.start : instruction.span.end]
             if any(name in text for name in _NAMES):
                 return True
-    return any(run.script.errors or runs_scripts(run) for run in facts.target.all_runs)
+    return any(run.script.errors or runs_scripts(run) for run in runs_of(facts.target))
 
 
 RULE = Rule("G17", "conda-for-pip", Severity.INFO, _check, also=("tally/prefer-uv-over-conda",))

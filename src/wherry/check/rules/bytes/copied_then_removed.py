@@ -116,6 +116,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.edits import taken_out
 from wherry.check.facts.origins import context_path
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.bytes._bounds import all_copies, all_runs, copies_of, runs_of
 from wherry.check.rules.bytes._chain import without
 from wherry.check.rules.bytes._mounting import is_next, mounted, target_of
 from wherry.dockerfile.source import Span
@@ -151,7 +152,7 @@ class _Removed:
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    for run in facts.target.all_runs:
+    for run in runs_of(facts.target):
         found = [one for removal in run.removals for one in _removed(run, removal)]
         if found:
             yield _finding(facts, run, found)
@@ -162,7 +163,7 @@ def _removed(run: RunFacts, removal: Removal) -> Iterator[_Removed]:
         path = written.removesuffix("/*").rstrip("/")
         if not path.startswith("/") or _GLOB.search(path) or _SECRET.search(path):
             continue
-        for copy in reversed(run.stage.all_copies):
+        for copy in reversed(copies_of(run.stage)):
             if copy.stage is run.stage and copy.index > run.index:
                 continue
             if found := _brought(copy, path, removal, run):
@@ -277,10 +278,10 @@ def _is_forced(removal: Removal) -> bool:
 
 
 def _is_taken_elsewhere(facts: Facts, one: _Removed) -> bool:
-    for copy in facts.copies:
+    for copy in all_copies(facts):
         if copy is not one.copy and copy.sent and any(_is_at(e.path, one.origin) for e in copy.sent.entries):
             return True
-    return any(mount.type == "bind" and not mount.from_ for run in facts.runs for mount in run.mounts)
+    return any(mount.type == "bind" and not mount.from_ for run in all_runs(facts) for mount in run.mounts)
 
 
 def _ignored(facts: Facts, origins: Sequence[str]) -> Edit:

@@ -144,6 +144,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.bytes._bounds import installs_of
 from wherry.check.rules.bytes._carried import carried_installs, is_for_people
 from wherry.check.rules.bytes._chain import option_behind
 from wherry.check.wheel_sizes import with_requirements
@@ -238,7 +239,7 @@ def _poetry_version(install: Install) -> tuple[int, ...]:
     """The Poetry that the Dockerfile installs; empty where it does not say."""
     named = [
         package.version
-        for other in install.run.stage.all_installs
+        for other in installs_of(install.run.stage)
         for package in other.packages
         if package.name == "poetry" and package.version
     ]

@@ -86,6 +86,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._asked import COMPILED, asked_by
+from wherry.check.rules.bytes._bounds import installs_of, runs_of
 from wherry.check.sizes import FULL_PYTHON
 from wherry.regex import regex
 
@@ -139,16 +140,16 @@ def _check(facts: Facts) -> Iterator[Finding]:
 def _needs_full(facts: Facts) -> bool:
     """Something is used that slim has not, and that no apt-get install brings; or that is not known."""
     target = facts.target
-    apt = {name for one in target.all_installs if one.manager == "apt" for name in one.names}
+    apt = {name for one in installs_of(target) if one.manager == "apt" for name in one.names}
     brought = apt | {program for name in apt for program in _BRINGS.get(name, ())}
-    used = {call.program for run in target.all_runs for call in run.calls}
+    used = {call.program for run in runs_of(target) for call in run.calls}
     used |= {call.program for call in target.ending.calls}
     if not (used & _OF_FULL) <= brought:
         return True
-    if any(run.script.errors or not run.script.is_shell for run in target.all_runs):
+    if any(run.script.errors or not run.script.is_shell for run in runs_of(target)):
         return True
     has_compiler = bool(_COMPILERS & brought)
-    return any(_may_compile(one, brought, has_compiler=has_compiler) for one in target.all_installs)
+    return any(_may_compile(one, brought, has_compiler=has_compiler) for one in installs_of(target))
 
 
 def _may_compile(install: Install, brought: set[str], *, has_compiler: bool) -> bool:

@@ -81,6 +81,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context_walk import Kind
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.bytes._bounds import all_copies, all_runs
 from wherry.dockerfile.source import Source, Span
 from wherry.regex import regex
 
@@ -103,7 +104,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
     if context is None or context.total_bytes <= _limit(facts):
         return
     sizes = _by_first_part(context)
-    whole = next((copy for copy in facts.copies if copy.takes_all and copy.stage.is_reachable), None)
+    whole = next((copy for copy in all_copies(facts) if copy.takes_all and copy.stage.is_reachable), None)
     if whole is None:
         sizes = {path: size for path, size in sizes.items() if not _is_taken(facts, path)}
     total = sum(sizes.values())
@@ -174,10 +175,10 @@ def _sent(facts: Facts, context: Context, largest: Sequence[tuple[str, int]], wh
 
 def _is_taken(facts: Facts, path: str) -> bool:
     """Whether something of the file takes it, or might."""
-    for copy in facts.copies:
+    for copy in all_copies(facts):
         if copy.from_ is None and any(not _is_apart(source, path) for source in copy.sources):
             return True
-    mounts = (mount for run in facts.runs for mount in run.mounts)
+    mounts = (mount for run in all_runs(facts) for mount in run.mounts)
     return any(
         mount.type == "bind" and not mount.from_ and not _is_apart(mount.source, path) for mount in mounts
     )

@@ -90,6 +90,7 @@ from typing import TYPE_CHECKING
 
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.bytes._asked import COMPILED, FOR_MINUTES, NOT_FOR_MUSL, asked_by
+from wherry.check.rules.bytes._bounds import own_runs, stages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,11 +106,11 @@ _ELSEWHERE = ("--index-url", "--extra-index-url", "--find-links", "--no-index")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    for stage in facts.stages:
+    for stage in stages_of(facts):
         if not stage.is_reachable:
             continue
         is_musl = stage.base.distro.startswith("alpine")
-        for install in stage.installs:
+        for install in (one for run in own_runs(stage) for one in run.installs):
             if not install.is_python or install.action not in {"install", "sync"}:
                 continue
             if install.inputs.lock is not None:

@@ -85,6 +85,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.apt_sizes import installed
 from wherry.check.model import Aspect, Basis, Cost, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._asked import asked_by
+from wherry.check.rules.bytes._bounds import installs_of
 from wherry.check.rules.bytes._carried import carried_installs, is_for_people
 from wherry.check.wheel_sizes import wheel_of
 
@@ -135,7 +136,7 @@ def _is_required(install: Install, name: str) -> bool:
 def _finding(facts: Facts, install: Install, asked: Asked) -> Finding:
     for_windows = [
         one
-        for one in facts.target.all_installs
+        for one in installs_of(facts.target)
         if one.manager == "apt" and not _FOR_WINDOWS.isdisjoint(one.names)
     ]
     return RULE.at(

@@ -62,6 +62,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Basis, Cost, Rule, Severity
 from wherry.check.rules.bytes._asked import asked_by
+from wherry.check.rules.bytes._bounds import installs_of
 from wherry.check.sizes import closure_of
 from wherry.check.wheel_sizes import wheel_of
 
@@ -89,7 +90,7 @@ class _Stored:
 
 def _check(facts: Facts) -> Iterator[Finding]:
     stored = _of_base(facts)
-    for install in facts.target.all_installs:
+    for install in installs_of(facts.target):
         if not install.is_python or install.call.is_conditional:
             continue
         if install.action == "remove":

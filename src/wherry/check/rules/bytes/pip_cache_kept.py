@@ -102,6 +102,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.bytes._bounds import installs_of
 from wherry.check.rules.bytes._chain import option_behind
 from wherry.check.sizes import closure_of
 from wherry.check.wheel_sizes import wheel_of, with_requirements
@@ -122,7 +123,7 @@ _ACTIONS: Final = frozenset({"install", "sync", "download", "wheel"})
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    kept = [install for install in facts.target.all_installs if _keeps_downloads(install)]
+    kept = [install for install in installs_of(facts.target) if _keeps_downloads(install)]
     wants_mounts = facts.settings.option(RULE, "mend") == "mount"
     by_edits = [(install, _mended(install, wants_mounts=wants_mounts)) for install in kept]
     fixable = [install for install, edit in by_edits if edit]

@@ -121,17 +121,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.bytes._bounds import copies_of, installs_of, runs_of
 from wherry.check.rules.bytes._owners import USER_PROGRAMS, chown_flag, is_known_before, numbers_of
 from wherry.check.sizes import closure_of
 from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from wherry.check.facts import Facts
     from wherry.check.facts.calls import Call
     from wherry.check.facts.commands import Ownership
     from wherry.check.facts.copies import CopyFacts
+    from wherry.check.facts.installs import Install
     from wherry.check.facts.runs import RunFacts
     from wherry.check.model import Finding
 
@@ -145,7 +147,7 @@ _MAKES_FILES: Final = frozenset({"mkdir", "touch", "tee", "cp", "mv", "ln", "ins
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    for run in facts.target.all_runs:
+    for run in runs_of(facts.target):
         found = [(one, _copies_below(run, one)) for one in run.ownerships if one.is_recursive]
         changed = [(one, copies) for one, copies in found if copies]
         copies = list(dict.fromkeys(copy for _, some in changed for copy in some))
@@ -157,7 +159,7 @@ def _copies_below(run: RunFacts, change: Ownership) -> list[CopyFacts]:
     """The copies of the layers below that wrote what the command changes."""
     return [
         copy
-        for copy in run.stage.all_copies
+        for copy in copies_of(run.stage)
         if (copy.stage is not run.stage or copy.index < run.index)
         and any(_is_below(copy.destination, path) for path in change.paths)
         and not _is_done(copy, change)
@@ -298,7 +300,7 @@ def _safety(
     own = {change.call.command.span for change, _ in changed}
     calls = [
         call
-        for other in run.stage.all_runs
+        for other in runs_of(run.stage)
         if other.stage is not run.stage or other.index <= run.index
         for call in other.calls
         if call.command.span not in own
@@ -306,7 +308,8 @@ def _safety(
     if any(_makes_files_in(call, paths) for call in calls):
         return None
     between = [call for call in calls if call.command.span.start > first]
-    is_harmless = all(_is_harmless(call, run, paths) for call in between)
+    installs = {install.span: install for install in installs_of(run.stage)}
+    is_harmless = all(_is_harmless(call, installs, paths) for call in between)
     has_more = not _SHARED.isdisjoint(paths) or any(
         _is_below(directory, path) and directory != path.rstrip("/")
         for directory in _workdirs(run)
@@ -331,13 +334,11 @@ def _makes_files_in(call: Call, paths: Sequence[str]) -> bool:
     return any(_is_below(target, path) for target in targets for path in paths)
 
 
-def _is_harmless(call: Call, run: RunFacts, paths: Sequence[str]) -> bool:
+def _is_harmless(call: Call, installs: Mapping[Span, Install], paths: Sequence[str]) -> bool:
     """It makes no file in these trees, as far as is known."""
     if call.program in USER_PROGRAMS or call.program in {"chown", "chgrp", "chmod", "rm", "echo", "true"}:
         return True
-    install = next(
-        (one for one in run.stage.facts.installs if one.call.command.span == call.command.span), None
-    )
+    install = installs.get(call.command.span)
     if install is None or install.installs_project:
         return False
     return not any(_is_below(call.path(call.command.name), path) for path in paths)

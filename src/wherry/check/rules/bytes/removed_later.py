@@ -86,6 +86,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.apt_sizes import installed
 from wherry.check.model import Aspect, Cost, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.bytes._bounds import own_runs, runs_of
 from wherry.check.rules.bytes._merge import merged
 from wherry.check.rules.bytes._removals import covers, is_removed
 
@@ -115,7 +116,7 @@ class _Removed:
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    runs = facts.target.all_runs
+    runs = runs_of(facts.target)
     for at, run in enumerate(runs):
         found = [*_files(run, runs[:at]), *_packages(run, runs[:at])]
         if found:
@@ -174,7 +175,7 @@ def _cost(facts: Facts, found: Sequence[_Removed]) -> Cost:
 
 def _fix(run: RunFacts, found: Sequence[_Removed]) -> Fix | None:
     first = min((one.writer for one in found), key=lambda writer: writer.index)
-    runs = [one for one in run.stage.runs if first.index <= one.index <= run.index]
+    runs = [one for one in own_runs(run.stage) if first.index <= one.index <= run.index]
     if first.stage is not run.stage or len(runs) > _MOST_MERGED:
         return None
     edits = merged(runs)

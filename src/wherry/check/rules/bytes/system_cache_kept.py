@@ -125,6 +125,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Cost, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.bytes._bounds import runs_of
 from wherry.check.rules.bytes._caches import later_runs, needs_lists, runs_scripts, updates_lists
 from wherry.check.rules.bytes._chain import command_behind, option_behind
 from wherry.check.sizes import apt_lists
@@ -149,7 +150,7 @@ _KEEPS: Final = {"apt": "keeps its package lists", "apk": "keeps its index", "":
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    left = [install for run in facts.target.all_runs for install in _left_by(run)]
+    left = [install for run in runs_of(facts.target) for install in _left_by(run)]
     for manager in dict.fromkeys(install.manager for install in left):
         mended: dict[bool, list[tuple[Install, tuple[Edit, ...]]]] = {True: [], False: []}
         for install in left:

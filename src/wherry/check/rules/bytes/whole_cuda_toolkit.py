@@ -72,6 +72,7 @@ import posixpath
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.bytes._bounds import copies_of, installs_of
 from wherry.check.rules.bytes._chain import command_behind
 from wherry.regex import regex
 
@@ -95,18 +96,21 @@ _DIRECTORY: Final = regex(r"/usr/local/cuda(?:-[\d.]+)?|/usr/local|/opt/nvidia|/
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    for install in facts.target.all_installs:
-        if not install.is_system or install.action != "install" or _prunes(install):
-            continue
-        name = next((name for name in install.names if _WHOLE.fullmatch(name)), "")
-        if name:
+    named: dict[int, tuple[str, Install]] = {}  # by RUN the first
+    for install in installs_of(facts.target):
+        if install.is_system and install.action == "install":
+            name = next((name for name in install.names if _WHOLE.fullmatch(name)), "")
+            if name:
+                named.setdefault(install.run.index, (name, install))
+    for name, install in named.values():
+        if not _prunes(install):
             yield RULE.at(
                 facts.place(install.span),
                 f"{name} brings profilers, documentation and static libraries",
                 why="gigabytes that nothing runs, in every image; what is needed has packages of its own",
                 fix=_fix(install),
             )
-    for copy in facts.target.all_copies:
+    for copy in copies_of(facts.target):
         if taken := _whole_of_devel(copy):
             yield RULE.at(
                 facts.place(copy.span),
