@@ -66,6 +66,7 @@ None for the others: only the author knows which port was meant.
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
@@ -110,7 +111,7 @@ def _address(call: Call) -> tuple[Value | None, str | None]:
     host: Value | None = None
     port: str | None = None
     values = call.arguments
-    for value, following in zip(values, [*values[1:], None], strict=True):
+    for value, following in zip_longest(values, values[1:]):
         name, equals, text = value.text.partition("=")
         given = text if equals else (following.text if following else "")
         if name in _HOSTS:
