@@ -27,7 +27,7 @@ def _everywhere(text: str, folder: Path) -> list[str]:
         "FROM python:3.12\nRUN pip install -r requirements.txt\n",
         f"FROM python:3.12\nRUN {MOUNT} pip install -r a.txt\nRUN pip install wheel\n",
         f"FROM python:3.12\nRUN {MOUNT} pip install -r a.txt\nRUN pip install --no-cache-dir -r b.txt\n",
-        f"FROM python:3.12\nRUN {MOUNT} pip install -r a.txt\nRUN pip install ./w/a.whl ./w/b.whl ./w/c.whl\n",
+        f"FROM python:3.12\nRUN {MOUNT} pip install -r a.txt\nRUN pip install ./a.whl ./b.whl ./c.whl\n",
         "FROM python:3.12\nENV UV_NO_CACHE=1\nRUN uv sync\n",
         "FROM python:3.12\nRUN uv sync --no-cache\n",
         "FROM python:3.12 AS other\nRUN uv sync\nFROM python:3.12\nRUN true\n",

@@ -185,20 +185,20 @@ def test_a_list_from_another_stage_is_there_already(tmp_path: Path) -> None:
     assert finding.fix.safety is Safety.UNSAFE  # nobody has read the list
 
 
-def test_an_environment_of_the_context_would_be_written_over(tmp_path: Path) -> None:
-    text = _of("COPY . .\nRUN uv sync --locked")
-    files = {"pyproject.toml": PROJECT, "uv.lock": "version = 1\n", "app/main.py": ""}
-    (finding,) = (
-        verdicts("B1", text, tmp_path / "clean", files) if (tmp_path / "clean").mkdir() is None else ()
-    )
-    assert finding.fix is not None
-    (tmp_path / "dirty").mkdir()
-    (finding,) = verdicts("B1", text, tmp_path / "dirty", {**files, ".venv/pyvenv.cfg": ""})
-    assert finding.fix is None
-    (tmp_path / "ignored").mkdir()
-    ignored = {**files, ".venv/pyvenv.cfg": "", ".dockerignore": ".venv\n"}
-    (finding,) = verdicts("B1", text, tmp_path / "ignored", ignored)
-    assert finding.fix is not None
+@pytest.mark.parametrize(
+    ("beside", "is_moved"),
+    [
+        ({}, True),
+        ({".venv/pyvenv.cfg": ""}, False),
+        ({".venv/pyvenv.cfg": "", ".dockerignore": ".venv\n"}, True),
+    ],
+)
+def test_an_environment_of_the_context_would_be_written_over(
+    beside: dict[str, str], tmp_path: Path, *, is_moved: bool
+) -> None:
+    files = {"pyproject.toml": PROJECT, "uv.lock": "version = 1\n", "app/main.py": "", **beside}
+    (finding,) = verdicts("B1", _of("COPY . .\nRUN uv sync --locked"), tmp_path, files)
+    assert (finding.fix is not None) is is_moved
 
 
 @pytest.mark.parametrize(

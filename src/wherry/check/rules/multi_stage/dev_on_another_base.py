@@ -103,7 +103,7 @@ def _difference(dev: StageFacts, target: StageFacts) -> str:
     if dev.base.cuda and target.base.cuda and dev.base.cuda != target.base.cuda:
         versions = [".".join(map(str, base.cuda or ())) for base in (dev.base, target.base)]
         return f"has CUDA {versions[0]}, and what ships {versions[1]}"
-    if dev.base.distro and target.base.distro and _release(dev) != _release(target):
+    if _release(dev) and _release(target) and _release(dev) != _release(target):
         return f"stands on {dev.base.distro}, and what ships on {target.base.distro}"
     lists = _lists(dev), _lists(target)
     if lists[0] and lists[1] and not lists[0] & lists[1] and not _exports(dev.facts):
