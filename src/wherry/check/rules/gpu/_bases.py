@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from wherry.check.model import Safety
 
 _MOST_HOPS: Final = 10
+_MOST_STAGES: Final = 100  # a file of more is no one's to mend at once
 _NAMES: Final = regex(r"\$\{?(\w+)")
+_UNCOVERED: Final = frozenset(
+    {"A1"}
+)  # compilers that are installed go unmentioned on a base that has its own
 
 
 def root_of(stage: StageFacts) -> StageFacts:
@@ -27,8 +31,16 @@ def root_of(stage: StageFacts) -> StageFacts:
 
 
 def built_on(facts: Facts, root: StageFacts) -> list[StageFacts]:
-    """The stages that *root* is the beginning of, itself first."""
-    return [stage for stage in facts.stages if root_of(stage) is root]
+    """The stages that *root* is the beginning of and that none of them is built on; [] for too many."""
+    found = {root.index}
+    begun: set[int] = set()
+    for stage in facts.stages:
+        parent = stage.stage.parent
+        if parent is not None and parent.index in found:
+            found.add(stage.index)
+            begun.add(parent.index)
+    last = sorted(found - begun)
+    return [facts.stages[index] for index in last] if len(found) <= _MOST_STAGES else []
 
 
 def retagged(  # noqa: PLR0913 - what is replaced by what, and what a fix says of itself
@@ -56,7 +68,7 @@ def retagged(  # noqa: PLR0913 - what is replaced by what, and what a fix says o
         title,
         (Edit(facts.file.name, span, new),),
         safety,
-        Effect(frozenset({index}), aspects=frozenset({Aspect.BASE})),
+        Effect(frozenset({index}), aspects=frozenset({Aspect.BASE}), uncovers=_UNCOVERED),
     )
 
 

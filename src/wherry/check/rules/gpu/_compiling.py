@@ -122,8 +122,8 @@ def _script(call: Call) -> str:
 
 
 def _of_install(install: Install, stage: StageFacts) -> Iterator[Found]:
-    if install.is_conda:
-        return
+    if install.is_conda and len(install.inputs.environments) < len(install.requirement_files):
+        yield Found(Need.MAYBE, "an environment that is not known", install.span)
     for asked in asked_of(install):
         if asked.name in BUILT_WITH_NVCC and not asked.is_wheel:
             yield Found(Need.BUILD, asked.name, install.span)
@@ -131,6 +131,8 @@ def _of_install(install: Install, stage: StageFacts) -> Iterator[Found]:
             yield Found(Need.RUN, asked.name, install.span)
         elif asked.is_source or not (asked.is_wheel or asked.name in COMES_AS_WHEELS):
             yield Found(Need.MAYBE, asked.name or "a package", install.span)
+    if install.is_conda:
+        return
     inputs = install.inputs
     if install.has_unknown or len(inputs.files) < len(install.requirement_files):
         yield Found(Need.MAYBE, "packages that are not known", install.span)

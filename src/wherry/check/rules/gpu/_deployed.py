@@ -18,6 +18,8 @@ _VISIBLE: Final = frozenset({"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"})
 
 def gpu_image(facts: Facts) -> tuple[str, Place] | None:
     """Why the image is made for a GPU, in words, and where that is said; None where nothing says so."""
+    if facts.target.base.is_client:
+        return None
     if facts.target.base.is_gpu:
         return f"its base is {facts.target.base.reference}", facts.place(facts.target.chain[-1].base_span)
     for found in shipped_frameworks(facts):

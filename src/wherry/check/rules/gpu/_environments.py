@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from wherry.check.facts.installed import Installed
     from wherry.check.facts.stages import StageFacts
 
+_MOST_STAGES: Final = 500
+
 
 def environments(facts: Facts) -> Iterator[tuple[StageFacts, list[Installed]]]:
     """The frameworks that are installed together, for each stage that installs some and that is built.
@@ -18,6 +20,8 @@ def environments(facts: Facts) -> Iterator[tuple[StageFacts, list[Installed]]]:
     Of a chain of stages only the last is given, as it holds what those before it installed. A package that is
     installed again counts once, as it is at the end.
     """
+    if not facts.frameworks or len(facts.stages) > _MOST_STAGES:
+        return
     begun = {stage.parent.index for stage in facts.stages if stage.parent and stage.is_reachable}
     for stage in facts.stages:
         if not stage.is_reachable or (stage.index in begun and not stage.is_target):

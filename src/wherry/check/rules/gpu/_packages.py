@@ -114,8 +114,15 @@ class Asked:
 
 
 def asked_of(install: Install) -> Iterator[Asked]:
-    """The packages of a Python install: of its command line, its files, and its lock or its project."""
+    """The packages of a Python install: of its command line, its files, and its lock or its project.
+
+    Of conda's those that it leaves to pip: its own are compiled already.
+    """
     inputs = install.inputs
+    if install.is_conda:
+        listed = (entry for environment in inputs.environments for entry in environment.pip)
+        yield from (Asked(one.name, _is_wheel(one.url), one.git is not None) for one in listed)
+        return
     for package in install.packages:
         is_wheel = _is_wheel(package.url) or install.has("--only-binary")
         yield Asked(package.name, is_wheel, package.is_git)

@@ -203,7 +203,8 @@ def _taking_from_system(facts: Facts) -> str:
 
 
 def _fix(facts: Facts, root: StageFacts) -> Fix | None:
-    if any(needs_of(stage).need in {Need.BUILD, Need.RUN} for stage in built_on(facts, root)):
+    stages = built_on(facts, root)
+    if not stages or any(needs_of(stage).need in {Need.BUILD, Need.RUN} for stage in stages):
         return None
     if slim := python_base(facts):
         return slim

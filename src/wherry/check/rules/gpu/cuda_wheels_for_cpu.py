@@ -214,6 +214,8 @@ def _may_use_gpu(facts: Facts) -> bool:
         return True
     if facts.target.base.frameworks or "gpu" in facts.path.name.lower():
         return True
+    if not facts.target.base.is_known or facts.path.parent.name == ".devcontainer":
+        return True  # the base may be for GPUs and have torch; what people work in need not be small
     imports = facts.project.imports
     return bool(imports and any(_USES_GPU.search(script.source.data) for script in imports.scripts))
 

@@ -199,12 +199,15 @@ def _fix(facts: Facts, root: StageFacts, found: Found) -> Fix | None:
     if found.need is Need.BUILD or root.base.family not in _WITH_RUNTIME:
         return None
     safety = Safety.SAFE
-    for stage in built_on(facts, root):
+    stages = built_on(facts, root)
+    for stage in stages:
         need = needs_of(stage).need
         if need in {Need.BUILD, Need.RUN}:
             return None
         if need is Need.MAYBE or (need is Need.JIT and not installs_compiler(stage)):
             safety = Safety.UNSAFE
+    if not stages:
+        return None
     return retagged(facts, root, _DEVEL, "runtime", title="take the runtime flavour", safety=safety)
 
 

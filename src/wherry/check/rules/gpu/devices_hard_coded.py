@@ -97,6 +97,8 @@ _GRAPHICS: Final = regex(
     r"(?:lib)?(?:egl|gles|glvnd|glx|opengl|vulkan|mesa|x11|xvfb|osmesa|glfw|glew)\d*(?:[-.].*)?"
 )
 
+_MOST_MENDED: Final = 2000  # instructions
+
 _WHY_VISIBLE: Final = (
     "a container that asked for no GPU gets them, and one that was given others does not see them"
 )
@@ -152,7 +154,7 @@ def _installed(facts: Facts) -> Iterator[str]:
 
 
 def _removal(facts: Facts, variable: Variable) -> Fix | None:
-    if len(variable.instruction.pairs) != 1:
+    if len(variable.instruction.pairs) != 1 or len(facts.dockerfile.instructions) > _MOST_MENDED:
         return None
     return Fix(
         f"leave {variable.name} to whoever starts the container",

@@ -109,9 +109,9 @@ _WHY_TOOLKIT: Final = "it belongs beside the Docker daemon, and does nothing ins
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
+    if _runs_containers(facts.target):
+        return
     for stage in facts.shipped:
-        if _runs_containers(stage):
-            continue
         for run in stage.runs:
             for install in run.installs:
                 if install.is_system and install.action == "install":

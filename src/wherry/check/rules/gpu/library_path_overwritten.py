@@ -110,6 +110,7 @@ _WITH_TOOLKIT: Final = frozenset({"cuda", "nvidia"})
 
 def _check(facts: Facts) -> Iterator[Finding]:
     for stage in facts.stages:
+        has_others: bool | None = None
         for variable in stage.variables:
             if variable.kind != "env":
                 continue
@@ -122,7 +123,9 @@ def _check(facts: Facts) -> Iterator[Finding]:
                     fix=_extended(facts, variable),
                 )
             elif found := _other_toolkit(stage, variable):
-                yield _toolkit_finding(facts, stage, variable, found)
+                has_others = _installs_toolkit(stage) if has_others is None else has_others
+                if not has_others:
+                    yield _toolkit_finding(facts, stage, variable, found)
 
 
 def _lost(stage: StageFacts, variable: Variable) -> list[str]:
@@ -155,12 +158,12 @@ def _extended(facts: Facts, variable: Variable) -> Fix | None:
 
 
 def _other_toolkit(stage: StageFacts, variable: Variable) -> re.Match[str] | None:
-    """A directory of a toolkit that the base does not have and nothing installs."""
+    """A directory of a toolkit that the base does not have."""
     base = stage.base
     if base.cuda is None or not (base.family in _WITH_TOOLKIT or base.flavour == "devel"):
         return None
     found = _TOOLKIT.search(variable.raw or "")
-    if found is None or (int(found[1]), int(found[2])) == base.cuda or _installs_toolkit(stage):
+    if found is None or (int(found[1]), int(found[2])) == base.cuda:
         return None
     return found
 

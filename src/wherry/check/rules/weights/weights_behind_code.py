@@ -95,6 +95,7 @@ from __future__ import annotations
 
 import posixpath
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import put_before, taken_out, written
@@ -106,13 +107,14 @@ from wherry.check.rules.weights._policy import LARGE_BYTES
 from wherry.store.disk import readable_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from wherry.check.facts import Facts
     from wherry.check.facts.copies import CopyFacts
     from wherry.check.facts.runs import RunFacts
     from wherry.check.facts.stages import StageFacts
     from wherry.check.model import Finding
+    from wherry.check.rules.weights._copied import Copied
     from wherry.dockerfile.syntax import Instruction
 
 _FETCHERS: Final = frozenset(
@@ -138,6 +140,7 @@ _FETCHERS: Final = frozenset(
     }
 )
 _CACHES: Final = frozenset({"HF_HOME", "HF_HUB_CACHE", "TRANSFORMERS_CACHE", "TORCH_HOME", "XDG_CACHE_HOME"})
+_MOST: Final = 50  # findings of a stage
 _INERT: Final = frozenset(
     {"copy", "label", "expose", "stopsignal", "healthcheck", "cmd", "entrypoint", "volume"}
 )
@@ -156,13 +159,14 @@ class _Late:
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
+    copied = list(islice(copied_weights(facts), _MOST))
     for stage in facts.shipped:
         code = next((copy for copy in stage.copies if _is_code(copy)), None)
         if code is None:
             continue
-        for late in _weights(facts, stage):
-            if late.instruction.index > code.index:
-                yield _finding(facts, code, late)
+        late = (one for one in _weights(copied, stage) if one.instruction.index > code.index)
+        for one in islice(late, _MOST):
+            yield _finding(facts, code, one)
 
 
 def _is_code(copy: CopyFacts) -> bool:
@@ -181,8 +185,8 @@ def _is_code(copy: CopyFacts) -> bool:
     return False
 
 
-def _weights(facts: Facts, stage: StageFacts) -> Iterator[_Late]:
-    for found in copied_weights(facts):
+def _weights(copied: Sequence[Copied], stage: StageFacts) -> Iterator[_Late]:
+    for found in copied:
         copy = found.copy
         is_own = not copy.takes_all and (found.size_bytes >= LARGE_BYTES or found.missing)
         if copy.stage is stage and is_own and not copy.link:

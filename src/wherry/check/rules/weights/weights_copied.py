@@ -88,7 +88,8 @@ the code.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Basis, Cost, Rule, Severity
 from wherry.check.rules.weights._copied import copied_weights
@@ -102,11 +103,13 @@ if TYPE_CHECKING:
     from wherry.check.facts import Facts
     from wherry.check.model import Finding
 
+_MOST: Final = 50  # instructions that are told
+
 
 def _check(facts: Facts) -> Iterator[Finding]:
     if allows(facts, RULE):
         return
-    for found in copied_weights(facts):
+    for found in islice(copied_weights(facts), _MOST):
         if found.size_bytes < LARGE_BYTES and not found.missing and not forbids(facts, RULE):
             continue
         size = found.size_bytes
