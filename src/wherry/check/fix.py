@@ -182,7 +182,7 @@ def _objection(before: Examined, after: Examined, finding: Finding, fix: Fix) ->
     if now[finding.rule] >= was[finding.rule]:
         return "the finding would still be there"
     serious = {one.rule for one in after.findings if one.severity is not Severity.INFO}
-    worse = sorted(rule for rule in serious if now[rule] > was[rule])
+    worse = sorted(rule for rule in serious - fix.effect.uncovers if now[rule] > was[rule])
     return f"rule {worse[0]} would have more to say" if worse else None
 
 

@@ -110,12 +110,14 @@ class Effect:
         touches: Indexes of the instructions it edits, moves or removes; all others stay byte for byte.
         inserts: How many instructions it adds.
         aspects: What of the stage graph may differ afterwards.
+        uncovers: Rules that kept quiet because of the finding, and may speak once it is mended.
 
     """
 
     touches: frozenset[int] = frozenset()
     inserts: int = 0
     aspects: frozenset[Aspect] = frozenset()
+    uncovers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

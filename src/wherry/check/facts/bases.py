@@ -128,6 +128,11 @@ class BaseFacts(NamedTuple):
         return any(word == "gpu" or word.startswith("cuda") for word in _words(self.repository, self.tag))
 
     @property
+    def is_client(self) -> bool:
+        """It is Triton's SDK: the client's libraries and its load generator, which ask a server."""
+        return self.repository.endswith("/tritonserver") and "sdk" in _words("", self.tag)
+
+    @property
     def has_math_libraries(self) -> bool:
         """It brings CUDA's libraries (cuBLAS and so on) and not only cudart, as flavour ``base`` does."""
         return self.is_gpu and self.family != "rocm" and self.flavour != "base"

@@ -32,6 +32,9 @@ _URL: Final = regex(r"(?:https?|ftp|git|ssh)://|git@", re.IGNORECASE)
 _WINDOWS: Final = regex(r"[A-Za-z]:[\\/]")
 _HEREDOC: Final = regex(r"\d*<<")
 _ALL: Final = frozenset({"", ".", "*", "**", "/"})
+_TREES: Final = "/opt /srv /mnt /home /root /etc /var /usr /usr/bin /usr/local /usr/local/bin /tmp"
+_DIRECTORIES: Final = frozenset(_TREES.split())
+"""Of every base."""
 
 
 class CopyFacts:
@@ -106,7 +109,7 @@ class CopyFacts:
 
     @cached_property
     def destination(self) -> str:
-        """Absolute, with a slash at its end where the instruction makes it a directory.
+        """Absolute, with a slash at its end where it is a directory: made one, or there before.
 
         As written where it begins with a variable that only the base knows.
         """
@@ -114,7 +117,13 @@ class CopyFacts:
         if written.startswith("${") or _WINDOWS.match(written):
             return written  # of the base's environment, or of Windows
         path = posixpath.normpath(posixpath.join(self.scope.workdir or "/", written))
-        is_directory = written.endswith(("/", "/.")) or written in {"", "."} or len(self._paths) > 2  # noqa: PLR2004 - more than one source
+        is_directory = (
+            written.endswith(("/", "/."))
+            or written in {"", "."}
+            or len(self._paths) > 2  # noqa: PLR2004 - more than one source
+            or f"{self.scope.workdir}/".startswith(f"{path}/")
+            or (path in _DIRECTORIES and not self.stage.base.is_scratch)
+        )
         return f"{path.rstrip('/')}/" if is_directory else path
 
     @cached_property

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from wherry.check.facts.facts import Facts
     from wherry.check.facts.kubernetes import Container, Workload
+    from wherry.check.facts.workflows import ImageBuild
 
 _OF_OTHERS: Final = regex(
     r"(?:docker\.io/|library/|bitnami/|bitnamilegacy/|registry\.k8s\.io/|k8s\.gcr\.io/|quay\.io/prometheus/)*"
@@ -71,14 +72,20 @@ def _told_names(facts: Facts) -> Iterator[str]:
             yield _repository(service.image.value)
     for workflow in facts.workflows:
         for build in workflow.builds:
-            if _is_of(facts, build.context, build.dockerfile):
+            if is_build_of(facts, build):
                 yield from (_repository(tag) for tag in build.tags if tag.strip("${} \n"))
 
 
-def _is_of(facts: Facts, context: str, dockerfile: str) -> bool:
-    """Whether paths of a CI step, relative to the repository's root, mean this Dockerfile."""
-    if "$" in context or "$" in dockerfile or not (context or dockerfile):
+def is_told(build: ImageBuild) -> bool:
+    """Whether a CI step says plainly what it builds."""
+    return bool(build.context or build.dockerfile) and "$" not in build.context + build.dockerfile
+
+
+def is_build_of(facts: Facts, build: ImageBuild) -> bool:
+    """Whether the paths of a CI step, relative to the repository's root, mean this Dockerfile."""
+    if not is_told(build):
         return False
+    context, dockerfile = build.context, build.dockerfile
     wanted = os.path.abspath(facts.path)  # noqa: PTH100 - links stay
     written = Path(dockerfile) if dockerfile else Path(context, "Dockerfile")
     tail = f"/{os.path.normpath(written)}".replace("/./", "/")

@@ -13,7 +13,7 @@ from wherry.regex import regex
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from wherry.check.facts.locks import LockFile
+    from wherry.check.facts.locks import LockedPackage, LockFile
     from wherry.check.facts.pyproject import Pyproject
 
 _CONTENT_HASH: Final = regex(rb'^content[-_]hash = "(?:sha256:)?([0-9a-f]{64})"', re.MULTILINE)
@@ -54,7 +54,7 @@ def _uv(lock: LockFile, pyproject: Pyproject) -> str | None:
     if pyproject.is_dynamic or not pyproject.name:
         return None
     mine = [one for one in lock.find(pyproject.name) if one.local]
-    if not mine:
+    if not mine or not _keeps_requests(mine[0]):
         return None
     locked = {(name, _clauses(specifier)) for name, specifier in own_requirements(mine[0])}
     asked = {
@@ -71,6 +71,11 @@ def _uv(lock: LockFile, pyproject: Pyproject) -> str | None:
     if changed and not _is_same(asked, locked):
         return f"the versions of {changed[0]} that are asked for have changed"
     return None
+
+
+def _keeps_requests(package: LockedPackage) -> bool:
+    """Whether the lock says what the project asked for; where it asked for nothing there is no section."""
+    return b"\n[package.metadata]" in package.block or b"\ndependencies = [" not in package.block
 
 
 def _clauses(specifier: str) -> frozenset[str]:

@@ -57,6 +57,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from wherry.check.facts.deployments import is_build_of, is_told
 from wherry.check.model import Rule, Severity
 
 if TYPE_CHECKING:
@@ -75,7 +76,11 @@ def _check(facts: Facts) -> Iterator[Finding]:
         return
     if any(workflow.calls for workflow in builders):
         return  # what a reusable workflow does is not seen
-    first = builders[0].builds[0]
+    builds = [build for workflow in builders for build in workflow.builds]
+    mine = [build for build in builds if is_build_of(facts, build)]
+    first = next(iter(mine or (build for build in builds if not is_told(build))), None)
+    if first is None:
+        return  # it builds other Dockerfiles
     yield RULE.at(
         first.text.place,
         "the image is built here and scanned nowhere",

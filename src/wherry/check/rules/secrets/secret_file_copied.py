@@ -66,12 +66,14 @@ print("served")
 
 ## Fix
 
-Safe: the files are named in .dockerignore; what the Dockerfile copies by name is still sent, or the fix is
-taken back. A container that needs one gets it when it starts.
+Safe: the files are named in .dockerignore. None where COPY asks for one by name, which would then not be
+found: take the COPY out, and give it to the RUN that needs it with `--mount=type=secret`. A container that
+needs one gets it when it starts.
 """
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
@@ -104,7 +106,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
                 f"{names}{more} would be copied into {'the image' if copy.stage.is_shipped else 'a stage'}",
                 why=f"{_kinds(found)}: everyone who can pull the layer can read it",
                 severity=Severity.ERROR if copy.stage.is_shipped else Severity.WARNING,
-                fix=_fix(context, found),
+                fix=None if _is_named(copy, found) else _fix(context, found),
             )
             return  # the same files again would be the same finding
 
@@ -114,6 +116,12 @@ def _takes(context: Context, copy: CopyFacts, path: str) -> bool:
         return False
     sent = context.sent_by(copy.sources)
     return any(entry.path == path or entry.path.startswith(f"{path}/") for entry in sent.entries)
+
+
+def _is_named(copy: CopyFacts, found: Sequence[Found]) -> bool:
+    """COPY asks for one of them by name: without it the build would end there."""
+    named = {posixpath.normpath(source).lstrip("/") for source in copy.sources}
+    return any(secret.path in named for secret in found)
 
 
 def _kinds(found: Sequence[Found]) -> str:
