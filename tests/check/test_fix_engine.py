@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -332,7 +333,7 @@ def fixed(
 
 
 def replace_check(rule: Rule, check: Callable[[Facts], Iterator[Finding]]) -> Rule:
-    return replace(rule, check=check)
+    return msgspec.structs.replace(rule, check=check)
 
 
 def test_an_ignore_file_is_written_where_there_was_none(context: Path) -> None:

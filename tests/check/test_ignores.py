@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tests.check.findings import D1, G1, H3, H4, RULES, found, only_rules, place, place_of
 from wherry.check.engine import judge

@@ -147,4 +147,4 @@ def test_the_parser_starts_without_what_is_slow_to_import() -> None:
     modules = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
     ).stdout.split()
-    assert not {"yaml", "rich", "tree_sitter", "json", "msgspec", "difflib", "click"} & set(modules)
+    assert not {"yaml", "rich", "tree_sitter", "json", "difflib", "click"} & set(modules)

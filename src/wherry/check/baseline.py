@@ -12,12 +12,13 @@ import json
 import os
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from wherry.check.catalogue import is_foreign
 from wherry.digest import Digest

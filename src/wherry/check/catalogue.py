@@ -5,12 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from wherry.check import rules
 from wherry.errors import InputError
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ THEMES: Final = {
 }
 """The letter of a theme's codes, and its folder."""
 
-_NUMBER: Final = re.compile(r"\d+")
+_NUMBER: Final = regex(r"\d+")
 
 
 @cache

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.catalogue import all_rules
 from wherry.check.ignores import WHERRY, ignores_of, misspelt, silence
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -20,8 +20,7 @@ BYTES_A_SECOND: Final = 10_000_000
 """What a second of a build weighs against bytes of an image, when findings are put in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
+class Judgement(Frozen):
     """What there is to say of one Dockerfile and what stands beside it."""
 
     path: str

@@ -11,14 +11,16 @@ import os
 import stat
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from wherry.check.model import Safety, Severity
 from wherry.check.proof import objection
 from wherry.dockerfile.source import decode, encode
 from wherry.errors import InputError
+from wherry.frozen import Frozen
 from wherry.regex import regex
 from wherry.store.whole import whole_file, world_errors
 
@@ -37,8 +39,7 @@ _MOST: Final = 1000
 _LINE: Final = regex(r"[^\n]*\n|[^\n]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Examined:
+class Examined(Frozen):
     """One Dockerfile and its neighbours in one state."""
 
     dockerfile: Dockerfile
@@ -48,12 +49,11 @@ class Examined:
     sent_beside: Callable[[], frozenset[str]] = frozenset  # the same of other Dockerfiles of that context
 
 
-@dataclass(frozen=True, slots=True)
-class Mended:
+class Mended(Frozen):
     """What came of the fixes of one Dockerfile."""
 
-    before: Texts = field(default_factory=dict)
-    after: Texts = field(default_factory=dict)  # only files that changed
+    before: Texts = msgspec.field(default_factory=dict)
+    after: Texts = msgspec.field(default_factory=dict)  # only files that changed
     applied: tuple[Finding, ...] = ()
     refused: tuple[tuple[Finding, str], ...] = ()  # each with why it was taken back
 

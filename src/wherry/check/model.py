@@ -6,9 +6,12 @@ edits with the effect they declare, so that `wherry.check.fix` can hold them to 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -64,8 +67,7 @@ class Aspect(Enum):
     FILES = "files"  # a file beside the Dockerfile
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Frozen):
     """A stretch of a file, as people and as programs point at it."""
 
     path: str  # as the user would write it
@@ -83,8 +85,7 @@ class Place:
         return f"{self.path}:{self.start.line}:{self.start.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Frozen):
     """What a finding costs: bytes in the image or its cache, seconds of a build, and how that is known."""
 
     size_bytes: int = 0
@@ -93,8 +94,7 @@ class Cost:
     source: str = ""  # what the figure rests on, in words: "wheel sizes of torch 2.15.0"
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(Frozen):
     """Put *text* where the bytes of *span* stand. A file that is not there yet is empty."""
 
     path: str
@@ -102,8 +102,7 @@ class Edit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(Frozen):
     """What a fix of a Dockerfile declares to change; everything else must stay as it was.
 
     Attributes:
@@ -120,18 +119,16 @@ class Effect:
     uncovers: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Fix:
+class Fix(Frozen):
     """Edits that go together: all of them or none."""
 
     title: str  # an imperative: "copy requirements.txt first"
     edits: tuple[Edit, ...]
     safety: Safety
-    effect: Effect = field(default_factory=Effect)
+    effect: Effect = Effect()
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Frozen):
     """One thing that is wrong at one place."""
 
     rule: str  # the code: "C2"
@@ -139,13 +136,12 @@ class Finding:
     place: Place
     what: str  # one sentence about this very case, without a full stop
     why: str  # what it leads to, one sentence
-    cost: Cost = field(default_factory=Cost)
+    cost: Cost = Cost()
     related: tuple[Place, ...] = ()  # in the other files and lines it concerns
     fix: Fix | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rule:
+class Rule(Frozen, eq=False):
     """One rule, equal to itself alone: its module's docstring is its page."""
 
     code: str  # the theme's letter and a number: "C2"
@@ -154,7 +150,9 @@ class Rule:
     check: Callable[[Facts], Iterable[Finding]]
     default: bool = True  # in the quiet set
     also: tuple[str, ...] = ()  # what peers call it: "DL3042", "DS-0002", "tally/...", "JSONArgsRecommended"
-    options: Mapping[str, str | int | bool] = field(default_factory=dict)  # its own settings, with defaults
+    options: Mapping[str, str | int | bool] = msgspec.field(
+        default_factory=dict
+    )  # its own settings, with defaults
 
     def at(  # noqa: PLR0913 - one name for each part of a finding
         self,

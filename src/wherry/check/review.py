@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import msgspec
+from msgspec.structs import replace
 
 from wherry.check.discover import find_dockerfiles, is_dockerfile_name
 from wherry.check.engine import Judgement, judge
@@ -24,6 +26,7 @@ from wherry.dockerfile.parser import parse
 from wherry.dockerfile.source import Source
 from wherry.dockerfile.stages import build_graph
 from wherry.errors import InputError
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -43,25 +46,23 @@ MOST_MENDED: Final = 2000
 """Instructions of a file that is mended; each fix is proven against all of them."""
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(Frozen):
     """What the command line asks for."""
 
     paths: tuple[Path, ...] = ()
     adjust: Callable[[CheckSettings], CheckSettings] = lambda settings: settings  # over pyproject.toml
-    build_args: Mapping[str, str] = field(default_factory=dict)
+    build_args: Mapping[str, str] = msgspec.field(default_factory=dict)
     target: str | None = None
     image: BuiltImage | None = None
     allowed: Safety | None = None  # which fixes are applied; None: none
     only: frozenset[str] | None = None  # rules whose fixes are applied; None: all
     stdin: bytes | None = None  # the content of ``-``
     stdin_name: str = "Dockerfile"
-    texts: Mapping[str, bytes] = field(default_factory=dict)  # files as an editor has them
+    texts: Mapping[str, bytes] = msgspec.field(default_factory=dict)  # files as an editor has them
     progress: Progress | None = None  # told of long walks over build contexts
 
 
-@dataclass(frozen=True)
-class Reviewed:
+class Reviewed(Frozen):
     """What came of it, file by file."""
 
     judgements: tuple[Judgement, ...]

@@ -7,10 +7,13 @@ what the rules declare; an unknown key or a wrong type is an error with its line
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+from msgspec.structs import replace
+
 from wherry.check.model import Severity
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +29,7 @@ _KEYS: Final = (*_LISTS, "fail-on", "require-reason")
 _NEVER: Final = "never"
 
 
-@dataclass(frozen=True, slots=True)
-class CheckSettings:
+class CheckSettings(Frozen):
     """Which rules speak, how they are set, and what makes the command fail."""
 
     select: tuple[str, ...] = ("default",)  # codes, names, themes
@@ -35,7 +37,7 @@ class CheckSettings:
     exclude: tuple[str, ...] = ()  # patterns of .dockerignore's grammar: files that are not checked
     fail_on: Severity | None = Severity.WARNING  # the mildest finding that makes the exit code 1
     require_reason: bool = False  # an inline ignore must say why
-    options: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)  # by rule code
+    options: Mapping[str, Mapping[str, Value]] = msgspec.field(default_factory=dict)  # by rule code
 
     def option(self, rule: Rule, name: str) -> Value:
         """How *rule* is set, or its own default."""

@@ -6,10 +6,10 @@ A version between two that were measured is given the figure of the one below, a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from wherry.check.model import Basis, Cost
+from wherry.frozen import Frozen
 
 MB: Final = 1_000_000
 
@@ -18,8 +18,7 @@ INSTALLED_A_SECOND: Final = 88 * MB
 and cuDNN took 20.1 s on two cores. Downloading them comes on top and is not counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Closure:
+class Closure(Frozen):
     """A distribution with all it requires, as pip gets it for 64-bit x86 Linux.
 
     Attributes:

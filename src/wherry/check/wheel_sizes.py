@@ -96,8 +96,6 @@ _WITH_REQUIREMENTS: Final = {
 class Wheel(Closure):
     """One wheel alone."""
 
-    __slots__ = ()
-
     @property
     def source(self) -> str:
         """What the figures rest on, in words."""
@@ -106,8 +104,6 @@ class Wheel(Closure):
 
 class WithRequirements(Closure):
     """A distribution and all it requires; the version is the month's newest."""
-
-    __slots__ = ()
 
     @property
     def source(self) -> str:

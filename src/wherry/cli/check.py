@@ -162,7 +162,7 @@ def _adjusted(
     ignore: tuple[str, ...],
     fail_on: str | None,
 ) -> CheckSettings:
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     from wherry.check.model import Severity
     from wherry.check.review import narrowed

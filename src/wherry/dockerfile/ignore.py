@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.pattern import PatternError, compile_pattern
 from wherry.errors import InputError
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -32,8 +33,7 @@ _GO_SPACE: Final = (  # what strings.TrimSpace strips
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Frozen):
     """One line: what it matches, and whether it takes back (``!``)."""
 
     text: str  # cleaned, without the exclamation mark

@@ -7,8 +7,9 @@ differ, the newest is followed (0.33): ``<< EOF`` with a gap is a heredoc, an ar
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec.structs import replace
 
 from wherry.dockerfile import blanks
 from wherry.dockerfile.arguments import ArgumentsError, Text, read_arguments

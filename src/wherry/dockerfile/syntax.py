@@ -6,11 +6,11 @@ blank lines, comments and directives only. Values are BuildKit's: what its parse
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.dockerfile.source import encode
 from wherry.errors import InputError
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,8 +86,7 @@ class Pair(NamedTuple):
     value: Argument | None
 
 
-@dataclass(frozen=True, slots=True)
-class Heredoc:
+class Heredoc(Frozen):
     """A file written into the Dockerfile, ``<<EOF`` to ``EOF``."""
 
     name: str
@@ -119,8 +118,7 @@ class Directive(NamedTuple):
     span: Span
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Instruction:
+class Instruction(Frozen, eq=False):
     """One instruction with all its lines, from its keyword to the last byte before the line ending.
 
     It is the one at its place: another that says the same is not equal to it.
@@ -185,8 +183,7 @@ class Instruction:
         return not self.body.data.startswith(encode(self.arguments[0].value) + b"=")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Dockerfile:
+class Dockerfile(Frozen, eq=False):
     """A file that BuildKit's parser accepts."""
 
     source: Source

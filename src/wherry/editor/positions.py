@@ -28,5 +28,7 @@ def offset_of(source: Source, position: Position) -> int:
     """The byte at a position; one behind the line's end is the line's end."""
     line = source.line_span(position.line + 1)
     units = source.text(line).encode("utf-16-le", "surrogatepass")
-    before = units[: 2 * position.character].decode("utf-16-le", "ignore")
+    before = units[: 2 * position.character].decode("utf-16-le", "surrogatepass")
+    if "\ud800" <= before[-1:] <= "\udbff":  # inside a letter
+        before = before[:-1]
     return min(line.start + len(encode(before)), line.end)

@@ -7,11 +7,11 @@ passwords inside URLs. A line that carries the words ``wherry: allow-secret`` is
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from wherry.errors import InputError
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ _RANDOM: Final = regex(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_+=.-]{16,}")
 _REFERENCE: Final = regex(r"/.*|\$.*|file:.*|[a-z][a-z0-9+]*:///.*")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Frozen):
     """A credential's place and kind; the credential itself is nowhere kept."""
 
     path: Path

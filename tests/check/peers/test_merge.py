@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec.structs import replace
 
 from tests.check.findings import G1, H3, H4, found, judged, only_rules, place_of
 from tests.check.peers.recorded import DOCKERFILE, HADOLINT, TALLY

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tests.check.findings import found, judged, place_of
 from wherry.check.fix import Mended
@@ -77,7 +78,7 @@ def review(*findings: Finding, **changes: object) -> Review:
     """A review of one file."""
     sources = {one.name: one for one in (DOCKERFILE, REQUIREMENTS)}
     made = Review((judged(*findings, path=DOCKERFILE.name),), sources.get)
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def whole_review() -> Review:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tests.report.findings.reviews import DOCKERFILE, PIP, hostile_review, review, whole_review
 from wherry.check.model import Edit, Fix, Safety

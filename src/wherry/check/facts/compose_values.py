@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from wherry.check.facts.texts import Text
 from wherry.dockerfile.source import Span
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from wherry.check.model import Place
 
 
-@dataclass(frozen=True, slots=True)
-class EnvironmentEntry:
+class EnvironmentEntry(Frozen):
     """One variable; without a value it is taken from whoever starts the service."""
 
     name: str

@@ -8,12 +8,12 @@ python.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.requirement import normalised, read_requirement
 from wherry.check.facts.yaml_nodes import parse_documents
 from wherry.dockerfile.source import Joined
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ _PACKAGE: Final = regex(
 _MOST: Final = 5000
 
 
-@dataclass(frozen=True, slots=True)
-class CondaPackage:
+class CondaPackage(Frozen):
     """One package that conda installs."""
 
     name: str
@@ -48,8 +47,7 @@ class CondaPackage:
         return self.operator in {"=", "=="} and self.version.count(".") > 1
 
 
-@dataclass(frozen=True)
-class CondaEnvironment:
+class CondaEnvironment(Frozen):
     """One environment.yml; the module says what stands where."""
 
     path: Path

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +29,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.facts.context_walk import MAX_ENTRIES, MAX_SECONDS, Entry, Kind, Walk, walk_context
 from wherry.check.facts.texts import Reader
 from wherry.errors import InputError
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from wherry.progress import Progress
 
 _SMALL_BYTES: Final = 1 << 20
-_WILD: Final = re.compile(r"[*?\[\\]")
-_STARS: Final = re.compile(r"\*{2,}")
+_WILD: Final = regex(r"[*?\[\\]")
+_STARS: Final = regex(r"\*{2,}")
 _MOST_SOURCES: Final = 200
 
 

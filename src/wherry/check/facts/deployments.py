@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ _MOST_CHARS: Final = 300
 _PLAIN_NAMES: Final = frozenset({"dockerfile", "containerfile"})
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(Frozen):
     """A container that runs the image, and the workload it belongs to."""
 
     workload: Workload

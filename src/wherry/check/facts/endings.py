@@ -13,9 +13,11 @@ ending.stop_signal                    empty when not set
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
 
 from wherry.check.facts.calls import Call, read_calls
 from wherry.check.facts.expanding import expanded
@@ -25,7 +27,7 @@ from wherry.dockerfile.shell import Word, read_instruction
 from wherry.regex import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from wherry.check.facts.stages import StageFacts
     from wherry.dockerfile.source import Span
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.syntax import Instruction
 
 _PORT: Final = regex(r"(\d{1,5})(?:-(\d{1,5}))?(?:/(\w+))?")
+_SHELLS: Final = frozenset({"bash", "sh", "zsh", "fish", "ash", "dash"})
 _MOST_PORTS: Final = 100
 
 
@@ -78,6 +81,13 @@ class Entry:
         """Its commands as they will run, whatever its form."""
         env, workdir = KnownVariables(self._scope, with_args=False), self._scope.workdir or "/"
         return read_calls(read_instruction(self.instruction, self._shell).commands, env, workdir)
+
+
+def is_shell_alone(calls: Sequence[Call]) -> bool:
+    """A container starts with a shell that is given nothing to do: somebody works in it."""
+    if len(calls) != 1 or calls[0].program not in _SHELLS:
+        return False
+    return all(text in {"-l", "--login", "-i"} for text in calls[0].texts)
 
 
 class Ending:
@@ -162,7 +172,7 @@ class Ending:
         if cmd is None or not (entrypoint.is_json and cmd.is_json):
             return entrypoint.calls
         arguments = (*entrypoint.instruction.arguments, *cmd.instruction.arguments)
-        both = replace(entrypoint.instruction, arguments=arguments)
+        both = msgspec.structs.replace(entrypoint.instruction, arguments=arguments)
         return _fed(Entry(both, self.scope, self.scope.shell).calls, cmd)
 
     @cached_property
@@ -214,7 +224,7 @@ def _fed(calls: tuple[Call, ...], cmd: Entry) -> tuple[Call, ...]:
     given = [
         Word(one.value, is_literal=True, span=one.span, raw=one.value) for one in cmd.instruction.arguments
     ]
-    command = replace(last.command, words=(*own, *given))
+    command = dataclasses.replace(last.command, words=(*own, *given))
     return (*before, *read_calls([command], last.env, last.directory))
 
 

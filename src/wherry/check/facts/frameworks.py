@@ -20,9 +20,9 @@ index of CPU builds.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ _INDEX: Final = regex(  # .../whl/cu121 of PyTorch, pytorch-wheels/cu121 of thos
 _LOCAL: Final = regex(r"\+(?P<tag>cpu|xpu|cu(?P<cuda>\d{2,3})|rocm[\d.]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class Framework:
+class Framework(Frozen):
     """One such distribution; the module says what stands where."""
 
     name: str
@@ -84,8 +83,7 @@ class Framework:
         return self.build in {"cuda", "rocm", "xpu"}
 
 
-@dataclass(frozen=True, slots=True)
-class WheelBuild:
+class WheelBuild(Frozen):
     """For what a wheel of torch or a companion is built, and how that is known."""
 
     build: str

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.facts.context_walk import Kind
 from wherry.check.facts.python_code import code_calls, downloads_of, parse_code
 from wherry.check.facts.texts import Text
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ _TELLING: Final = regex(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ScriptDownload:
+class ScriptDownload(Frozen):
     """A call that fetches something."""
 
     kind: str
@@ -55,8 +55,7 @@ class ScriptDownload:
         return _COMMIT.fullmatch(self.revision) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Frozen):
     """One file of Python."""
 
     path: str
@@ -115,8 +114,13 @@ def read_imports(context: Context) -> Imports:
 def read_script_file(context: Context, path: str) -> Script | None:
     """What one script imports and downloads; None where it cannot be read or is no Python."""
     source = context.read_small(path, _MOST_BYTES_OF_ONE)
-    tree = parse_code(source.data.decode("utf-8", "replace")) if source else None
-    if source is None or tree is None:
+    return read_script(path, source) if source else None
+
+
+def read_script(path: str, source: Source) -> Script | None:
+    """What a script imports and downloads; None where it is no Python."""
+    tree = parse_code(source.data[:_MOST_BYTES_OF_ONE].decode("utf-8", "replace"))
+    if tree is None:
         return None
     names: dict[str, None] = {}
     for node in ast.walk(tree):

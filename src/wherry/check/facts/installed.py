@@ -13,13 +13,13 @@ facts.frameworks        the same of all installs of the file: `Installed` (frame
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.frameworks import Framework, framework_of
 from wherry.check.facts.origins import run_path
 from wherry.check.facts.texts import Text
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -133,8 +133,7 @@ class Inputs:
             yield from torch.frameworks_in_pyproject(self.pyproject)
 
 
-@dataclass(frozen=True, slots=True)
-class Installed:
+class Installed(Frozen):
     """One framework and the command that installs it."""
 
     framework: Framework

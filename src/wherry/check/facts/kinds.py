@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.facts.context_walk import Kind
 from wherry.check.facts.texts import read_bounded
 from wherry.check.facts.weight_files import Weights, is_candidate, look_into
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -130,8 +131,7 @@ _LOOKED_INTO: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Frozen):
     """One file, or one directory with all below it."""
 
     path: str

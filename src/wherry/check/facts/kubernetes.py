@@ -28,12 +28,12 @@ passed over. ``Workload``:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.kubernetes_containers import Container, KubernetesVariable, Probe, parts_of
 from wherry.check.facts.texts import Text
 from wherry.check.facts.yaml_nodes import parse_documents
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from wherry.check.facts.texts import Reader
@@ -58,8 +58,7 @@ _WITHOUT_PODS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Workload:
+class Workload(Frozen):
     """What runs pods; the module says what can be asked."""
 
     kind: str
@@ -160,8 +159,7 @@ class Workload:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class KubernetesService:
+class KubernetesService(Frozen):
     """What makes ports of pods reachable."""
 
     name: Text | None

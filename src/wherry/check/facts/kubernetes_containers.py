@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.texts import Text
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from wherry.check.facts.yaml_nodes import Node
@@ -23,8 +23,7 @@ _GPU: Final = (
 _PROBES: Final = ("liveness", "readiness", "startup")
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Frozen):
     """How Kubernetes asks a container how it is."""
 
     node: Node
@@ -35,8 +34,7 @@ class Probe:
     failure_threshold: int
 
 
-@dataclass(frozen=True, slots=True)
-class KubernetesVariable:
+class KubernetesVariable(Frozen):
     """One variable of a container."""
 
     name: str
@@ -45,8 +43,7 @@ class KubernetesVariable:
     place: Place
 
 
-@dataclass(frozen=True)
-class Container:
+class Container(Frozen, dict=True):
     """One container of a pod; the module says what can be asked."""
 
     node: Node

@@ -22,7 +22,6 @@ a broken one gives what it holds. At most 16 MB and 20,000 packages are read.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
@@ -32,6 +31,7 @@ from wherry.check.facts.requirement import GitReference, normalised
 from wherry.check.facts.texts import Text
 from wherry.check.facts.wheels import Wheel
 from wherry.dockerfile.source import Span
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ _REQUIRES: Final = regex(
 _REQUIRED: Final = regex(rb'^\s*"?([A-Za-z0-9][A-Za-z0-9._-]*)', re.MULTILINE)
 
 
-@dataclass(frozen=True)
-class LockedPackage:
+class LockedPackage(Frozen, dict=True):
     """One package of a lock; the module says what stands where."""
 
     name: str
@@ -149,8 +148,7 @@ class LockedPackage:
         return any(wheel.fits(python, machine, musl=musl) for wheel in self.wheels)
 
 
-@dataclass(frozen=True)
-class LockFile:
+class LockFile(Frozen, dict=True):
     """One lock; the module says what stands where."""
 
     kind: str

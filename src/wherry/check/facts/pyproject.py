@@ -20,8 +20,9 @@ Gives ``Pyproject``:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from wherry.check.facts.requirement import (
     GitReference,
@@ -34,6 +35,7 @@ from wherry.check.facts.requirement import (
 from wherry.check.facts.texts import Text
 from wherry.check.facts.toml_places import TomlPlaces
 from wherry.dockerfile.source import Span
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -52,8 +54,7 @@ _COMMIT: Final = regex(r"[0-9a-f]{7,40}")
 Requirements = tuple[Requirement, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PackageSource:
+class PackageSource(Frozen):
     """Where one package is to come from instead of the index."""
 
     index: str = ""
@@ -62,11 +63,10 @@ class PackageSource:
     ref: str = ""
     path: str = ""
     marker: str = ""
-    span: Span = field(default_factory=lambda: Span(0, 0))
+    span: Span = Span(0, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class PackageIndex:
+class PackageIndex(Frozen):
     """An index that the project names."""
 
     name: str
@@ -76,8 +76,7 @@ class PackageIndex:
     has_credentials: bool = False
 
 
-@dataclass(frozen=True)
-class Pyproject:
+class Pyproject(Frozen):
     """One file; the module says what stands where."""
 
     path: Path
@@ -86,14 +85,14 @@ class Pyproject:
     requires_python: Text | None = None
     manager: str = ""
     dependencies: Requirements = ()
-    extras: dict[str, Requirements] = field(default_factory=dict)
-    groups: dict[str, Requirements] = field(default_factory=dict)
+    extras: dict[str, Requirements] = msgspec.field(default_factory=dict)
+    groups: dict[str, Requirements] = msgspec.field(default_factory=dict)
     default_groups: tuple[str, ...] = ()
     has_build_system: bool = False
     build_backend: str = ""
     is_dynamic: bool = False
     is_package: bool = False
-    sources: dict[str, tuple[PackageSource, ...]] = field(default_factory=dict)
+    sources: dict[str, tuple[PackageSource, ...]] = msgspec.field(default_factory=dict)
     indexes: tuple[PackageIndex, ...] = ()
 
     @property

@@ -14,10 +14,10 @@ No line fails: what is no requirement is None. ``packaging`` is not imported: it
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.texts import Text
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ _COMMIT: Final = regex(r"[0-9a-f]{7,40}")
 _SHOWN: Final = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Frozen):
     """A password or token in an address. It is nowhere kept whole."""
 
     shown: str  # at most four characters and the length
@@ -61,8 +60,7 @@ class Credentials:
         return Text(self.shown, self.source, self.span).place
 
 
-@dataclass(frozen=True, slots=True)
-class GitReference:
+class GitReference(Frozen):
     """A requirement that is built from a repository."""
 
     url: str  # masked, without "git+" and the reference
@@ -70,8 +68,7 @@ class GitReference:
     is_commit: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(Frozen):
     """One requirement and where it stands."""
 
     name: str

@@ -204,9 +204,20 @@ class RunFacts:
             first = next((value for value in call.arguments if not value.text.startswith("-")), None)
             if context and first and is_python(call.program) and first.text.endswith(".py"):
                 path = run_path(self, call.path(first.text))
-                script = read_script_file(context, path) if path else None
+                script = read_script_file(context, path) if path else self._inline(call.path(first.text))
                 found.extend([(call, script)] if script else [])
         return tuple(found)
+
+    def _inline(self, path: str) -> StartedScript | None:
+        """A script that a COPY above writes from a here-document."""
+        from wherry.check.facts.imports import read_script  # noqa: PLC0415 - as above
+
+        for copy in self.stage.all_copies:
+            for document in copy.inline_files:
+                place = copy.target_of(document.name) if copy.destination.endswith("/") else copy.destination
+                if place == path and (copy.stage is not self.stage or copy.index < self.index):
+                    return read_script(path, Source(path, document.content.encode("utf-8", "replace")))
+        return None
 
     @cached_property
     def removals(self) -> tuple[commands.Removal, ...]:

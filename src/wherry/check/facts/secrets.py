@@ -250,11 +250,19 @@ def _by_form(text: str) -> list[Found]:
     found = [
         Found(kind, *_characters(text, data, start, end), is_certain=True)
         for kind, start, end in find_credentials(data)
+        if not _is_users_name(data, start, end)
     ]
     for kind, probe, form in _MORE_FORMS:
         if probe in text:
             found += [Found(kind, *match.span(), is_certain=True) for match in re.finditer(form, text)]
     return found
+
+
+def _is_users_name(data: bytes, start: int, end: int) -> bool:
+    """A password that says the user's name again, ``airflow:airflow@``, as databases of examples have it."""
+    again = data[start:end]
+    before = data[max(start - len(again) - 2, 0) : start]
+    return before.endswith((b"/" + again + b":",))
 
 
 def _characters(text: str, data: bytes, start: int, end: int) -> tuple[int, int]:

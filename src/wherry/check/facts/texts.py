@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from wherry.check.model import Place
 from wherry.dockerfile.source import Source, Span
+from wherry.frozen import Frozen
 from wherry.progress import SilentProgress
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ class Text:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(Frozen):
     """What was passed over, in a sentence without a full stop."""
 
     path: str

@@ -16,10 +16,10 @@ Gives ``TorchFacts``:
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.frameworks import Framework, framework_of, wheel_build
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ _LINUX: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class TorchFacts:
+class TorchFacts(Frozen):
     """What is known of one distribution of torch's family; the module says what stands where."""
 
     name: str

@@ -6,9 +6,9 @@ Gives ``Weights``; a Git LFS pointer that stands where weights should be is one 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ _PICKLE: Final = regex(rb"\x80[\x02-\x05]")
 _PICKLED: Final = frozenset({".pt", ".pth", ".ckpt", ".bin", ".pkl", ".pickle", ".joblib", ".nemo", ".mar"})
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(Frozen):
     """One file of a model."""
 
     path: str

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 _NAME: Final = regex(
@@ -13,8 +13,7 @@ _NAME: Final = regex(
 _TAG: Final = regex(r"(?P<kind>cp|py)(?P<major>\d)(?P<minor>\d*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Wheel:
+class Wheel(Frozen):
     """One file that an index offers."""
 
     filename: str

@@ -19,13 +19,13 @@ Paths inside are as written, ``${{ ... }}`` included. A Jenkinsfile and scripts 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.texts import Text
 from wherry.check.facts.yaml_nodes import parse_documents
 from wherry.dockerfile.source import Span
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ _FLAG: Final = regex(
 _COMMENT: Final = regex(r"(?:^|\s)#[^\n]*")
 
 
-@dataclass(frozen=True, slots=True)
-class ImageBuild:
+class ImageBuild(Frozen):
     """One step that builds an image; what it does not say is ""."""
 
     text: Text
@@ -89,8 +88,7 @@ class ImageBuild:
         return self.text.place
 
 
-@dataclass(frozen=True, slots=True)
-class Workflow:
+class Workflow(Frozen):
     """One CI file; the module says what stands where."""
 
     kind: str

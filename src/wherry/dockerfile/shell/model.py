@@ -6,6 +6,7 @@ import posixpath
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -19,8 +20,7 @@ _PYTHON_OPTIONS: Final = frozenset({"-W", "-X", "--check-hash-based-pycs"})
 _OPTION_LETTERS: Final = {"e": "errexit", "u": "nounset", "x": "xtrace", "f": "noglob", "n": "noexec"}
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Frozen):
     """One word of a command.
 
     Attributes:
@@ -41,8 +41,7 @@ class Word:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
-class HereDocument:
+class HereDocument(Frozen):
     """Lines that are a command's input."""
 
     name: str
@@ -57,8 +56,7 @@ class HereDocument:
         return self.text.text
 
 
-@dataclass(frozen=True, slots=True)
-class Redirect:
+class Redirect(Frozen):
     """One redirection of a command."""
 
     operator: str  # ">", ">>", "<", "2>&1" has ">&", "<<", "<<<", "&>", ...
@@ -137,8 +135,7 @@ class Command:
         return next((document for document in found if document), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Frozen):
     """What one instruction tells a shell.
 
     Attributes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from wherry.check.engine import in_order
 from wherry.check.model import Basis, Safety, Severity
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,8 +32,7 @@ def place_of_error(error: InputError) -> tuple[str, int | None]:
     return error.where, None
 
 
-@dataclass(frozen=True)
-class Review:
+class Review(Frozen):
     """Everything one `wherry check` found."""
 
     judgements: tuple[Judgement, ...]
@@ -41,7 +42,7 @@ class Review:
     baseline: int = 0  # findings that the baseline knows
     elsewhere: int = 0  # findings on lines that did not change
     notes: tuple[str, ...] = ()
-    peers: Mapping[str, int] = field(default_factory=dict)  # findings of other linters, by name
+    peers: Mapping[str, int] = msgspec.field(default_factory=dict)  # findings of other linters, by name
 
     @property
     def findings(self) -> list[Finding]:
@@ -70,8 +71,7 @@ class Review:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Frozen):
     """How many, how much, and how much of it can be mended."""
 
     files: int

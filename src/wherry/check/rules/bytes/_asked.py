@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Edit, Place
 from wherry.dockerfile.source import Span
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,8 +46,7 @@ NOT_FOR_MUSL: Final = frozenset(
 """Distributions with wheels for glibc alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Frozen):
     """One distribution that is asked for by name.
 
     Attributes:

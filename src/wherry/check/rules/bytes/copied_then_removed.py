@@ -110,7 +110,6 @@ another command reads it, which might write there. None otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import taken_out
@@ -120,6 +119,7 @@ from wherry.check.rules.bytes._bounds import all_copies, all_runs, copies_of, ru
 from wherry.check.rules.bytes._chain import without
 from wherry.check.rules.bytes._mounting import is_next, mounted, target_of
 from wherry.dockerfile.source import Span
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -140,8 +140,7 @@ _PLAIN: Final = regex(r"[\w.+@%/-]+")
 _SMALL_BYTES: Final = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Removed:
+class _Removed(Frozen):
     """One path that a COPY brought and a RUN removes."""
 
     path: str  # in the image

@@ -140,7 +140,6 @@ own: what it includes is not known.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
@@ -149,6 +148,7 @@ from wherry.check.rules.bytes._carried import carried_installs, is_for_people
 from wherry.check.rules.bytes._chain import option_behind
 from wherry.check.wheel_sizes import with_requirements
 from wherry.dockerfile.source import Span
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -174,8 +174,7 @@ _GROUPS_SINCE: Final = (1, 2)
 """The Poetry that knows groups, and ``--only``."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Extra:
+class _Extra(Frozen):
     """What one install brings for development."""
 
     install: Install

@@ -79,7 +79,6 @@ overwrite each other.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.apt_sizes import installed
@@ -88,6 +87,7 @@ from wherry.check.rules.bytes._asked import asked_by
 from wherry.check.rules.bytes._bounds import installs_of
 from wherry.check.rules.bytes._carried import carried_installs, is_for_people
 from wherry.check.wheel_sizes import wheel_of
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ _HEADLESS: Final = {
     "opencv-python": "opencv-python-headless",
     "opencv-contrib-python": "opencv-contrib-python-headless",
 }
-_WINDOWS: Final = re.compile(
+_WINDOWS: Final = regex(
     rb"\b(?:imshow|namedWindow|waitKey|destroyAllWindows|selectROI|createTrackbar|setMouseCallback)\s*\("
 )
 _FOR_WINDOWS: Final = frozenset({"libgl1", "libgl1-mesa-glx", "libgl1-mesa-dev"})

@@ -57,7 +57,6 @@ None: choose one version; take the base that has it, or a base without.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Basis, Cost, Rule, Severity
@@ -65,6 +64,7 @@ from wherry.check.rules.bytes._asked import asked_by
 from wherry.check.rules.bytes._bounds import installs_of
 from wherry.check.sizes import closure_of
 from wherry.check.wheel_sizes import wheel_of
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,8 +77,7 @@ _OF_BASE: Final = {"pytorch": "torch", "tensorflow": "tensorflow"}
 """Families whose tags begin with the framework's version."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
+class _Stored(Frozen):
     """What a layer holds of one package."""
 
     version: str  # empty: not told

@@ -81,7 +81,6 @@ become one RUN, which does the same in one layer. None otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.apt_sizes import installed
@@ -89,6 +88,7 @@ from wherry.check.model import Aspect, Cost, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._bounds import own_runs, runs_of
 from wherry.check.rules.bytes._merge import merged
 from wherry.check.rules.bytes._removals import covers, is_removed
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,8 +104,7 @@ _MOST_MERGED: Final = 5
 """RUNs that one fix puts together; more are another design."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Removed:
+class _Removed(Frozen):
     """Something that an earlier RUN stored and a later one removes."""
 
     what: str

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context import normal
 from wherry.check.rules.caching._needs import Needs, needs_of
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ _VARIABLE: Final = regex(r"\$\{?(\w+)")
 _MODE: Final = regex(r"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Frozen):
     """An instruction that may pass, with what it installs and what that reads."""
 
     instruction: Instruction

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import all_taken_out, block_of, is_apart, put_behind, written
@@ -11,6 +10,7 @@ from wherry.check.facts.context import normal
 from wherry.check.model import Aspect, Edit, Effect, Fix, Safety
 from wherry.check.rules.caching._passing import Passage, Step, context_origin
 from wherry.dockerfile.source import Span
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ _MOST_MOVED: Final = 20
 _MOST_STEPS: Final = 200
 
 
-@dataclass(frozen=True)
-class Late:
+class Late(Frozen):
     """COPYs of the source before installs that do not need them.
 
     Attributes:

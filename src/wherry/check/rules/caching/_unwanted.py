@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context import normal
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -40,8 +40,7 @@ _BY_GIT: Final = regex(
 _MOST_NEIGHBOURS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Unwanted:
+class Unwanted(Frozen):
     """One file or directory that is taken along."""
 
     path: str

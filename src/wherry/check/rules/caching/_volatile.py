@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import moved_behind
 from wherry.check.model import Aspect, Effect, Fix, Safety
 from wherry.check.rules.caching._reorder import described
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ _NEUTRAL: Final = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Early:
+class Early(Frozen):
     """A variable above installs that do not need it.
 
     Attributes:

@@ -238,14 +238,18 @@ def _has_source(install: Install) -> bool:
 
 
 def _source_behind(install: Install) -> CopyFacts | None:
-    """The COPY of the same stage that brings the source."""
-    behind = (copy for copy in install.run.stage.copies if copy.index > install.run.index)
+    """The COPY that brings the source: of the same stage, or of one that is built on it."""
+    stage = install.run.stage
+    above = (one for one in stage.facts.stages if stage in one.chain)
+    behind = (copy for one in above for copy in one.copies if copy.index > install.run.index)
     return next((copy for copy in behind if is_source(copy)), None)
 
 
 def _fix(facts: Facts, install: Install, option: str, source: CopyFacts) -> Fix | None:
     command = install.command
     if command.nesting or command.wrapped_by or install.run.instruction.is_json:
+        return None
+    if source.stage is not install.run.stage:
         return None
     end = command.words[-1].span.end
     edit = Edit(facts.file.name, Span(end, end), f" {option}")

@@ -7,7 +7,6 @@ container runs, something may (a script nobody here has read, a package that may
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +17,7 @@ from wherry.check.rules.gpu._packages import (
     COMPILES_AT_RUN_TIME,
     asked_of,
 )
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -47,8 +47,7 @@ class Need(Enum):
     NOTHING = "nothing"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Frozen):
     """What a stage needs, and what says so.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -97,8 +98,7 @@ _WHEELS: Final = (
 COMES_AS_WHEELS: Final = frozenset(_WHEELS.split())
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Frozen):
     """One package that an install asks for.
 
     Attributes:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.rules.gpu._packages import NEEDS_TORCH, asked_of
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wherry.check.facts.stages import StageFacts
     from wherry.check.model import Place
 
-_ENVIRONMENT: Final = re.compile(
+_ENVIRONMENT: Final = regex(
     r"(?:^|/)(?:\.?v?env\w*|\w*venv\w*|site-packages|dist-packages|\w*conda\w*|envs|wheels?(?:house)?|\.local"
     r"|python\S*|install|deps|packages|dependencies)(?:/|$)"
 )

@@ -56,13 +56,13 @@ ones), or give each framework an environment, and best an image, of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.gpu._environments import environments
 from wherry.check.rules.gpu._shipping import named, says_cuda
 from wherry.check.rules.gpu._sizes import one_generation
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ _EXTRA: Final = regex(r"cuda(\d\d)(?:-pip)?")
 _SINCE_TWO_ONE: Final = 12  # PyPI's torch of today, whichever, has no older CUDA
 
 
-@dataclass(frozen=True, slots=True)
-class _Sign:
+class _Sign(Frozen):
     """What tells of a CUDA: its major version, what says so, and where."""
 
     major: int

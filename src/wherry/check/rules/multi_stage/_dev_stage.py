@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import put_behind, taken_out, without_word
 from wherry.check.model import Aspect, Edit, Effect, Fix, Safety
 from wherry.dockerfile.shell.segments import removal_spans
 from wherry.dockerfile.source import Span
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,8 +21,7 @@ _NAMES: Final = ("runtime", "production", "service")
 _DEV_NAMES: Final = ("dev", "development")
 
 
-@dataclass(frozen=True)
-class Tool:
+class Tool(Frozen):
     """One package that a stage should not have.
 
     Attributes:

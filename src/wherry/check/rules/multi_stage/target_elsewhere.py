@@ -91,12 +91,12 @@ None: only the team knows which of the two is right.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.repository import repository_root
 from wherry.check.model import Rule, Severity
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ _VARIABLE: Final = regex(r"[$<{]")
 _DEV: Final = regex(r"(?:.*[-_.])?(?:dev|devel|develop|development|debug|tests?)(?:[-_.].*)?")
 
 
-@dataclass(frozen=True)
-class _Choice:
+class _Choice(Frozen):
     """That someone builds a stage, and what the image is called then."""
 
     who: str

@@ -32,6 +32,12 @@ MANAGERS: Final = frozenset(
 TOOLS: Final = BROUGHT | MANAGERS
 
 
+BUILDERS: Final = TOOLS | frozenset(
+    "build cmake cython maturin meson meson-python ninja packaging pybind11 scikit-build scikit-build-core "
+    "setuptools-rust setuptools-scm".split()  # noqa: SIM905 - a list of words
+)
+"""And those that build packages: in a stage that does not ship, what they made is what counts."""
+
 _ACTIONS: Final = frozenset({"install", "wheel", "download"})
 
 

@@ -96,7 +96,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
-from wherry.check.rules.reproducibility._tools import TOOLS, goes_by_names, is_loose
+from wherry.check.rules.reproducibility._tools import BUILDERS, TOOLS, goes_by_names, is_loose
 from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
@@ -114,12 +114,14 @@ Loose = tuple["Install", "PackageArgument", str]
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
+    if facts.path.parent.name == ".devcontainer":
+        return  # what people work with may be new
     loose = [
         (install, package, _known_version(install, package))
         for install in facts.installs
         if install.run.stage.is_reachable and goes_by_names(install)
         for package in install.packages
-        if is_loose(package) and package.name not in TOOLS
+        if is_loose(package) and package.name not in (TOOLS if install.run.stage.is_shipped else BUILDERS)
     ]
     locked = [one for one in loose if one[2]]
     others = [one for one in loose if not one[2]]

@@ -25,6 +25,25 @@ ENV FLASK_DEBUG=1
 CMD ["flask", "--app", "serve", "run", "--host=0.0.0.0"]
 ```
 
+## Bad: Flask's own server
+
+```dockerfile
+FROM python:3.12-slim
+CMD ["flask", "--app", "serve", "run", "--host=0.0.0.0"]
+```
+
+## Bad: a debugger in the code
+
+```dockerfile
+FROM python:3.12-slim
+COPY serve.py ./
+CMD ["python", "serve.py"]
+```
+
+```python serve.py
+app.run(host="0.0.0.0", port=5000, debug=True)
+```
+
 ## Bad: Jupyter for everyone
 
 ```dockerfile
@@ -60,7 +79,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.check.facts.installs.read import is_python
+from wherry.check.facts.origins import context_path
+from wherry.check.model import Aspect, Edit, Effect, Fix, Place, Rule, Safety, Severity
 from wherry.dockerfile.source import Span
 from wherry.regex import regex
 
@@ -78,6 +99,7 @@ _SWITCHES: Final = {"FLASK_DEBUG": {"1", "true"}, "FLASK_ENV": {"development"}, 
 _OPEN: Final = regex(
     r"--(?:NotebookApp|ServerApp|IdentityProvider)\.(?:token|password)=(?:''|\"\")?|--(?:LabApp)\.token=(?:''|\"\")?"
 )
+_DEBUG: Final = regex(rb"^[^#\n]{0,80}\bapp\.run\([^()]{0,300}?(?P<debug>\bdebug\s{0,3}=\s{0,3}True)\b", re.MULTILINE)
 _DEVELOPMENT: Final = regex(r"dev|debug|local|test", re.IGNORECASE)
 
 
@@ -113,11 +135,35 @@ def _of_call(facts: Facts, call: Call) -> Iterator[Finding]:
                 why="a notebook is a shell",
                 severity=Severity.ERROR,
             )
+    if call.program == "flask" and "run" in call.texts or "runserver" in call.texts[:2]:
+        yield RULE.at(
+            facts.place(call.command.span),
+            f"{'flask run' if call.program == 'flask' else 'runserver'} is the server to develop with",
+            why="it is made for one person, and its authors say not to use it in production",
+        )
+    yield from _of_script(facts, call)
     if call.program == "fastapi" and call.texts[:1] == ("dev",):
         yield RULE.at(
             facts.place(call.arguments[0].span),
             "fastapi dev reloads and listens on 127.0.0.1 alone",
             why="nothing outside the container reaches it: fastapi run is the server for that",
+        )
+
+
+def _of_script(facts: Facts, call: Call) -> Iterator[Finding]:
+    """``app.run(debug=True)`` of the script that a container starts."""
+    first = next((value.text for value in call.arguments if not value.text.startswith("-")), "")
+    if facts.context is None or not is_python(call.program) or not first.endswith(".py"):
+        return
+    path = context_path(facts.target, call.path(first))
+    source = facts.context.read_small(path) if path else None
+    found = _DEBUG.search(source.data) if source else None
+    if source and found:
+        yield RULE.at(
+            Place.of(source, Span(*found.span("debug"))),
+            f"{first} turns the framework's debugger on",
+            why="it runs code that a browser sends it",
+            related=[facts.place(call.command.span)],
         )
 
 

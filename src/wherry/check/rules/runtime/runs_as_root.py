@@ -61,14 +61,16 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3 && rm -
 ## Fix
 
 Unsafe: `USER 65532:65532`, the number distroless images and wherry use, above the last CMD or ENTRYPOINT.
-What the program writes must lie where that user may write: copy it with `--chown`, or mount it.
+What the program writes must lie where that user may write: copy it with `--chown`, or mount it. None where
+the build leaves models, packages or settings in root's home, where nobody else finds them.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import put_before
+from wherry.check.facts.endings import is_shell_alone
 from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
 
 if TYPE_CHECKING:
@@ -78,6 +80,9 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
     from wherry.dockerfile.syntax import Instruction
 
+_AT_HOME: Final = frozenset({"huggingface", "torch", "weights", "nltk", "dataset", "ollama", "kaggle"})
+"""What is fetched into the home of whoever fetches it."""
+
 
 def _check(facts: Facts) -> Iterator[Finding]:
     ending = facts.target.ending
@@ -86,6 +91,8 @@ def _check(facts: Facts) -> Iterator[Finding]:
         return
     if facts.target.base.reference and not facts.target.base.is_known and ending.user_instruction is None:
         return  # the base may well have a user of its own
+    if is_shell_alone(ending.calls):
+        return  # somebody works in it, with the rights of whoever starts it
     if _is_set_by_compose(facts) or "/lambda/" in facts.target.base.reference:
         return  # AWS Lambda gives every function a user of its own
     said = ending.user_instruction
@@ -109,7 +116,7 @@ def _is_set_by_compose(facts: Facts) -> bool:
 
 
 def _fix(facts: Facts, entry: Instruction) -> Fix | None:
-    if facts.stage_of(entry) is not facts.target:
+    if facts.stage_of(entry) is not facts.target or _lives_in_roots_home(facts):
         return None
     first = next(one for one in facts.target.stage.instructions if one.keyword in {"cmd", "entrypoint"})
     rest = [one for one in facts.target.stage.instructions if one.index > first.index]
@@ -120,6 +127,20 @@ def _fix(facts: Facts, entry: Instruction) -> Fix | None:
         (put_before(facts.dockerfile, first, "USER 65532:65532\n"),),
         Safety.UNSAFE,
         Effect(inserts=1, aspects=frozenset({Aspect.USER})),
+    )
+
+
+def _lives_in_roots_home(facts: Facts) -> bool:
+    """The build puts into root's home what the program looks for there: models, packages, settings."""
+    target = facts.target
+    if any(copy.destination.startswith("/root/") and copy.from_ is None for copy in target.all_copies):
+        return True
+    if any(install.has("--user") for install in target.all_installs):
+        return True
+    downloads = (one for run in target.all_runs if run.is_root for one in run.downloads)
+    started = (script for run in target.all_runs if run.is_root for _, script in run.scripts)
+    return any(one.kind in _AT_HOME and not one.destination for one in downloads) or any(
+        one.kind in _AT_HOME for script in started for one in script.downloads
     )
 
 

@@ -46,6 +46,21 @@ FROM python:3.12-slim
 CMD exec gunicorn --bind 0.0.0.0:$PORT app:app
 ```
 
+## Good: bash becomes the program
+
+```dockerfile
+FROM python:3.12-slim
+SHELL ["/bin/bash", "-c"]
+CMD cd /app && gunicorn --bind 0.0.0.0:$PORT app:app
+```
+
+## Good: a shell to work in
+
+```dockerfile
+FROM python:3.12-slim
+CMD bash
+```
+
 ## Fix
 
 Safe, for one command of plain words: the same words as JSON. None where a shell is needed: put `exec` before
@@ -57,6 +72,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.endings import is_shell_alone
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.dockerfile.source import Span
 
@@ -68,6 +84,7 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
 
 _CONDA: Final = frozenset({"conda", "mamba"})
+_SH_IS_BASH: Final = frozenset({"dnf", "yum", "microdnf", "zypper"})
 _PASSES_ON: Final = frozenset({"--no-capture-output", "--live-stream"})
 
 
@@ -78,7 +95,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
             continue
         if entry.is_json:
             yield from _conda_run(facts, entry)
-        elif not _gives_way(entry):
+        elif not _gives_way(entry) and not _is_replaced(facts, entry) and not is_shell_alone(entry.calls):
             if entry is ending.cmd and ending.entrypoint is not None and ending.entrypoint.is_json:
                 what = "the shell form of CMD reaches the ENTRYPOINT as /bin/sh -c"
             else:
@@ -95,6 +112,15 @@ def _gives_way(entry: Entry) -> bool:
     """The shell replaces itself by the program."""
     text = entry.instruction.body.text.strip()
     return text.startswith("exec ") or " exec " in text or "\nexec " in text or not entry.calls
+
+
+def _is_replaced(facts: Facts, entry: Entry) -> bool:
+    """The shell is bash, which becomes the last command of ``cd /app && python serve.py``; dash stays."""
+    shell = entry.argv[0].rpartition("/")[2]
+    if shell != "bash" and not (shell == "sh" and facts.target.base.package_manager in _SH_IS_BASH):
+        return False
+    first, *rest = (call.command for call in entry.calls)
+    return not first.nesting and all(one.before == "&&" and not one.nesting for one in rest)
 
 
 def _conda_run(facts: Facts, entry: Entry) -> Iterator[Finding]:

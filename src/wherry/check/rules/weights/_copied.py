@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,8 +17,7 @@ LARGE_FORMATS: Final = (".safetensors", ".gguf", ".ggml", ".ckpt", ".nemo")
 """Endings of files that are weights and large, whatever they are called."""
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
+class Copied(Frozen):
     """One COPY and the weights it takes.
 
     Attributes:

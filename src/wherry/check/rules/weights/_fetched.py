@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.downloads import WEIGHT_SUFFIXES
 from wherry.check.facts.python_code import downloads_of
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ _CACHES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fetched:
+class Fetched(Frozen):
     """One thing that is fetched.
 
     Attributes:

@@ -105,13 +105,13 @@ runs as must be able to write there. None where no volume is mounted: another fi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import put_before
 from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.weights._copied import copied_weights
 from wherry.check.rules.weights._fetched import fetched_by
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -139,8 +139,7 @@ _FOR_MODELS: Final = regex(r"(?i)hugging|(?:^|[/_-])hf(?:$|[/_-])|models?(?:$|[/
 _WHY: Final = "every new container fetches its models again"
 
 
-@dataclass(frozen=True)
-class _Start:
+class _Start(Frozen):
     """One way in which the image is started."""
 
     who: str

@@ -94,7 +94,6 @@ write to one place.
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
@@ -104,6 +103,7 @@ from wherry.check.rules.weights._copied import copied_weights
 from wherry.check.rules.weights._fetched import fetched_by
 from wherry.check.rules.weights._ignoring import listed
 from wherry.check.rules.weights._policy import LARGE_BYTES
+from wherry.frozen import Frozen
 from wherry.store.disk import readable_size
 
 if TYPE_CHECKING:
@@ -147,8 +147,7 @@ _INERT: Final = frozenset(
 _OF_CODE: Final = frozenset({"src", "app", "api", "server", "service", "code", "lib"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Late:
+class _Late(Frozen):
     """An instruction that brings weights, and how large they are where that is known."""
 
     instruction: Instruction

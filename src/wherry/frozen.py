@@ -1,0 +1,20 @@
+"""Values that are frozen, equal to another of the same fields, and quick to define.
+
+A frozen dataclass writes and compiles six functions whenever its module is read: half a millisecond each, at
+every start of a program. A `Frozen` is a struct of msgspec's and takes a fiftieth of that.
+"""
+
+from __future__ import annotations
+
+from typing import dataclass_transform
+
+import msgspec
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
+class Frozen(msgspec.Struct, frozen=True):
+    """A value: ``class Point(Frozen)``, and its fields as in a dataclass.
+
+    With ``eq=False`` each is equal to itself only; with ``dict=True`` it can keep what a
+    `functools.cached_property` worked out. `msgspec.structs.replace` makes a changed copy.
+    """
