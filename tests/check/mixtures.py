@@ -153,7 +153,8 @@ def _other_bytes(before: bytes, after: bytes) -> Iterator[str]:
     is_windows = b"\r\n" in before and b"\n" not in before.replace(b"\r\n", b"")
     if is_windows and b"\n" in after.replace(b"\r\n", b""):
         yield "line endings of Unix came in"
-    if before.endswith(b"\n") != after.endswith(b"\n"):
+    is_last_line_kept = before.split()[-1:] == after.split()[-1:]
+    if is_last_line_kept and before.endswith(b"\n") != after.endswith(b"\n"):
         yield "the end of the last line is another"
 
 
