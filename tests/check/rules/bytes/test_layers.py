@@ -109,6 +109,16 @@ def test_runs_made_one_keep_their_lines_and_comments() -> None:
             Safety.SAFE,
         ),
         (
+            "COPY models /m/a/b\nRUN chmod 700 /m -R",
+            "COPY --chmod=700 models /m/a/b\nRUN chmod 700 /m /m/a /m/a/b",
+            Safety.SAFE,
+        ),
+        (
+            "COPY models /m/a\nRUN chmod -R 700 /m && true",
+            "COPY --chmod=700 models /m/a\nRUN chmod 700 /m /m/a && true",
+            Safety.SAFE,
+        ),
+        (
             "RUN groupadd -g 7 g && useradd -u 8 -g g u\nCOPY models /m\nRUN chown -R u:g /m",
             "RUN groupadd -g 7 g && useradd -u 8 -g g u\nCOPY --chown=u:g models /m\nRUN chown u:g /m",
             Safety.SAFE,

@@ -118,6 +118,7 @@ no number, where the owner is a variable, or the mode is symbolic: make the user
 
 from __future__ import annotations
 
+import posixpath
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
@@ -139,6 +140,7 @@ if TYPE_CHECKING:
 
 _SMALL_BYTES: Final = 1_000_000
 _OCTAL: Final = frozenset("01234567")
+_MODE_OF_DIRECTORIES: Final = "755"
 _RECURSIVE: Final = frozenset({"-R", "--recursive"})
 _SHARED: Final = frozenset({"/", "/usr", "/usr/local", "/usr/src", "/opt", "/home", "/root", "/var", "/etc"})
 """Where bases have files of their own."""
@@ -238,10 +240,10 @@ def _fix(
     if any(copy.stage is not run.stage for copy in copies):
         return None  # other stages may be built from that one
     for change, some in sorted(changed, key=lambda pair: pair[0].kind, reverse=True):
-        edit = _not_recursive(run, change)
-        if edit is None:
+        cuts = _not_recursive(run, change, some)
+        if cuts is None:
             return None
-        edits.append(edit)
+        edits += cuts
         for copy in some:
             flag = _flag(run, change, copy)
             if flag is None:
@@ -277,8 +279,8 @@ def _flagged(copy: CopyFacts, flags: Sequence[str]) -> Edit:
     return Edit(copy.stage.facts.file.name, Span(end, end), text)
 
 
-def _not_recursive(run: RunFacts, change: Ownership) -> Edit | None:
-    """The command without its ``-R``: it still does the directory itself."""
+def _not_recursive(run: RunFacts, change: Ownership, copies: Sequence[CopyFacts]) -> tuple[Edit, ...] | None:
+    """The command without its ``-R``: it still does the directories themselves."""
     if run.instruction.is_json or run.script.errors or any(path.endswith("*") for path in change.paths):
         return None
     words = [value.word for value in change.call.arguments if value.text in _RECURSIVE]
@@ -288,7 +290,28 @@ def _not_recursive(run: RunFacts, change: Ownership) -> Edit | None:
     data = run.stage.facts.file.data
     if data[span.start - 1 : span.start] != b" ":
         return None
-    return Edit(run.stage.facts.file.name, Span(span.start - 1, span.end), "")
+    name = run.stage.facts.file.name
+    cut = Edit(name, Span(span.start - 1, span.end), "")
+    more = "".join(f" {path}" for path in _made_by(copies, change))
+    end = change.call.arguments[-1].span.end
+    if not more:
+        return (cut,)
+    return (Edit(name, cut.span, more),) if end == span.end else (cut, Edit(name, Span(end, end), more))
+
+
+def _made_by(copies: Sequence[CopyFacts], change: Ownership) -> list[str]:
+    """Directories that COPY makes for its destination: those get its owner, but a mode of 755."""
+    if change.kind != "chmod" or change.what.lstrip("0") == _MODE_OF_DIRECTORIES:
+        return []
+    made: dict[str, None] = {}
+    for copy in copies:
+        above: list[str] = []
+        path = copy.destination.rstrip("/")
+        while path and path not in change.paths and any(_is_below(path, one) for one in change.paths):
+            above.insert(0, path)
+            path = posixpath.dirname(path)
+        made.update(dict.fromkeys(above))
+    return list(made)
 
 
 def _safety(
