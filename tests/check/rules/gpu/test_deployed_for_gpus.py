@@ -125,3 +125,23 @@ def test_processes_that_share_memory_are_found(
 )
 def test_one_process_or_enough_memory_is_left_alone(tmp_path: Path, text: str, files: dict[str, str]) -> None:
     assert verdicts("C14", text, tmp_path, files) == []
+
+
+def test_a_file_that_is_laid_over_another_may_ask_for_the_gpu(tmp_path: Path) -> None:
+    files = {
+        **service(),
+        "docker-compose.gpu.yaml": "services:\n  a:\n    gpus: all\n    shm_size: 8gb\n",
+        **pod(),
+        "k8s/gpu.yaml": pod()["k8s/pod.yaml"].replace(
+            "image: team/a:1", "resources: {limits: {nvidia.com/gpu: 1}}"
+        ),
+    }
+    named = {
+        path: text.replace("kind: Pod\n", "kind: Pod\nmetadata: {name: p}\n") for path, text in files.items()
+    }
+
+    assert verdicts("C13", CUDA, tmp_path, named) == []
+    assert [finding.what.partition(" ")[0] for finding in verdicts("C14", TORCHRUN, tmp_path, named)] == [
+        "container"
+    ]
+    assert verdicts("C4", "FROM python:3.12\nRUN pip install torch\n", tmp_path, named) == []

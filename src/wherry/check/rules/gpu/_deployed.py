@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.deployments import Running
 from wherry.check.rules.gpu._shipping import named, says_cuda, shipped_frameworks
 
 if TYPE_CHECKING:
     from wherry.check.facts import Facts
     from wherry.check.facts.compose import ComposeService
-    from wherry.check.facts.deployments import Running
     from wherry.check.model import Place
 
 _NONE: Final = frozenset({"", "-1", "none", "void", "NoDevFiles"})
@@ -50,6 +50,30 @@ def services(facts: Facts) -> list[ComposeService]:
         service
         for service in facts.compose
         if (service.target.value.lower() if service.target else None) in names
+    ]
+
+
+def with_overlays(facts: Facts, service: ComposeService) -> list[ComposeService]:
+    """A service and what other files say of one of its name: ``docker compose -f a.yaml -f a.gpu.yaml``."""
+    others = facts.neighbours.all_compose if facts.neighbours else ()
+    name = service.name.value
+    return [service, *(one for one in others if one.name.value == name and one.node is not service.node)]
+
+
+def with_patches(facts: Facts, running: Running) -> list[Running]:
+    """A container and what other documents say of it, as overlays of kustomize do."""
+    name, own = running.workload.name, running.container.name
+    if name is None or own is None:
+        return [running]
+    return [
+        running,
+        *(
+            Running(workload, container)
+            for workload in facts.workloads
+            if workload.kind == running.workload.kind and str(workload.name) == name.value
+            for container in workload.containers
+            if str(container.name) == own.value and container.node is not running.container.node
+        ),
     ]
 
 

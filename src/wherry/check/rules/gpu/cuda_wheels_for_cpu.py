@@ -134,6 +134,8 @@ from wherry.check.rules.gpu._deployed import (
     service_asks,
     service_declines,
     services,
+    with_overlays,
+    with_patches,
 )
 from wherry.check.rules.gpu._packages import asked_of
 from wherry.check.rules.gpu._shipping import brought_by_wheels, carrying, says_cuda
@@ -181,11 +183,13 @@ def _is_torch_by_default(brought: Brought) -> bool:
 def _without_gpu(facts: Facts) -> str:
     """What says that the image runs without a GPU; empty where nothing does."""
     run = services(facts)
-    if run and not any(one.gpu for one in run):
-        if any(service_declines(one) for one in run) or not any(map(service_asks, run)):
+    said = [layer for one in run for layer in with_overlays(facts, one)]
+    if run and not any(one.gpu for one in said):
+        if any(map(service_declines, said)) or not any(map(service_asks, said)):
             return f"service {run[0].name} asks for no GPU"
         return ""
-    if facts.running and not any(map(container_asks, facts.running)):
+    patched = [layer for one in facts.running for layer in with_patches(facts, one)]
+    if patched and not any(map(container_asks, patched)):
         container = facts.running[0].container
         return f"container {container.name or container.image} asks for no GPU"
     return "" if run or facts.running else _of_itself(facts)
@@ -208,7 +212,10 @@ def _of_itself(facts: Facts) -> str:
 
 def _may_use_gpu(facts: Facts) -> bool:
     """Something speaks for a GPU: a deployment, a variable, or the code."""
-    if any(map(service_asks, services(facts))) or any(map(container_asks, facts.running)):
+    said = [layer for one in services(facts) for layer in with_overlays(facts, one)]
+    if any(map(service_asks, said)):
+        return True
+    if any(container_asks(layer) for one in facts.running for layer in with_patches(facts, one)):
         return True
     if any(variable.name in _FOR_GPUS for variable in facts.target.all_variables):
         return True

@@ -150,6 +150,8 @@ from wherry.check.rules.gpu._deployed import (
     service_asks,
     service_declines,
     services,
+    with_overlays,
+    with_patches,
 )
 
 if TYPE_CHECKING:
@@ -174,7 +176,8 @@ def _check(facts: Facts) -> Iterator[Finding]:
 def _without(facts: Facts, reason: str, place: Place) -> Iterator[Finding]:
     """Nothing that runs the image gets a GPU; where one of several does, the rest may do without."""
     run = services(facts)
-    if run and not any(service_asks(one) or service_declines(one) for one in run):
+    said = [layer for one in run for layer in with_overlays(facts, one)]
+    if run and not any(service_asks(one) or service_declines(one) for one in said):
         yield RULE.at(
             run[0].place,
             f"service {run[0].name} asks for no GPU, and the image is made for one: {reason}",
@@ -182,7 +185,7 @@ def _without(facts: Facts, reason: str, place: Place) -> Iterator[Finding]:
             related=(place, *(one.place for one in run[1:4])),
         )
     running = facts.running
-    if running and not any(map(container_asks, running)):
+    if running and not any(container_asks(layer) for one in running for layer in with_patches(facts, one)):
         first = running[0].container
         yield RULE.at(
             first.place,

@@ -99,7 +99,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Place, Rule, Severity
-from wherry.check.rules.gpu._deployed import services
+from wherry.check.rules.gpu._deployed import services, with_overlays, with_patches
 from wherry.dockerfile.source import Span
 from wherry.regex import regex
 
@@ -130,12 +130,12 @@ def _check(facts: Facts) -> Iterator[Finding]:
     for service in run:
         told = [str(text) for text in (*service.entrypoint, *service.command)]
         reason = _several([_words(told)]) if told else own
-        if (reason or code) and not _service_has_memory(service):
+        if (reason or code) and not any(map(_service_has_memory, with_overlays(facts, service))):
             yield _finding(service.place, f"service {service.name}", reason, code)
     for one in facts.running:
         told = [str(text) for text in (*one.container.command, *one.container.args)]
         reason = _several([_words(told)]) if one.container.command else own or _several([_words(told)])
-        if (reason or code) and not _container_has_memory(one):
+        if (reason or code) and not any(map(_container_has_memory, with_patches(facts, one))):
             name = one.container.name or one.container.image
             yield _finding(one.container.place, f"container {name}", reason, code)
 

@@ -43,12 +43,19 @@ class Copied(Frozen):
         return [*(one.path for one in files), *self.missing]
 
 
-def copied_weights(facts: Facts) -> Iterator[Copied]:
-    """Every COPY of a shipped stage that takes weights from the context, in the order of the build."""
-    for stage in reversed(facts.shipped):
-        for copy in stage.copies:
-            if copy.is_from_context and (found := _taken(copy)):
-                yield found
+def copied_weights(facts: Facts, *, anywhere: bool = False) -> Iterator[Copied]:
+    """Every COPY that takes weights from the context, in the order of the build.
+
+    Args:
+        facts: Of the file.
+        anywhere: In any stage that the build needs, not only in those that ship.
+
+    """
+    for stage in facts.stages:
+        if stage.is_shipped or (anywhere and stage.is_reachable):
+            for copy in stage.copies:
+                if copy.is_from_context and (found := _taken(copy)):
+                    yield found
 
 
 def _taken(copy: CopyFacts) -> Copied | None:

@@ -172,13 +172,18 @@ def _check(facts: Facts) -> Iterator[Finding]:
 
 
 def _starts(facts: Facts) -> Iterator[_Start]:
+    others = facts.neighbours.all_compose if facts.neighbours else ()
     for service in facts.compose:
+        volumes = [
+            *service.volumes,
+            *(one for other in others if other.name == service.name for one in other.volumes),
+        ]
         yield _Start(
             f"service {service.name}",
             service.place,
             tuple(text.value for text in (*service.entrypoint, *service.command)),
             {one.name: one.text.value for one in service.environment if one.text},
-            tuple(_target(text.value) for text in service.volumes),
+            tuple(_target(text.value) for text in volumes),
         )
     for running in facts.running:
         container = running.container

@@ -109,7 +109,7 @@ _MOST: Final = 50  # instructions that are told
 def _check(facts: Facts) -> Iterator[Finding]:
     if allows(facts, RULE):
         return
-    for found in islice(copied_weights(facts), _MOST):
+    for found in islice(copied_weights(facts, anywhere=forbids(facts, RULE)), _MOST):
         if found.size_bytes < LARGE_BYTES and not found.missing and not forbids(facts, RULE):
             continue
         size = found.size_bytes
