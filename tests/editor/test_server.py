@@ -32,14 +32,15 @@ class Editor:
         self.told: asyncio.Queue[types.PublishDiagnosticsParams] = asyncio.Queue()
         self.messages: list[str] = []
         self.version = 0
-        self.client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(self._published)
-        self.client.feature(types.WINDOW_LOG_MESSAGE)(self._logged)
 
-    def _published(self, params: types.PublishDiagnosticsParams) -> None:
-        self.told.put_nowait(params)
+        def published(params: types.PublishDiagnosticsParams) -> None:
+            self.told.put_nowait(params)
 
-    def _logged(self, params: types.LogMessageParams) -> None:
-        self.messages.append(params.message)
+        def logged(params: types.LogMessageParams) -> None:
+            self.messages.append(params.message)
+
+        self.client.feature(types.TEXT_DOCUMENT_PUBLISH_DIAGNOSTICS)(published)
+        self.client.feature(types.WINDOW_LOG_MESSAGE)(logged)
 
     def uri(self, name: str = "Dockerfile") -> str:
         return (self.root / name).as_uri()
