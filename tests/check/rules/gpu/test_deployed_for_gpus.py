@@ -130,7 +130,7 @@ def test_one_process_or_enough_memory_is_left_alone(tmp_path: Path, text: str, f
 def test_a_file_that_is_laid_over_another_may_ask_for_the_gpu(tmp_path: Path) -> None:
     files = {
         **service(),
-        "docker-compose.gpu.yaml": "services:\n  a:\n    gpus: all\n    shm_size: 8gb\n",
+        "docker-compose.gpu.yaml": "# for GPUs\nservices:\n  a:\n    gpus: all\n    shm_size: 8gb\n",
         **pod(),
         "k8s/gpu.yaml": pod()["k8s/pod.yaml"].replace(
             "image: team/a:1", "resources: {limits: {nvidia.com/gpu: 1}}"

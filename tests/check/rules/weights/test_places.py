@@ -169,6 +169,12 @@ def test_a_cache_that_is_kept_or_not_needed_is_left_alone(
     assert verdicts("D5", text, tmp_path, files) == []
 
 
+def test_a_volume_that_another_file_lays_over_the_service_counts(tmp_path: Path) -> None:
+    over = {"compose.prod.yaml": "# more\nservices:\n  a:\n    volumes: ['hf:/root/.cache/huggingface']\n"}
+
+    assert verdicts("D5", SERVE, tmp_path, {**service(), **over}) == []
+
+
 @pytest.mark.parametrize("volume", ["/models/$X", "${MODELS}/cache"])
 def test_a_volume_at_a_place_that_is_not_known_is_not_written(tmp_path: Path, volume: str) -> None:
     assert verdicts("D5", SERVE, tmp_path, service(volumes=f"['m:{volume}']"))[0].fix is None

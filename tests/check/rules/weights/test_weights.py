@@ -111,6 +111,8 @@ def test_a_policy_is_heeded(tmp_path: Path) -> None:
     assert [one.severity for one in under(COPIED, "forbid", text, tmp_path)] == [Severity.ERROR]
     assert under(COPIED, "warn", text, tmp_path) == []
     assert under(COPIED, "allow", f"{PYTHON}COPY m.safetensors /m/") == []
+    through = f"FROM scratch AS w\nCOPY m.onnx /m/\n{PYTHON}COPY --from=w /m /m\n"
+    assert len(under(COPIED, "forbid", through, tmp_path)) == 1
 
 
 @pytest.mark.parametrize(

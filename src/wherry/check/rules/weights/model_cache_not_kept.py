@@ -174,10 +174,9 @@ def _check(facts: Facts) -> Iterator[Finding]:
 def _starts(facts: Facts) -> Iterator[_Start]:
     others = facts.neighbours.all_compose if facts.neighbours else ()
     for service in facts.compose:
-        volumes = [
-            *service.volumes,
-            *(one for other in others if other.name == service.name for one in other.volumes),
-        ]
+        name = service.name.value
+        same = (other for other in others if other.name.value == name)
+        volumes = [*service.volumes, *(volume for other in same for volume in other.volumes)]
         yield _Start(
             f"service {service.name}",
             service.place,
