@@ -14,7 +14,7 @@ from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from wherry.check.facts import Facts
     from wherry.check.facts.copies import CopyFacts
@@ -72,15 +72,22 @@ class Late(Frozen):
         return _Move(self).fix() if self.steps else None
 
 
-def late_copies(stage: StageFacts) -> Late | None:
-    """The first COPYs of the source in a stage that stand before installs; the movable ones if there are."""
+def late_copies(stage: StageFacts) -> Iterator[Late]:
+    """COPYs of the source in a stage that stand before installs; those that stay only where none can move."""
     if not any(install.brings_packages for install in stage.installs):
-        return None
+        return
     last = max(install.run.index for install in stage.installs)
     early = [copy for copy in stage.copies if copy.index < last][:_MOST_COPIES]
     sources = [copy for copy in early if is_source(copy)][:_MOST_MOVED]
-    movable = (_movable(stage, sources[at:]) for at in range(len(sources)))
-    return next((found for found in movable if found), None) or _fixed(stage, sources)
+    end = 0
+    for at, first in enumerate(sources):
+        found = _movable(stage, sources[at:]) if first.index > end else None
+        if found:
+            end = found.steps[-1].instruction.index
+            yield found
+    kept = None if end else _fixed(stage, sources)
+    if kept:
+        yield kept
 
 
 def is_source(copy: CopyFacts) -> bool:

@@ -12,7 +12,7 @@ from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from wherry.check.facts import Facts
     from wherry.check.facts.installs import Install
@@ -72,24 +72,25 @@ def is_volatile(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-def early_arguments(stage: StageFacts) -> Early | None:
-    """The first ARGs of a stage that are other with every build, above installs that do not need them."""
-    return _first(stage, [one for one in stage.instructions("arg") if _is_volatile_only(one)])
+def early_arguments(stage: StageFacts) -> Iterator[Early]:
+    """ARGs of a stage that are other with every build, above installs that do not need them."""
+    return _all(stage, [one for one in stage.instructions("arg") if _is_volatile_only(one)])
 
 
-def early_environment(stage: StageFacts) -> Early | None:
+def early_environment(stage: StageFacts) -> Iterator[Early]:
     """The same of ENVs with values of their own."""
     own = [one for one in stage.instructions("env") if _is_volatile_only(one) and not _has_variable(one)]
-    return _first(stage, own)
+    return _all(stage, own)
 
 
-def _first(stage: StageFacts, candidates: Sequence[Instruction]) -> Early | None:
-    """What of the candidates can go below the installs behind the first that can, all together."""
+def _all(stage: StageFacts, candidates: Sequence[Instruction]) -> Iterator[Early]:
+    """What of the candidates can go below installs; those that go together are told together."""
+    end = 0
     for at, first in enumerate(candidates[:_MOST]):
-        found = _early(stage, first, candidates[at:_MOST])
+        found = _early(stage, first, candidates[at:_MOST]) if first.index > end else None
         if found:
-            return found
-    return None
+            end = found.last.index
+            yield found
 
 
 def _early(stage: StageFacts, first: Instruction, candidates: Sequence[Instruction]) -> Early | None:

@@ -132,7 +132,7 @@ _WITH_DOCKER_CLEAN: Final = frozenset({"debian", "ubuntu", "python", "cuda", "py
 def _check(facts: Facts) -> Iterator[Finding]:
     mounted = [one for one in facts.installs if fetches(one) and one.cache.mounts]
     yield from _by_option(facts, [one for one in mounted if one.cache.is_off and one.has(*OFF)])
-    yield from _by_variable(facts, [one for one in mounted if one.cache.is_off and not one.has(*OFF)])
+    yield from _by_variable(facts, [one for one in mounted if one.cache.is_off and _is_set(one)])
     yield from _emptied(facts, [one for one in mounted if not one.cache.is_off])
     yield from _docker_clean(facts, mounted)
 
@@ -171,6 +171,11 @@ def _by_variable(facts: Facts, installs: Sequence[Install]) -> Iterator[Finding]
                 related=[facts.place(install.span)],
                 fix=_without_variable(facts, found[-1]) if len(found) == 1 else None,
             )
+
+
+def _is_set(install: Install) -> bool:
+    """The environment says it, whatever the command line says besides."""
+    return bool(install.env.get(_VARIABLES.get(install.manager, ""), ""))
 
 
 def _without_variable(facts: Facts, variable: Variable) -> Fix | None:

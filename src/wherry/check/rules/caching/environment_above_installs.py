@@ -66,8 +66,7 @@ if TYPE_CHECKING:
 
 def _check(facts: Facts) -> Iterator[Finding]:
     for stage in facts.stages:
-        found = early_environment(stage) if stage.is_reachable else None
-        if found:
+        for found in early_environment(stage) if stage.is_reachable else ():
             names = " and ".join(found.names[:2])
             verb = "change" if len(found.names) > 1 else "changes"
             yield RULE.at(

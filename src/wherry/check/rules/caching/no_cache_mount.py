@@ -141,8 +141,15 @@ def _check(facts: Facts) -> Iterator[Finding]:
             for install in installs
             if _is_bare(install) and (everywhere or (_is_large(install) and (has_mounts or manager == "uv")))
         ]
-        if found:
-            yield _finding(facts, found)
+        by_run: dict[int, list[Install]] = {}
+        for install in found:
+            by_run.setdefault(install.run.index, []).append(install)
+        edits = {index: _mended(own[0].run, own) for index, own in by_run.items()}
+        mended = [(install, edits[install.run.index]) for install in found]
+        for can_be in (True, False):
+            own = [(install, some) for install, some in mended if bool(some) is can_be]
+            if own:
+                yield _finding(facts, own)
 
 
 def _is_bare(install: Install) -> bool:
@@ -164,35 +171,26 @@ def _is_large(install: Install) -> bool:
     )
 
 
-def _finding(facts: Facts, installs: Sequence[Install]) -> Finding:
-    first, *rest = installs
+def _finding(facts: Facts, mended: Sequence[tuple[Install, Sequence[Edit]]]) -> Finding:
+    (first, _), *rest = mended
     return RULE.at(
         facts.place(first.span),
         f"{first.manager} keeps its downloads for no other build",
         why="whenever a list changes, everything on it is downloaded again",
-        related=[facts.place(install.span) for install in rest],
-        fix=_fix(installs),
+        related=[facts.place(install.span) for install, _ in rest],
+        fix=_fix(mended),
     )
 
 
-def _fix(installs: Sequence[Install]) -> Fix | None:
-    by_run: dict[int, list[Install]] = {}
-    for install in installs:
-        by_run.setdefault(install.run.index, []).append(install)
-    edits: list[Edit] = []
-    touched = set()
-    for index, own in by_run.items():
-        made = _mended(own[0].run, own)
-        if made:
-            edits += made
-            touched.add(index)
+def _fix(mended: Sequence[tuple[Install, Sequence[Edit]]]) -> Fix | None:
+    edits = tuple(dict.fromkeys(edit for _, some in mended for edit in some))
     if not edits:
         return None
-    is_apt = installs[0].manager == "apt"
-    aspects = frozenset({Aspect.MOUNTS, Aspect.COMMANDS})
-    title = f"keep what {installs[0].manager} downloads on a cache mount"
-    safety = Safety.UNSAFE if is_apt else Safety.SAFE
-    return Fix(title, tuple(edits), safety, Effect(frozenset(touched), aspects=aspects))
+    first = mended[0][0]
+    touched = frozenset(install.run.index for install, _ in mended)
+    effect = Effect(touched, aspects=frozenset({Aspect.MOUNTS, Aspect.COMMANDS}))
+    safety = Safety.UNSAFE if first.manager == "apt" else Safety.SAFE
+    return Fix(f"keep what {first.manager} downloads on a cache mount", edits, safety, effect)
 
 
 def _mended(run: RunFacts, installs: Sequence[Install]) -> list[Edit]:

@@ -224,8 +224,7 @@ if TYPE_CHECKING:
 
 def _check(facts: Facts) -> Iterator[Finding]:
     for stage in facts.stages:
-        late = late_copies(stage) if stage.is_reachable else None
-        if late:
+        for late in late_copies(stage) if stage.is_reachable else ():
             first, *rest = late.copies
             closure = heaviest(late.installs)
             yield RULE.at(
