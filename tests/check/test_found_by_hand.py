@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.check.rules.said import verdicts
+from tests.check.rules.said import fixed, verdicts
 from wherry.check.model import Safety
 from wherry.check.review import Asked, review
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from wherry.check.fix import Mended
 
 UV = "COPY --from=ghcr.io/astral-sh/uv:0.5.11 /uv /bin/uv"
+WARM = "COPY <<EOF /warm.py\nimport hub\nhf_hub_download('a/b')\nEOF\nRUN python /warm.py"
 CLI = 'CMD ["python", "-m", "app"]'
 
 
@@ -134,3 +135,146 @@ def test_a_file_that_is_copied_to_a_directory_that_is_there_lies_in_it(tmp_path:
         """
     (one,) = verdicts("F3", text, tmp_path, {"requirements.txt": "torch\n"})
     assert "torch" in one.what
+
+
+def test_a_database_of_examples_has_no_secret_password(tmp_path: Path) -> None:
+    compose = (
+        "services:\n  web:\n    build: .\n    environment:\n      DB: postgresql://{}@postgres/airflow\n"
+    )
+    text = "FROM python:3.12-slim\n"
+    assert not verdicts("E8", text, tmp_path, {"compose.yaml": compose.format("airflow:airflow")})
+    assert verdicts("E8", text, tmp_path, {"compose.yaml": compose.format("airflow:Tr4gg8kw02")})
+    assert verdicts("E8", text, tmp_path, {"compose.yaml": compose.format("flow:airflow7")})
+
+
+@pytest.mark.parametrize(
+    ("lines", "is_found"),
+    [
+        ('SHELL ["/bin/bash", "-c"]\nCMD python serve.py', False),
+        ('SHELL ["/bin/bash", "-c"]\nCMD cd /app && python serve.py $OPTIONS', False),
+        ('SHELL ["/bin/bash", "-c"]\nCMD migrate; python serve.py', True),
+        ('SHELL ["/bin/bash", "-c"]\nCMD if true; then python serve.py; fi', True),
+        ("CMD python serve.py", True),
+        ("CMD bash", False),
+        ("CMD /bin/bash -l", False),
+        ("CMD bash start.sh", True),
+    ],
+)
+def test_a_shell_that_becomes_the_program_is_in_nobodys_way(lines: str, is_found: bool) -> None:  # noqa: FBT001 - of a table
+    assert bool(verdicts("H3", f"FROM debian:12\n{lines}\n")) is is_found
+
+
+def test_who_works_in_a_shell_may_be_root() -> None:
+    assert not verdicts("H1", "FROM debian:12\nCMD bash\n")
+    assert verdicts("H1", 'FROM debian:12\nCMD ["bash", "serve.sh"]\n')
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "RUN python -c \"from transformers import AutoModel; AutoModel.from_pretrained('google/bert')\"",
+        "RUN pip install --user torch",
+        "COPY settings.json /root/.config/app/settings.json",
+        WARM,
+    ],
+)
+def test_what_lies_in_roots_home_is_not_taken_from_the_program(tmp_path: Path, line: str) -> None:
+    (one,) = verdicts("H1", f"FROM python:3.12\n{line}\n{CLI}\n", tmp_path, {"settings.json": "{}"})
+    assert one.fix is None
+
+
+def test_what_builds_wheels_in_a_stage_that_does_not_ship_may_be_new() -> None:
+    text = """
+        FROM python:3.12 AS build
+        RUN pip install torch==2.4.0 packaging ninja
+        {}
+        """
+    assert not verdicts("F2", text.format("FROM python:3.12-slim"))
+    assert verdicts("F2", text.format(CLI))
+
+
+def test_what_people_work_with_may_be_new(tmp_path: Path) -> None:
+    text = "FROM python:3.12\nRUN pip install ipykernel\n"
+    assert not verdicts("F2", text, tmp_path, name=".devcontainer/Dockerfile")
+
+
+@pytest.mark.parametrize(
+    ("code", "is_found"),
+    [
+        ('app.run(host="0.0.0.0", debug=True)', True),
+        ('if __name__ == "__main__":\n    app.run("0.0.0.0", 80, debug = True)', True),
+        ('# app.run(host="0.0.0.0", debug=True)', False),
+        ("app.run(debug=False)", False),
+        ("app.run()\nlog(debug=True)", False),
+    ],
+)
+def test_a_debugger_that_the_code_turns_on_is_seen(tmp_path: Path, code: str, is_found: bool) -> None:  # noqa: FBT001 - of a table
+    text = 'FROM python:3.12\nWORKDIR /app\nCOPY . .\nCMD ["python", "main.py"]\n'
+    assert bool(verdicts("H6", text, tmp_path, {"main.py": f"{code}\n"})) is is_found
+
+
+@pytest.mark.parametrize(
+    "command", ["flask run", "flask --app x run -h ::", "python manage.py runserver 0:8"]
+)
+def test_servers_to_develop_with_are_known(command: str) -> None:
+    assert verdicts("H6", f"FROM python:3.12\nCMD {command}\n")
+
+
+def test_a_script_that_the_dockerfile_writes_itself_is_read(tmp_path: Path) -> None:
+    text = (
+        "FROM python:3.12\n"
+        "COPY <<-'PY' /app/warm.py\n"
+        "\tfrom transformers import AutoModel\n"
+        '\tAutoModel.from_pretrained("google/bert")\n'
+        "PY\n"
+        "RUN python3 /app/warm.py\n"
+    )
+    (one,) = verdicts("D2", text, tmp_path)
+    assert "google/bert" in one.what
+    assert not verdicts("D2", text.replace("/app/warm.py\n", "/app/cold.py\n", 1), tmp_path)
+
+
+def test_the_project_is_missed_in_stages_on_top_too(tmp_path: Path) -> None:
+    text = """
+        FROM python:3.11-slim AS base
+        WORKDIR /app
+        COPY pyproject.toml poetry.lock ./
+        RUN poetry install
+
+        FROM base AS prod
+        COPY churn churn
+        """
+    files = {
+        "pyproject.toml": '[tool.poetry]\nname = "churn"\nversion = "1"\ndescription = ""\nauthors = []\n'
+        '[build-system]\nrequires = ["poetry-core"]\nbuild-backend = "poetry.core.masonry.api"\n',
+        "poetry.lock": "",
+        "churn/__init__.py": "",
+    }
+    (one,) = verdicts("B2", text, tmp_path, files)
+    assert one.fix is None
+
+
+@pytest.mark.parametrize(
+    ("body", "is_found"),
+    [
+        ("apt-get update\napt-get install -y git", True),
+        ("set -eux\napt-get update\napt-get install -y git", False),
+        ("#!/bin/bash -e\napt-get update\napt-get install -y git", False),
+        ("#!/bin/bash\npip install torch\necho done", True),
+        ("apt-get update && apt-get install -y git", False),
+        ("pip install torch || exit 1\necho done", False),
+        ("echo begin\npip install torch", False),
+        ("#!/usr/bin/env python\nimport torch\nprint(1)", False),
+    ],
+)
+def test_a_here_document_that_goes_on_after_a_failure_is_seen(body: str, is_found: bool) -> None:  # noqa: FBT001 - of a table
+    assert bool(verdicts("H11", f"FROM python:3.12\nRUN <<EOF\n{body}\nEOF\n")) is is_found
+
+
+def test_the_first_line_of_a_here_document_stays_the_first() -> None:
+    text = "FROM python:3.12\nRUN <<EOF\n#!/bin/bash\npip install torch\necho done\nEOF\n"
+    (one,) = verdicts("H11", text)
+    assert "#!/bin/bash\nset -e\npip" in fixed(text, one)
+    indented = "FROM python:3.12\nRUN <<-EOF\n\tpip install torch\n\techo done\nEOF\n"
+    (one,) = verdicts("H11", indented)
+    assert "<<-EOF\nset -e\n\tpip" in fixed(indented, one)

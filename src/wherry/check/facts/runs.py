@@ -211,6 +211,7 @@ class RunFacts:
     def _inline(self, path: str) -> StartedScript | None:
         """A script that a COPY above writes from a here-document."""
         from wherry.check.facts.imports import read_script  # noqa: PLC0415 - as above
+        from wherry.dockerfile.source import Source  # noqa: PLC0415 - as above
 
         for copy in self.stage.all_copies:
             for document in copy.inline_files:

@@ -33,8 +33,21 @@ TOOLS: Final = BROUGHT | MANAGERS
 
 
 BUILDERS: Final = TOOLS | frozenset(
-    "build cmake cython maturin meson meson-python ninja packaging pybind11 scikit-build scikit-build-core "
-    "setuptools-rust setuptools-scm".split()  # noqa: SIM905 - a list of words
+    [
+        "build",
+        "cmake",
+        "cython",
+        "maturin",
+        "meson",
+        "meson-python",
+        "ninja",
+        "packaging",
+        "pybind11",
+        "scikit-build",
+        "scikit-build-core",
+        "setuptools-rust",
+        "setuptools-scm",
+    ]
 )
 """And those that build packages: in a stage that does not ship, what they made is what counts."""
 

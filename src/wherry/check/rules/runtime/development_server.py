@@ -99,7 +99,9 @@ _SWITCHES: Final = {"FLASK_DEBUG": {"1", "true"}, "FLASK_ENV": {"development"}, 
 _OPEN: Final = regex(
     r"--(?:NotebookApp|ServerApp|IdentityProvider)\.(?:token|password)=(?:''|\"\")?|--(?:LabApp)\.token=(?:''|\"\")?"
 )
-_DEBUG: Final = regex(rb"^[^#\n]{0,80}\bapp\.run\([^()]{0,300}?(?P<debug>\bdebug\s{0,3}=\s{0,3}True)\b", re.MULTILINE)
+_DEBUG: Final = regex(
+    rb"^[^#\n]{0,80}\bapp\.run\([^()]{0,300}?(?P<debug>\bdebug\s{0,3}=\s{0,3}True)\b", re.MULTILINE
+)
 _DEVELOPMENT: Final = regex(r"dev|debug|local|test", re.IGNORECASE)
 
 
@@ -135,7 +137,7 @@ def _of_call(facts: Facts, call: Call) -> Iterator[Finding]:
                 why="a notebook is a shell",
                 severity=Severity.ERROR,
             )
-    if call.program == "flask" and "run" in call.texts or "runserver" in call.texts[:2]:
+    if (call.program == "flask" and "run" in call.texts) or "runserver" in call.texts[:2]:
         yield RULE.at(
             facts.place(call.command.span),
             f"{'flask run' if call.program == 'flask' else 'runserver'} is the server to develop with",

@@ -125,7 +125,8 @@ def _ignored(run: RunFacts) -> Call | None:
     """A command that installs or fetches, and behind which a here-document goes on whatever came of it."""
     if not run.instruction.heredocs or not _IS_DOCUMENT.match(run.instruction.body.text.lstrip()):
         return None
-    spans = {one.call.command.span for one in (*run.installs, *run.downloads)}
+    spans = {one.call.command.span for one in run.installs}
+    spans |= {one.call.command.span for one in run.downloads}
     for call, following in pairwise(run.calls):
         if call.command.span in spans and not call.command.nesting and following.command.before in _GOES_ON:
             return None if "errexit" in run.script.options_before(call.command) else call
