@@ -278,3 +278,28 @@ def test_the_first_line_of_a_here_document_stays_the_first() -> None:
     indented = "FROM python:3.12\nRUN <<-EOF\n\tpip install torch\n\techo done\nEOF\n"
     (one,) = verdicts("H11", indented)
     assert "<<-EOF\nset -e\n\tpip" in fixed(indented, one)
+
+
+def test_what_tests_of_another_stage_need_is_not_taken_from_it(tmp_path: Path) -> None:
+    text = """
+        FROM python:3.11-slim AS base
+        WORKDIR /app
+        COPY pyproject.toml poetry.lock ./
+        RUN poetry install --no-root
+        {}
+        FROM base AS prod
+        COPY churn churn
+        """
+    project = '[tool.poetry]\nname = "c"\n[tool.poetry.group.dev.dependencies]\npytest = "^8"\n'
+    files = {"pyproject.toml": project, "poetry.lock": "", "churn/__init__.py": ""}
+    (alone,) = verdicts("G9", text.format(""), tmp_path, files)
+    assert alone.fix is not None
+    (shared,) = verdicts("G9", text.format("FROM base AS test\n        RUN pytest\n"), tmp_path, files)
+    assert shared.fix is None
+
+
+def test_a_package_of_a_list_is_pointed_at_in_the_list(tmp_path: Path) -> None:
+    text = f"FROM python:3.12\nCOPY requirements.txt ./\nRUN pip install -r requirements.txt\n{CLI}\n"
+    files = {"compose.yaml": "services:\n  api:\n    build: .\n", "requirements.txt": "xgboost==2.1.3\n"}
+    (one,) = verdicts("C4", text, tmp_path, files)
+    assert one.place.path.endswith("requirements.txt")

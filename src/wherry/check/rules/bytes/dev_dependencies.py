@@ -134,7 +134,7 @@ RUN pip install --no-cache-dir "/app[dev]"
 
 Safe where the groups hold nothing but tools that test, check, format or document, and the Dockerfile itself
 calls none of them. Otherwise unsafe: look whether the program imports what would go. None for a list of its
-own: what it includes is not known.
+own: what it includes is not known; and none where another stage, for tests say, is built on the same install.
 """
 
 from __future__ import annotations
@@ -330,12 +330,18 @@ def _cost(found: _Extra) -> Cost:
 
 
 def _fix(facts: Facts, found: _Extra) -> Fix | None:
-    if found.edit is None:
+    if found.edit is None or _are_for_others(facts, found):
         return None
     are_tools = bool(found.names) and all(_TOOLS.fullmatch(name) for name in found.names or ())
     safety = Safety.SAFE if are_tools and not _are_called(facts, found) else Safety.UNSAFE
     effect = Effect(frozenset({found.install.run.index}), aspects=frozenset({Aspect.COMMANDS}))
     return Fix("install what production needs", (found.edit,), safety, effect)
+
+
+def _are_for_others(facts: Facts, found: _Extra) -> bool:
+    """A stage that does not ship is built on the same install: its tests would miss them."""
+    stage = found.install.run.stage
+    return any(stage in other.chain and other not in facts.shipped for other in facts.stages)
 
 
 def _are_called(facts: Facts, found: _Extra) -> bool:

@@ -291,11 +291,14 @@ def _other_packages(facts: Facts, reason: str) -> Iterator[Finding]:
             names = {one.name for one in asked_of(install)} & _WITHOUT_CUDA.keys()
             for name in sorted(names):
                 better, cost = _WITHOUT_CUDA[name]
+                listed = (entry for file in install.inputs.files for entry in file.all_entries)
+                place = next((entry.place for entry in listed if entry.name == name), None)
                 yield RULE.at(
-                    facts.place(install.span),
+                    place or facts.place(install.span),
                     f"{name} is installed where {better} would do: {reason}",
                     why=f"{better} is the same without what only a GPU uses",
                     cost=cost,
+                    related=[facts.place(install.span)] if place else (),
                 )
 
 
