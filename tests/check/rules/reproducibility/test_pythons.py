@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from wherry.check.rules.reproducibility._pythons import admits, minor_of
+from wherry.check.facts.pythons import admits, minor_of
 
 
 @pytest.mark.parametrize(

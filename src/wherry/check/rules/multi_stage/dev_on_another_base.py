@@ -60,8 +60,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.pythons import python_of, shown
 from wherry.check.model import Rule, Severity
-from wherry.check.rules.reproducibility._pythons import python_of, shown
 from wherry.regex import regex
 
 if TYPE_CHECKING:

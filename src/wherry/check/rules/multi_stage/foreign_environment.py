@@ -95,10 +95,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from wherry.check.facts.pythons import python_of, shown
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.multi_stage._environments import Kind, environment_of
 from wherry.check.rules.multi_stage._tools import shipped_tools
-from wherry.check.rules.reproducibility._pythons import python_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

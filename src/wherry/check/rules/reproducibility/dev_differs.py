@@ -75,8 +75,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts import Facts
+from wherry.check.facts.pythons import python_of, shown
 from wherry.check.model import Rule, Severity
-from wherry.check.rules.reproducibility._pythons import python_of, shown
 from wherry.errors import WherryError
 from wherry.regex import regex
 

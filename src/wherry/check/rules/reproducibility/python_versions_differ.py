@@ -99,17 +99,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.pythons import admits, minor_of, python_of, shown
 from wherry.check.model import Rule, Severity
-from wherry.check.rules.reproducibility._pythons import admits, minor_of, python_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wherry.check.facts import Facts
     from wherry.check.facts.project import ProjectFacts
+    from wherry.check.facts.pythons import Python
     from wherry.check.facts.stages import StageFacts
     from wherry.check.model import Finding
-    from wherry.check.rules.reproducibility._pythons import Python
 
 _MOST: Final = 50  # stages of a file that are looked at
 
