@@ -199,6 +199,33 @@ def test_a_tree_that_is_not_stored_twice_is_left_alone(lines: str) -> None:
     assert not verdicts("G4", f"{FROM}{lines}\n")
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "RUN /opt/venv/bin/pip install torch==2.6.0\nRUN chown -R 1:1 /opt",
+        "ENV VIRTUAL_ENV=/v\nRUN uv pip install torch==2.6.0\nRUN chmod -R a+rX /v",
+        "ENV PATH=/v/bin:$PATH\nRUN pip install torch==2.6.0\nRUN chmod -R 755 /v",
+        "WORKDIR /app\nCOPY uv.lock pyproject.toml ./\nRUN uv sync\nRUN chown -R 1:1 /app",
+        "RUN git clone https://h/x /src/x\nRUN chown -R 1:1 /src",
+        "RUN pip install --target /deps numpy\nRUN chown -R 1:1 /deps",
+        "RUN chmod -R g+w /usr",
+    ],
+)
+def test_what_a_run_or_the_base_wrote_is_stored_twice_and_copy_cannot_help(lines: str) -> None:
+    (finding,) = verdicts("G4", f"{FROM}{lines}\n")
+    assert finding.fix is None
+    assert bool(finding.cost.size_bytes) is ("torch" in lines)
+
+
+def test_what_a_run_removed_again_or_wrote_elsewhere_is_not_there() -> None:
+    for lines in (
+        "RUN wget -O /m/a https://h/a && rm /m/a\nRUN chown -R 1:1 /m",
+        "RUN pip install numpy\nRUN chown -R 1:1 /m",
+        "WORKDIR /m\nRUN poetry install\nRUN chown -R 1:1 /m",
+    ):
+        assert not verdicts("G4", f"{FROM}{lines}\n")
+
+
 def test_the_copies_of_a_stage_that_others_may_build_from_stay() -> None:
     text = "FROM debian:bookworm AS base\nCOPY models /m\n\nFROM base\nRUN chown -R 1:1 /m\n"
     (finding,) = verdicts("G4", text)

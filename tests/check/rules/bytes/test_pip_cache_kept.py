@@ -35,6 +35,8 @@ def test_the_flag_goes_behind_the_word_that_installs(line: str, after: str) -> N
     "line",
     [
         "RUN pip --no-cache-dir install numpy",
+        "RUN pip install --no-cache numpy",  # pip takes the beginning of an option
+        "ENV POETRY_CACHE_DIR=/tmp/c\nRUN poetry install && rm -rf $POETRY_CACHE_DIR",
         "RUN PIP_NO_CACHE_DIR=1 pip install numpy",
         "ENV PIP_NO_CACHE_DIR=off\nRUN pip install numpy",
         "RUN export PIP_NO_CACHE_DIR=1 && pip install numpy",

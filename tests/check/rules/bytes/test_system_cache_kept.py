@@ -57,6 +57,7 @@ def test_lists_go_where_the_last_install_is_in_the_layout_around_it(line: str, a
         "RUN apt-get update && apt-get install -y git &",
         "RUN bash -c 'apt-get update && apt-get install -y git'",
         "RUN apt-get update\nRUN apt-get install -y git",
+        "RUN apt-get update && ls",
     ],
 )
 def test_where_it_is_not_certain_it_is_only_said(line: str) -> None:

@@ -107,7 +107,8 @@ def _is_off(install: Install) -> bool:
     if install.manager in {"pip", "pipx"}:
         # pip takes any truth value, even "false", as "no cache" (its own comment in cmdoptions says why).
         value = env.get("PIP_NO_CACHE_DIR", "").lower()
-        return install.has("--no-cache-dir") or value in _BOOLEAN
+        # pip takes the beginning of an option that is no other's: --no-cache.
+        return install.has("--no-cache-dir", "--no-cache") or value in _BOOLEAN
     if install.manager == "uv":
         return install.has("--no-cache") or env.get("UV_NO_CACHE", "").lower() in _TRUE
     if install.manager in {"apk", "poetry"}:

@@ -45,7 +45,7 @@ def carried_installs(facts: Facts) -> list[Install]:
 
 def _is_taken(facts: Facts, install: Install) -> bool:
     """The image takes the directory that it installs to."""
-    places = set(_environments(install))
+    places = set(environments_of(install))
     stage = install.run.stage
     return any(
         _holds(source, place)
@@ -56,22 +56,30 @@ def _is_taken(facts: Facts, install: Install) -> bool:
     )
 
 
-def _environments(install: Install) -> Iterator[str]:
+def environments_of(install: Install) -> Iterator[str]:
     """Where its packages may end up."""
-    env = install.env
-    for name in ("UV_PROJECT_ENVIRONMENT", "VIRTUAL_ENV", "CONDA_PREFIX"):
-        if path := env.get(name):
-            yield install.call.path(path)
-    if found := _PREFIX.fullmatch(install.command.name):
-        yield found["prefix"]
-    first = env.get("PATH", "").partition(":")[0]
-    if first.endswith("/bin"):
-        yield first.removesuffix("/bin")
-    for option in ("--prefix", "--target"):
-        yield from (install.call.path(value) for value in install.values(option))
+    yield from certain_environments(install)
     if install.manager in {"uv", "poetry", "pdm"}:
         yield posixpath.join(install.call.directory or "/", ".venv")
     yield from ("/usr/local", "/root/.local") if install.is_python else ("/opt/conda",)
+
+
+def certain_environments(install: Install) -> Iterator[str]:
+    """Where its packages end up, as its command and its environment say."""
+    env = install.env
+    for option in ("--prefix", "--target"):
+        yield from (install.call.path(value) for value in install.values(option))
+    if found := _PREFIX.fullmatch(install.command.name):
+        yield found["prefix"]
+    if install.manager == "uv" and install.subcommand == "sync":
+        named = env.get("UV_PROJECT_ENVIRONMENT")
+        yield install.call.path(named) if named else posixpath.join(install.call.directory or "/", ".venv")
+    for name in ("VIRTUAL_ENV", "CONDA_PREFIX"):
+        if path := env.get(name):
+            yield install.call.path(path)
+    first = install.run.scope.variables.get("PATH", "").partition(":")[0]  # its rest may be the base's
+    if first.endswith("/bin") and "$" not in first:
+        yield first.removesuffix("/bin")
 
 
 def _holds(source: str, place: str) -> bool:

@@ -180,6 +180,8 @@ def _edits(install: Install) -> tuple[Edit, ...]:
     if install.manager == "apk":
         return _without_cache(run)
     last = [one for one in run.installs if one.manager == install.manager and one.action in _FILLS][-1]
+    if last.action == "update":
+        return ()  # it brings nothing else: what it is for stands elsewhere
     if install.manager != "apt":
         text = _CLEANING[install.manager].format(last.command.name)
     elif any(map(needs_lists, later_runs(run))):
