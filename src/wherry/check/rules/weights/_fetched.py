@@ -13,6 +13,7 @@ from wherry.regex import regex
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from wherry.check.facts.copies import CopyFacts
     from wherry.check.facts.downloads import Download
     from wherry.check.facts.runs import RunFacts
     from wherry.dockerfile.source import Span
@@ -88,6 +89,15 @@ def fetched_by(run: RunFacts) -> list[Fetched]:
     """The models and data that a RUN fetches and that stay in its layer."""
     found = [*_by_commands(run), *_by_code(run), *_by_scripts(run)]
     return [one for one in found if not _is_cached(run, one)]
+
+
+def fetched_by_add(copy: CopyFacts) -> list[Fetched]:
+    """The models that an ADD fetches."""
+    return [
+        Fetched("http", url, "", copy.span, copy.target_of(url))
+        for url in copy.urls
+        if url.partition("?")[0].lower().endswith(WEIGHT_SUFFIXES)
+    ]
 
 
 def _by_commands(run: RunFacts) -> Iterator[Fetched]:

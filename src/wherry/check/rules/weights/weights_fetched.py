@@ -10,8 +10,8 @@ it is told, not scolded, and a project may say what it thinks of it.
 policy = "warn"   # "allow" says nothing, "forbid" makes it an error
 ```
 
-Tokenizers, NLTK's data and small spaCy models are let through unless the policy is `forbid`; so is what a
-stage of its own downloads, to be copied as one layer.
+Tokenizers, NLTK's data and small spaCy models are let through unless the policy is `forbid`; so is what has
+a layer of its own: what another stage downloads to be copied, and `ADD --link`.
 
 ## Bad
 
@@ -19,6 +19,32 @@ stage of its own downloads, to be copied as one layer.
 FROM python:3.12-slim
 RUN pip install --no-cache-dir huggingface-hub==0.27.0
 RUN huggingface-cli download mistralai/Mistral-7B-v0.3 --local-dir /models/mistral
+```
+
+## Fixed
+
+```dockerfile
+FROM python:3.12-slim AS weights
+RUN pip install --no-cache-dir huggingface-hub==0.27.0
+RUN huggingface-cli download mistralai/Mistral-7B-v0.3 --local-dir /models/mistral
+
+FROM python:3.12-slim
+RUN pip install --no-cache-dir huggingface-hub==0.27.0
+COPY --link --from=weights /models/mistral /models/mistral
+```
+
+## Bad: one file
+
+```dockerfile
+FROM python:3.12-slim
+RUN mkdir -p /models && wget -q https://models.example.com/v2/whisper.gguf -O /models/whisper.gguf
+```
+
+## Fixed: one file
+
+```dockerfile
+FROM python:3.12-slim
+ADD --link --chmod=644 https://models.example.com/v2/whisper.gguf /models/whisper.gguf
 ```
 
 ## Bad: Python code
@@ -80,9 +106,10 @@ COPY --link --from=weights /models /models
 
 ## Fix
 
-None: fetch them when the container starts, into a volume that outlives it, or mount them. If they are to
-stay in the image, download them in a stage of its own and `COPY --link --from` it, so that nothing else
-touches the layer.
+Unsafe, for RUNs that do nothing but fetch one thing to a place that is said in full: the hub's client
+downloads in a stage of its own, `curl` and `wget` become `ADD --link`, and nothing else touches the layer.
+None for the rest, and where it is forbidden: fetch them when the container starts, into a volume that
+outlives it, or mount them.
 """
 
 from __future__ import annotations
@@ -90,14 +117,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
-from wherry.check.rules.weights._fetched import fetched_by
+from wherry.check.rules.weights._apart import all_apart
+from wherry.check.rules.weights._fetched import fetched_by, fetched_by_add
 from wherry.check.rules.weights._policy import POLICY, allows, forbids, severity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from wherry.check.facts import Facts
-    from wherry.check.model import Finding
+    from wherry.check.facts.runs import RunFacts
+    from wherry.check.model import Finding, Fix
     from wherry.check.rules.weights._fetched import Fetched
 
 _MOST_NAMED: Final = 3
@@ -106,7 +135,8 @@ _MOST_NAMED: Final = 3
 def _check(facts: Facts) -> Iterator[Finding]:
     if allows(facts, RULE):
         return
-    found = list(_found(facts))
+    by_run = list(_found(facts))
+    found = [one for _, some in by_run for one in some]
     if found:
         yield RULE.at(
             facts.place(found[0].span),
@@ -114,16 +144,29 @@ def _check(facts: Facts) -> Iterator[Finding]:
             why="the layer is in every pull, and is downloaded again when anything above it changes",
             related=list(dict.fromkeys(facts.place(one.span) for one in found if one.span != found[0].span)),
             severity=severity_of(facts, RULE),
+            fix=_fix(facts, [run for run, _ in by_run]),
         )
 
 
-def _found(facts: Facts) -> Iterator[Fetched]:
-    """What stays in the image; where it is forbidden, in any stage that is built for it."""
+def _found(facts: Facts) -> Iterator[tuple[RunFacts | None, list[Fetched]]]:
+    """What stays in the image, by RUN or ADD; where it is forbidden, in any stage that is built for it."""
     is_forbidden = forbids(facts, RULE)
     for stage in facts.stages:
-        if stage.is_shipped or (is_forbidden and stage.is_reachable):
-            for run in stage.runs:
-                yield from (one for one in fetched_by(run) if is_forbidden or not one.is_small)
+        if not (stage.is_shipped or (is_forbidden and stage.is_reachable)):
+            continue
+        for run in stage.runs:
+            if some := [one for one in fetched_by(run) if is_forbidden or not one.is_small]:
+                yield run, some
+        for copy in stage.copies:
+            if some := [one for one in fetched_by_add(copy) if is_forbidden or not copy.link]:
+                yield None, some
+
+
+def _fix(facts: Facts, runs: Sequence[RunFacts | None]) -> Fix | None:
+    if forbids(facts, RULE):
+        return None
+    known = [run for run in runs if run is not None]
+    return all_apart(facts, known) if len(known) == len(runs) else None
 
 
 def _listed(found: Sequence[Fetched]) -> str:
