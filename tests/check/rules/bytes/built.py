@@ -11,7 +11,7 @@ import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.dockerfile import buildkit
+from tests.dockerfile.buildkit import client_of
 from tests.programs import require_program
 
 BASE = "base:1"
@@ -54,7 +54,7 @@ class Docker:
             "DOCKER_BUILDKIT": "1",
             "HOME": str(home),
         }
-        self._client = buildkit._client(self._environment)  # which client to take is known there
+        self._client = client_of(self._environment)
         archive = home / "base.tar"
         archive.write_bytes(_base())
         self._run("import", str(archive), BASE)

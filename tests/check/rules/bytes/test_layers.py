@@ -356,6 +356,22 @@ def test_what_cannot_be_mounted_is_only_said(lines: str, tmp_path: Path) -> None
             "ARG V=1\nRUN wget https://h/a-$V.tgz && tar xf a-$V.tgz && rm a-$V.tgz",
         ),
         (
+            "RUN curl -o /tmp/cuda.run https://h/c && sh /tmp/cuda.run --silent",
+            "RUN curl -o /tmp/cuda.run https://h/c && sh /tmp/cuda.run --silent && rm /tmp/cuda.run",
+        ),
+        (
+            "RUN wget https://h/a.deb && dpkg -i a.deb && true",
+            "RUN wget https://h/a.deb && dpkg -i a.deb && rm a.deb && true",
+        ),
+        (
+            "RUN wget https://h/x-1-py3-any.whl && pip install ./x-1-py3-any.whl",
+            "RUN wget https://h/x-1-py3-any.whl && pip install ./x-1-py3-any.whl && rm ./x-1-py3-any.whl",
+        ),
+        (
+            "RUN wget https://h/i.run && chmod +x i.run && ./i.run",
+            "RUN wget https://h/i.run && chmod +x i.run && ./i.run && rm ./i.run",
+        ),
+        (
             "RUN aws s3 cp s3://b/a.tar.gz /data && tar xf /data/a.tar.gz",
             "RUN aws s3 cp s3://b/a.tar.gz /data && tar xf /data/a.tar.gz && rm /data/a.tar.gz",
         ),
@@ -377,6 +393,9 @@ def test_an_archive_goes_where_it_was_unpacked(line: str, after: str) -> None:
         "RUN wget https://h/a.gz && gunzip a.gz",
         "RUN --mount=type=cache,target=/c wget -P /c https://h/a.tgz && tar xf /c/a.tgz",
         "RUN tar xf /usr/share/a.tgz",
+        "RUN wget https://h/get-pip.py && python get-pip.py",
+        "RUN wget https://h/Miniconda3.sh && bash Miniconda3.sh -b && rm -f Miniconda3.sh",
+        "RUN bash setup.sh",
         "RUN tar xf $FILE",
         "ADD a.tgz /opt/",
         "RUN --mount=type=bind,source=a.tgz,target=/a.tgz tar xf /a.tgz",

@@ -1,7 +1,8 @@
-r"""An archive stays in the image beside what was unpacked from it.
+r"""An archive or installer stays in the image beside what came out of it.
 
 Why: the archive is as large as its contents are compressed, nobody opens it a second time, and it is pulled
-with them. It has to go in the RUN that fetched it: a later `rm` frees nothing (G3).
+with them. So it is with installers: Miniconda's script is its packages, CUDA's `.run` gigabytes. It has to go
+in the RUN that fetched it: a later `rm` frees nothing (G3).
 
 ## Bad
 
@@ -38,6 +39,20 @@ FROM debian:bookworm-slim
 WORKDIR /data
 RUN curl -fsSLO https://example.com/train.zip \
     && unzip -q train.zip && rm train.zip
+```
+
+## Bad: an installer
+
+```dockerfile
+FROM debian:bookworm-slim
+RUN wget -q https://example.com/Miniforge3.sh && bash Miniforge3.sh -b -p /opt/conda
+```
+
+## Fixed: an installer
+
+```dockerfile
+FROM debian:bookworm-slim
+RUN wget -q https://example.com/Miniforge3.sh && bash Miniforge3.sh -b -p /opt/conda && rm Miniforge3.sh
 ```
 
 ## Bad: copied
@@ -80,49 +95,77 @@ ADD vendor/tpu.tar.gz /opt/
 
 ## Fix
 
-Safe: `rm` behind the command that unpacks it, in one RUN with the download where the two follow each other;
+Safe: `rm` behind the command that opens it, in one RUN with the download where the two follow each other;
 or a mount (with BuildKit) in place of a COPY. None for ADD of a URL: fetch it in the RUN that unpacks it.
 """
 
 from __future__ import annotations
 
 import posixpath
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.commands import SHELLS
 from wherry.check.model import Aspect, Basis, Cost, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._bounds import copies_of, own_runs, runs_of
 from wherry.check.rules.bytes._chain import command_behind, without
 from wherry.check.rules.bytes._merge import merged
 from wherry.check.rules.bytes._mounting import mounted, target_of
 from wherry.check.rules.bytes._removals import covers, is_removed
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wherry.check.facts import Facts
-    from wherry.check.facts.commands import Extraction
+    from wherry.check.facts.calls import Call
     from wherry.check.facts.copies import CopyFacts
     from wherry.check.facts.downloads import Download
     from wherry.check.facts.runs import RunFacts
     from wherry.check.model import Edit, Finding
 
+_INSTALLER: Final = regex(r"(?i)\.run$|(?:conda|forge|mamba)[^/]*\.sh$")
+_PACKAGES: Final = (".deb", ".rpm", ".whl")
 _REMOVES_ITSELF: Final = frozenset({"gunzip"})
-_WHY: Final = "it is pulled with what was unpacked from it, and nobody opens it again"
+_WHY: Final = "it is pulled with what came out of it, and nobody opens it again"
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A file that a command has no more use for."""
+
+    archive: str  # absolute where known
+    call: Call
+    how: str  # in words
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
     runs = runs_of(facts.target)
     for at, run in enumerate(runs):
-        for extraction in run.extractions:
-            archive = extraction.archive
-            if not archive.startswith("/") or extraction.call.program in _REMOVES_ITSELF:
-                continue
-            if any(mount.holds(archive) for mount in run.mounts):
+        for opened in _opened(run):
+            archive = opened.archive
+            if not archive.startswith("/") or any(mount.holds(archive) for mount in run.mounts):
                 continue
             if copy := _copied(run, archive):
-                yield _of_copy(facts, run, extraction, copy)
+                yield _of_copy(facts, run, opened, copy)
             elif not is_removed(runs[at:], archive):
-                yield from _of_download(facts, runs[: at + 1], extraction)
+                yield from _of_download(facts, runs[: at + 1], opened)
+
+
+def _opened(run: RunFacts) -> Iterator[_Opened]:
+    """What it unpacks, runs or installs, once each."""
+    for extraction in run.extractions:
+        if extraction.call.program not in _REMOVES_ITSELF:
+            yield _Opened(extraction.archive, extraction.call, "unpacked")
+    for call in run.calls:
+        named = [value.text for value in call.arguments[:3] if not value.text.startswith("-")][:1]
+        script = named[0] if call.program in SHELLS and named else call.command.name
+        if _INSTALLER.search(script):
+            yield _Opened(call.path(script), call, "run")
+    for install in run.installs:
+        for package in install.packages:
+            if package.is_local and package.is_known and package.url.endswith(_PACKAGES):
+                yield _Opened(install.call.path(package.url), install.call, "installed")
 
 
 def _copied(run: RunFacts, archive: str) -> CopyFacts | None:
@@ -135,16 +178,16 @@ def _copied(run: RunFacts, archive: str) -> CopyFacts | None:
     return None
 
 
-def _of_copy(facts: Facts, run: RunFacts, extraction: Extraction, copy: CopyFacts) -> Finding:
+def _of_copy(facts: Facts, run: RunFacts, opened: _Opened, copy: CopyFacts) -> Finding:
     size = copy.sent_bytes or 0
     basis = Basis.MEASURED if size else Basis.NONE
     return RULE.at(
-        facts.place(extraction.call.command.span),
-        f"{posixpath.basename(extraction.archive)} is unpacked, and the layer of {_keyword(copy)} keeps it",
+        facts.place(opened.call.command.span),
+        f"{posixpath.basename(opened.archive)} is {opened.how}, and the layer of {_keyword(copy)} keeps it",
         why=_WHY,
         cost=Cost(size, basis=basis, source="files of the build context" if size else ""),
         related=[facts.place(copy.span)],
-        fix=_mount_fix(run, extraction, copy),
+        fix=_mount_fix(run, opened, copy),
     )
 
 
@@ -152,11 +195,11 @@ def _keyword(copy: CopyFacts) -> str:
     return copy.instruction.keyword.upper()
 
 
-def _mount_fix(run: RunFacts, extraction: Extraction, copy: CopyFacts) -> Fix | None:
-    edits = mounted(copy, run, extraction.archive) if not copy.urls else None
+def _mount_fix(run: RunFacts, opened: _Opened, copy: CopyFacts) -> Fix | None:
+    edits = mounted(copy, run, opened.archive) if not copy.urls else None
     if edits is None:
         return None
-    archive = extraction.archive
+    archive = opened.archive
     removals = [one for one in run.removals if covers(one, archive)]
     for removal in removals:
         cut = without(run, removal.call.command) if removal.paths == (archive,) else None
@@ -170,17 +213,17 @@ def _mount_fix(run: RunFacts, extraction: Extraction, copy: CopyFacts) -> Fix | 
     return Fix("mount it instead of copying it", edits, Safety.SAFE, effect)
 
 
-def _of_download(facts: Facts, runs: tuple[RunFacts, ...], extraction: Extraction) -> Iterator[Finding]:
+def _of_download(facts: Facts, runs: tuple[RunFacts, ...], opened: _Opened) -> Iterator[Finding]:
     """Of a RUN, this one or an earlier one, that fetched it."""
     for writer in runs:
         for download in writer.downloads:
-            if extraction.archive == _stored_at(download) and not _is_mounted(writer, extraction.archive):
+            if opened.archive == _stored_at(download) and not _is_mounted(writer, opened.archive):
                 yield RULE.at(
-                    facts.place(extraction.call.command.span),
-                    f"{posixpath.basename(extraction.archive)} is unpacked and kept",
+                    facts.place(opened.call.command.span),
+                    f"{posixpath.basename(opened.archive)} is {opened.how} and kept",
                     why=_WHY,
                     related=[facts.place(download.span)],
-                    fix=_removal_fix(writer, runs[-1], extraction),
+                    fix=_removal_fix(writer, runs[-1], opened),
                 )
                 return
 
@@ -198,9 +241,10 @@ def _is_mounted(run: RunFacts, path: str) -> bool:
     return any(mount.holds(path) for mount in run.mounts)
 
 
-def _removal_fix(writer: RunFacts, run: RunFacts, extraction: Extraction) -> Fix | None:
-    call = extraction.call
-    word = next((value.word for value in call.arguments if call.path(value.text) == extraction.archive), None)
+def _removal_fix(writer: RunFacts, run: RunFacts, opened: _Opened) -> Fix | None:
+    call = opened.call
+    words = [value.word for value in call.arguments if call.path(value.text) == opened.archive]
+    word = next(iter(words or call.command.words[:1]), None)
     edit = command_behind(run, call.command, f"rm {word.raw}") if word and "\n" not in word.raw else None
     if edit is None:
         return None
