@@ -156,6 +156,7 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding, Fix, Place
     from wherry.check.rules.gpu._shipping import Brought
 
+_MOST_PLACES: Final = 5
 _OF_THE_BASE: Final = {"pytorch": "torch", "tensorflow": "tensorflow"}
 _LOADING: Final = frozenset({"faster_whisper", "ctranslate2", "cupy", "tensorrt"})  # modules
 _WORD: Final = r"(?<![A-Za-z0-9]){}(?:runtime|devel)(?![A-Za-z0-9])"
@@ -185,7 +186,9 @@ def _check(facts: Facts) -> Iterator[Finding]:
 
 
 def _places(brought: list[Brought]) -> list[Place]:
-    return list(dict.fromkeys(one.place for one in brought))[:5]
+    """Where it is asked for, each line once."""
+    by_line = {(one.place.path, one.place.start.line): one.place for one in reversed(brought)}
+    return list(by_line.values())[::-1][:_MOST_PLACES]
 
 
 def _taking_from_system(facts: Facts) -> str:
