@@ -243,6 +243,15 @@ def test_a_group_of_tools_is_safe_to_leave_out_unless_the_file_runs_one(tmp_path
         assert finding.fix is not None
         assert finding.fix.safety is safety
         assert finding.related
+    (finding,) = verdicts("G9", text, tmp_path, {**files, "app.py": "import types_requests\n"})
+    assert finding.fix is not None
+    assert finding.fix.safety is Safety.UNSAFE
+
+
+def test_a_list_for_development_that_is_here_is_weighed(tmp_path: Path) -> None:
+    text = f"{SLIM}COPY requirements-dev.txt ./\nRUN pip install -r requirements-dev.txt\n"
+    (finding,) = verdicts("G9", text, tmp_path, {"requirements-dev.txt": "mypy\npytest\n"})
+    assert "mypy" in finding.cost.source
 
 
 def test_all_default_groups_are_left_out_where_there_are_more(tmp_path: Path) -> None:

@@ -132,9 +132,10 @@ RUN pip install --no-cache-dir "/app[dev]"
 
 ## Fix
 
-Safe where the groups hold nothing but tools that test, check, format or document, and the Dockerfile itself
-calls none of them. Otherwise unsafe: look whether the program imports what would go. None for a list of its
-own: what it includes is not known; and none where another stage, for tests say, is built on the same install.
+Safe where the groups hold nothing but tools that test, check, format or document, and neither the
+Dockerfile calls nor the code imports one of them. Otherwise unsafe: look whether the program imports what
+would go. None for a list of its own: what it includes is not known; and none where another stage, for tests
+say, is built on the same install.
 """
 
 from __future__ import annotations
@@ -333,7 +334,8 @@ def _fix(facts: Facts, found: _Extra) -> Fix | None:
     if found.edit is None or _are_for_others(facts, found):
         return None
     are_tools = bool(found.names) and all(_TOOLS.fullmatch(name) for name in found.names or ())
-    safety = Safety.SAFE if are_tools and not _are_called(facts, found) else Safety.UNSAFE
+    is_needed = _are_called(facts, found) or _are_imported(facts, found)
+    safety = Safety.SAFE if are_tools and not is_needed else Safety.UNSAFE
     effect = Effect(frozenset({found.install.run.index}), aspects=frozenset({Aspect.COMMANDS}))
     return Fix("install what production needs", (found.edit,), safety, effect)
 
@@ -349,6 +351,13 @@ def _are_called(facts: Facts, found: _Extra) -> bool:
     programs = {call.program for call in (*facts.target.calls, *facts.target.ending.calls)}
     words = {text for call in facts.target.ending.calls for text in call.texts}
     return not (found.names or frozenset()).isdisjoint(programs | words)
+
+
+def _are_imported(facts: Facts, found: _Extra) -> bool:
+    """The code, tests aside, imports a module of that name."""
+    imports = facts.project.imports
+    modules = {name.replace("-", "_") for name in found.names or ()}
+    return imports is not None and not modules.isdisjoint(imports.names)
 
 
 RULE = Rule("G9", "dev-dependencies", Severity.WARNING, _check)
