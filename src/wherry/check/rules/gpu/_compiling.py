@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 COMPILERS: Final = frozenset({"gcc", "g++", "build-essential", "clang", "gcc-c++"})
 _SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "source", "."})
 _HARMLESS: Final = regex(r"(?i)(?:mini(?:conda|forge)|mambaforge|anaconda|conda|uv|poetry|nodesource|rustup)")
+_LOADS: Final = regex(
+    rb"(?m)^[ \t]*(?:from|import)[ \t]+torch\.utils(?:\.cpp_extension| import cpp_extension)"
+)
+_COMPILES: Final = regex(rb"\btorch\.compile\b")
 _FORCING: Final = frozenset({"FORCE_CUDA", "TORCH_CUDA_ARCH_LIST", "CMAKE_CUDA_ARCHITECTURES"})
 _PURE_BACKENDS: Final = ("hatchling", "flit", "poetry.core", "uv_build", "pdm.backend")
 _EXTENSIONS: Final = regex(rb"ext_modules|Extension\(|cpp_extension|cythonize|cmake|Pybind11|rust_extensions")
@@ -196,7 +200,7 @@ def _of_code(stage: StageFacts) -> Iterator[Found]:
     for script in imports.scripts:
         if posixpath.basename(script.path) == "setup.py":
             continue  # that is the build, of which its install tells
-        if b"cpp_extension" in script.source.data or "pycuda" in script.imports:
+        if "pycuda" in script.imports or ("torch" in script.imports and _LOADS.search(script.source.data)):
             yield Found(Need.RUN, script.path)
-        elif b"torch.compile" in script.source.data or "triton" in script.imports:
+        elif "triton" in script.imports or _COMPILES.search(script.source.data):
             yield Found(Need.JIT, script.path)
