@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +12,8 @@ import pytest
 from tests.check.rules.said import fixed, verdicts
 from wherry.check.model import Safety
 from wherry.check.review import Asked, review
+from wherry.check.settings import read_settings
+from wherry.errors import InputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -303,3 +308,45 @@ def test_a_package_of_a_list_is_pointed_at_in_the_list(tmp_path: Path) -> None:
     files = {"compose.yaml": "services:\n  api:\n    build: .\n", "requirements.txt": "xgboost==2.1.3\n"}
     (one,) = verdicts("C4", text, tmp_path, files)
     assert one.place.path.endswith("requirements.txt")
+
+
+@pytest.mark.parametrize(("rule", "setting"), [("D1", "policy"), ("D2", "policy"), ("G1", "mend")])
+def test_a_setting_with_few_values_has_no_other(tmp_path: Path, rule: str, setting: str) -> None:
+    path = tmp_path / "pyproject.toml"
+    path.write_text(f'[tool.wherry.check.{rule}]\n{setting} = "perhaps"\n')
+    with pytest.raises(InputError, match="is not one of"):
+        read_settings(path)
+
+
+def test_a_dockerfile_that_cannot_be_read_keeps_nobody_from_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.Dockerfile", "b.Dockerfile"):
+        (tmp_path / name).write_text("FROM python:3.12\nRUN pip install torch\n")
+
+    def read(path: Path, limit_bytes: int) -> bytes:
+        if path.name == "a.Dockerfile":
+            raise PermissionError(13, "Permission denied")
+        return path.read_bytes()[:limit_bytes]
+
+    monkeypatch.setattr("wherry.check.review.read_bounded", read)
+    reviewed = review(Asked((tmp_path,)))
+    assert [one.where for one in reviewed.broken] == [str(tmp_path / "a.Dockerfile")]
+    assert [one.path for one in reviewed.judgements] == [str(tmp_path / "b.Dockerfile")]
+
+
+def test_what_is_broken_is_said_to_the_quiet_too(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text("FORM python\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "wherry", "check", "--quiet"], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert done.returncode == 2
+    assert b"there is no instruction 'FORM'" in done.stdout
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-"])
+def test_a_closed_channel_is_no_defect_of_ours(tmp_path: Path, closed: str) -> None:
+    (tmp_path / "Dockerfile").write_text("FROM python:3.12-slim\n")
+    line = f"exec {shlex.quote(sys.executable)} -m wherry check {'-' if '<' in closed else ''} {closed}"
+    done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, check=False)
+    assert done.returncode == (2 if "<" in closed else 0)

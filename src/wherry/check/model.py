@@ -153,6 +153,7 @@ class Rule(Frozen, eq=False):
     options: Mapping[str, str | int | bool] = msgspec.field(
         default_factory=dict
     )  # its own settings, with defaults
+    choices: Mapping[str, tuple[str, ...]] = msgspec.field(default_factory=dict)  # of settings that have few
 
     def at(  # noqa: PLR0913 - one name for each part of a finding
         self,

@@ -77,7 +77,7 @@ def review(asked: Asked) -> Reviewed:
     """Check all files.
 
     Raises:
-        InputError: A path is not there, or a pyproject.toml's settings are wrong.
+        InputError: A path is not there or cannot be read, or a pyproject.toml's settings are wrong.
 
     """
     subjects = [Path(STDIN)] if asked.stdin is not None else find_dockerfiles(asked.paths, asked.texts)
@@ -86,7 +86,13 @@ def review(asked: Asked) -> Reviewed:
     mended: list[Mended] = []
     broken: list[InputError] = []
     for path in subjects:
-        source = desk.read(path)
+        try:
+            source = desk.read(path)
+        except InputError as error:
+            if path in asked.paths or asked.stdin is not None:
+                raise  # it was asked for by name
+            broken.append(error)
+            continue
         try:
             dockerfile = parse(source)
         except InputError as error:
@@ -126,7 +132,12 @@ class _Desk:
         return self._sources.get(path) or self._reader.read(Path(path))
 
     def read(self, path: Path) -> Source:
-        """One Dockerfile; what cannot be read ends it all."""
+        """One Dockerfile.
+
+        Raises:
+            InputError: It cannot be read.
+
+        """
         source = self._read(path)
         self._sources[source.name] = source
         return source

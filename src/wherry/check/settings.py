@@ -142,5 +142,8 @@ def _options(rule: Rule, table: Node) -> dict[str, Value]:
         if not isinstance(value, str | int) or type(value) is not type(default):
             kind = {bool: "true or false", int: "a number", str: "a string"}[type(default)]
             raise node.expected(kind)
+        choices = rule.choices.get(key, ())
+        if choices and value not in choices:
+            raise node.fail(f"{key} of rule {rule.code} is not one of {', '.join(choices)}")
         options[key] = value
     return options

@@ -137,7 +137,7 @@ def command(
             target=target,
             image=_opened(image),
             allowed=(Safety.UNSAFE if unsafe_fixes else Safety.SAFE) if wants_fixes else None,
-            stdin=sys.stdin.buffer.read(MAX_BYTES + 1) if reads_stdin else None,
+            stdin=_standard_input(MAX_BYTES + 1) if reads_stdin else None,
             stdin_name=stdin_name,
             progress=LateProgress(progress),
         )
@@ -153,6 +153,11 @@ def command(
     shown = _sifted(reviewed, peers, baseline, since)
     check_output.show(shown, form, output, quiet=quiet)
     return _exit_code(shown, reviewed)
+
+
+def _standard_input(limit_bytes: int) -> bytes:
+    """What comes in on standard input; nothing where it is closed."""
+    return sys.stdin.buffer.read(limit_bytes) if sys.stdin is not None else b""
 
 
 def _adjusted(

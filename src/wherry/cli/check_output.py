@@ -84,9 +84,9 @@ def print_rules() -> int:
 
 
 def _print_text(review: Review, *, quiet: bool) -> None:
-    from wherry.report.findings.text import summary_lines, text_lines
+    from wherry.report.findings.text import broken_lines, summary_lines, text_lines
 
-    for line in summary_lines(review) if quiet else text_lines(review):
+    for line in (*broken_lines(review), *summary_lines(review)) if quiet else text_lines(review):
         click.echo("".join(click.style(text, **_COLOURS.get(style, {})) for text, style in line))
 
 

@@ -38,7 +38,7 @@ def show_progress(*, quiet: bool) -> Iterator[Progress]:
     """The progress display that fits where standard error goes."""
     if quiet:
         yield SilentProgress()
-    elif sys.stderr.isatty():
+    elif sys.stderr is not None and sys.stderr.isatty():
         with _Bars() as bars:
             yield bars
     else:

@@ -36,9 +36,7 @@ _STYLES: Final[dict[Severity, Style]] = {
 
 def text_lines(review: Review, columns: int = COLUMNS) -> Iterator[Line]:
     """Everything a person wants to see, the costliest finding first; prose no wider than *columns*."""
-    for error in review.broken:
-        yield from (((line, "error" if at == 0 else ""),) for at, line in enumerate(error.lines()))
-        yield ()
+    yield from broken_lines(review)
     for finding in review.findings:
         yield from _finding_lines(finding, review, columns)
         yield ()
@@ -47,6 +45,13 @@ def text_lines(review: Review, columns: int = COLUMNS) -> Iterator[Line]:
     for note in [*review.notes, *(note for one in review.judgements for note in one.notes)]:
         yield (("note: ", "info"), (printable(note), ""))
     yield from summary_lines(review)
+
+
+def broken_lines(review: Review) -> Iterator[Line]:
+    """What is wrong with files that no build would take."""
+    for error in review.broken:
+        yield from (((line, "error" if at == 0 else ""),) for at, line in enumerate(error.lines()))
+        yield ()
 
 
 def summary_lines(review: Review) -> Iterator[Line]:

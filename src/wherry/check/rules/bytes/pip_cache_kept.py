@@ -226,4 +226,5 @@ RULE = Rule(
     _check,
     also=("DL3042",),
     options={"mend": "flag"},
+    choices={"mend": ("flag", "mount")},
 )

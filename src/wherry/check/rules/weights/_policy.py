@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 POLICY: Final = {"policy": "warn"}
 """The setting and its default."""
 
+POLICIES: Final = {"policy": ("allow", "warn", "forbid")}
+
 LARGE_BYTES: Final = 50_000_000
 """Smaller models are baked into images without a second thought; only ``forbid`` speaks of them."""
 

@@ -94,7 +94,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.model import Basis, Cost, Rule, Severity
 from wherry.check.rules.weights._copied import copied_weights
 from wherry.check.rules.weights._ignoring import left_out, listed
-from wherry.check.rules.weights._policy import LARGE_BYTES, POLICY, allows, forbids, severity_of
+from wherry.check.rules.weights._policy import LARGE_BYTES, POLICIES, POLICY, allows, forbids, severity_of
 from wherry.store.disk import readable_size
 
 if TYPE_CHECKING:
@@ -124,4 +124,4 @@ def _check(facts: Facts) -> Iterator[Finding]:
         )
 
 
-RULE = Rule("D1", "weights-copied", Severity.INFO, _check, options=POLICY)
+RULE = Rule("D1", "weights-copied", Severity.INFO, _check, options=POLICY, choices=POLICIES)

@@ -119,7 +119,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.weights._apart import all_apart
 from wherry.check.rules.weights._fetched import fetched_by, fetched_by_add
-from wherry.check.rules.weights._policy import POLICY, allows, forbids, severity_of
+from wherry.check.rules.weights._policy import POLICIES, POLICY, allows, forbids, severity_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -175,4 +175,4 @@ def _listed(found: Sequence[Fetched]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-RULE = Rule("D2", "weights-fetched", Severity.INFO, _check, options=POLICY)
+RULE = Rule("D2", "weights-fetched", Severity.INFO, _check, options=POLICY, choices=POLICIES)
