@@ -183,6 +183,7 @@ class _Extra(Frozen):
     names: frozenset[str] | None  # distributions; None where they are not known
     edit: Edit | None
     places: tuple[Place, ...] = ()  # where they are listed
+    is_certain: bool = True  # else nobody here can read whether there are any
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
@@ -208,7 +209,8 @@ def _by_default(install: Install) -> _Extra | None:
         return None
     groups = " and ".join(pyproject.default_groups) if pyproject and names else "development"
     edit = _production_only(install, pyproject)
-    return _Extra(install, f"the {groups} dependencies", names, edit, tuple(_listed(pyproject)))
+    places = tuple(_listed(pyproject))
+    return _Extra(install, f"the {groups} dependencies", names, edit, places, pyproject is not None)
 
 
 def _in_groups(pyproject: Pyproject) -> frozenset[str]:
@@ -305,12 +307,14 @@ def _without_word(install: Install, *texts: str) -> Edit | None:
 
 
 def _finding(facts: Facts, found: _Extra) -> Finding:
+    unless = "" if found.is_certain else ", if there are any, for nothing tells it not to"
     return RULE.at(
         facts.place(found.install.span),
-        f"{found.install.manager} installs {found.what} into the image",
+        f"{found.install.manager} installs {found.what} into the image{unless}",
         why="production does not run them, and every one is pulled, scanned and patched",
         cost=_cost(found),
         related=found.places,
+        severity=Severity.WARNING if found.is_certain else Severity.INFO,
         fix=_fix(facts, found),
     )
 
