@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+
+_YOUNG_OBJECTS = 50_000  # made between two looks for garbage: next to nothing of what a command makes is any
 
 
 def main() -> None:
@@ -14,7 +17,10 @@ def main() -> None:
         return
     from wherry.cli.main import run  # noqa: PLC0415 - kept out of --version
 
-    sys.exit(run(sys.argv[1:]))
+    gc.set_threshold(_YOUNG_OBJECTS)
+    code = run(sys.argv[1:])
+    gc.freeze()  # what is left goes with the process: to look through it is a tenth of a small check
+    sys.exit(code)
 
 
 if __name__ == "__main__":

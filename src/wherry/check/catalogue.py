@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 from functools import cache
@@ -101,6 +100,8 @@ def theme_of(rule: Rule) -> str:
 
 def unknown_rule(name: str) -> InputError:
     """The error for a name that is no rule's, with the nearest one."""
+    import difflib  # noqa: PLC0415 - only for a name that is none
+
     known = [word for rule in all_rules() for word in (rule.code, rule.name)]
     near = difflib.get_close_matches(name, known, n=1) or difflib.get_close_matches(name.upper(), known, n=1)
     mend = f"did you mean {near[0]!r}?" if near else "'wherry check --rules' lists them"

@@ -6,7 +6,6 @@ what the rules declare; an unknown key or a wrong type is an error with its line
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -89,6 +88,8 @@ def _read(table: Node) -> CheckSettings:
             rule = _rule(key, node)
             options[rule.code] = _options(rule, node)
         else:
+            import difflib  # noqa: PLC0415 - only for a key that is none
+
             near = difflib.get_close_matches(key, _KEYS, n=1)
             mend = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(_KEYS)}"
             raise node.fail(f"unknown key {key[:80]!r} in [tool.wherry.check]", mend)

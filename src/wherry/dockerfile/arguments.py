@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from functools import cache
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile import blanks
 from wherry.dockerfile.json_form import read_array
 from wherry.dockerfile.source import decode
 from wherry.dockerfile.syntax import Argument, shown
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class ArgumentsError(ValueError):
         self.mend = mend
 
 
-class Text(NamedTuple):
+class Text(Frozen):
     """What the arguments are read from: *joined* from *start* to *end*, without blanks around."""
 
     joined: Joined

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 from wherry.dockerfile import blanks
 from wherry.dockerfile.source import decode
 from wherry.dockerfile.syntax import Flag
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ TAKEN: Final[Mapping[str, Mapping[str, Kind]]] = {
 """The flags of each instruction; all others take none. What only the labs channel of old knew is in it."""
 
 
-class _Grammar(NamedTuple):
+class _Grammar(Frozen):
     """How one escape character has flags read; BuildKit takes each byte of them for a code point."""
 
     word: re.Pattern[bytes]

@@ -6,8 +6,9 @@ the text times the parts of the pattern, whatever both hold: nothing is tried tw
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 _TEMPLATE: Final = regex(r"\$(?:(\$)|\{(\w+)\}|(\w+))")
@@ -17,7 +18,7 @@ class GlobError(ValueError):
     """A backslash before what needs none. The message says where."""
 
 
-class _Part(NamedTuple):
+class _Part(Frozen):
     """What stands between stars: characters, or None for any character but a newline."""
 
     characters: tuple[str | None, ...]
@@ -48,7 +49,7 @@ class _Part(NamedTuple):
         return next((at for at in range(high, low - 1, -1) if self.fits(text, at)), -1)
 
 
-class Glob(NamedTuple):
+class Glob(Frozen):
     """A pattern: parts with a star between each and the next."""
 
     parts: tuple[_Part, ...]

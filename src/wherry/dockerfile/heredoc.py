@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.heredoc_words import split_words
 from wherry.dockerfile.source import Span, encode, join
 from wherry.dockerfile.syntax import Heredoc
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class HeredocError(ValueError):
     """An announcement or a body that BuildKit refuses."""
 
 
-class Announcement(NamedTuple):
+class Announcement(Frozen):
     """``3<<-"EOF"`` in an instruction's line."""
 
     name: str

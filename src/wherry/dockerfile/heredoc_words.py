@@ -7,8 +7,9 @@ escapes, always with the backslash as escape. What that lexer takes offence at (
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 _PLAIN: Final = regex(r"[^\s\\'\"$}/<\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+")
@@ -25,7 +26,7 @@ class _OffenceError(ValueError):
     """The lexer gives up."""
 
 
-class _Frame(NamedTuple):
+class _Frame(Frozen):
     """Something open: a double quote, or a part of ``${}``."""
 
     kind: str

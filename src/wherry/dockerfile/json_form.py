@@ -6,10 +6,11 @@ strings in it is refused. Read without recursion, so that a million brackets do 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.source import decode
 from wherry.dockerfile.syntax import Argument
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _SHORT: Final = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _REPLACEMENT: Final = "\ufffd"
 
 
-class JsonArray(NamedTuple):
+class JsonArray(Frozen):
     """A JSON array that was recognised."""
 
     arguments: tuple[Argument, ...]

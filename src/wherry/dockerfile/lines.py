@@ -6,12 +6,13 @@ character goes on in the next one. Spans and errors are the file's own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile import blanks
 from wherry.dockerfile.directives import DirectiveReader
 from wherry.dockerfile.source import Joined, Source, Span, decode, join
 from wherry.dockerfile.syntax import Comment, DockerfileError, refusal
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ _GAPS: Final = (b" ", b"\t")
 _COMMENT: Final = 0x23  # "#"
 
 
-class LogicalLine(NamedTuple):
+class LogicalLine(Frozen):
     """An instruction's lines, joined."""
 
     joined: Joined

@@ -11,9 +11,10 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 from wherry.dockerfile.words import Budget, Expansion, WordError, expand
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _NOT_ENV: Final = frozenset({"BUILDKIT_SBOM_SCAN_CONTEXT", "BUILDKIT_SBOM_SCAN_S
 Kind = Literal["env", "arg"]
 
 
-class Value(NamedTuple):
+class Value(Frozen):
     """A variable's value; what a base image may bring stands in it as ``${NAME}``."""
 
     text: str
@@ -198,7 +199,7 @@ class Scope:
         return expand(text, self.variables, escape=escape, keeps_unset=not self.is_whole, budget=budget)
 
 
-class Problem(NamedTuple):
+class Problem(Frozen):
     """What BuildKit refuses when it comes to an instruction; not before, so an unused stage may hold one."""
 
     instruction: Instruction
@@ -206,7 +207,7 @@ class Problem(NamedTuple):
     mend: str = ""
 
 
-class Settings(NamedTuple):
+class Settings(Frozen):
     """What the scopes of all stages share.
 
     Attributes:

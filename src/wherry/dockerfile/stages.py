@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal
 
 from wherry.dockerfile.mounts import FieldsError, split_fields
 from wherry.dockerfile.scopes import DEFAULT_SHELL, FILE_STEPS, Problem, Scope, Settings, StageScopes
 from wherry.dockerfile.words import Budget, WordError, expand
 from wherry.errors import InputError
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Stage:
             stage = stage.parent
 
 
-class Use(NamedTuple):
+class Use(Frozen):
     """That one stage needs another, or an image."""
 
     kind: Literal["from", "copy", "mount"]

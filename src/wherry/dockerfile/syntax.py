@@ -6,7 +6,7 @@ blank lines, comments and directives only. Values are BuildKit's: what its parse
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.source import encode
 from wherry.errors import InputError
@@ -63,7 +63,7 @@ def shown(text: str) -> str:
     return f"{text[:_START_CHARS]!r}... ({len(text)} characters)"
 
 
-class Flag(NamedTuple):
+class Flag(Frozen):
     """``--name`` or ``--name=value`` before the arguments; the value without its quotes."""
 
     name: str
@@ -72,14 +72,14 @@ class Flag(NamedTuple):
     value_span: Span | None
 
 
-class Argument(NamedTuple):
+class Argument(Frozen):
     """One argument as BuildKit's parser yields it: quotes are kept, but for the JSON form."""
 
     value: str
     span: Span
 
 
-class Pair(NamedTuple):
+class Pair(Frozen):
     """A name and its value, of ENV, LABEL and ARG; ``ARG name`` alone has no value."""
 
     name: Argument
@@ -103,14 +103,14 @@ class Heredoc(Frozen):
         return self.text.text
 
 
-class Comment(NamedTuple):
+class Comment(Frozen):
     """A line of comment; its text is without ``#`` and the blanks around."""
 
     text: str
     span: Span
 
 
-class Directive(NamedTuple):
+class Directive(Frozen):
     """``# name=value`` on the first lines: syntax, escape or check."""
 
     name: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.glob import (
     GlobError,
@@ -19,6 +19,7 @@ from wherry.dockerfile.glob import (
     without_prefix,
 )
 from wherry.errors import InputError
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Budget:
         self.left -= steps
 
 
-class Expansion(NamedTuple):
+class Expansion(Frozen):
     """A word as the build sees it."""
 
     value: str

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 from contextlib import contextmanager, suppress
 from typing import IO, TYPE_CHECKING
 
@@ -29,7 +28,7 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """
     with world_errors(path):
         # A nameless file (O_TMPFILE) is gone by itself even after kill -9; not every file system has them.
-        temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(6)}.tmp")
+        temporary = path.with_name(f".{path.name[:200]}.{os.urandom(6).hex()}.tmp")
         try:
             fd = os.open(path.parent, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o666)
             nameless = True

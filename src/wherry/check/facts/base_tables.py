@@ -5,7 +5,9 @@ Only what a release's own documents say is here; what changes under a tag withou
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from wherry.frozen import Frozen
 
 Version = tuple[int, int]
 
@@ -58,7 +60,7 @@ PACKAGE_MANAGERS: Final[tuple[tuple[str, str], ...]] = (
 )
 
 
-class Ngc(NamedTuple):
+class Ngc(Frozen):
     """One monthly release of NVIDIA's framework containers."""
 
     cuda: Version
@@ -132,7 +134,7 @@ TENSORFLOW_CUDA: Final[dict[Version, Version]] = {
 }
 
 
-class Family(NamedTuple):
+class Family(Frozen):
     """What images of one repository have in common.
 
     Attributes:
@@ -248,7 +250,7 @@ MIRRORED: Final = frozenset(
 """Repositories of Docker Hub that are known under other registries' names too, by how those end."""
 
 
-class Fate(NamedTuple):
+class Fate(Frozen):
     """That a tag is gone from its registry, or will be, and who says so."""
 
     is_gone: bool  # pulling it fails; else its end is announced

@@ -30,6 +30,7 @@ from wherry.check.facts.base_tables import (
     Fate,
     Version,
 )
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 _HUB: Final = "docker.io"
@@ -57,7 +58,7 @@ _FLAVOURS: Final = ("devel", "runtime", "base", "slim", "minimal", "alpine")
 _GPU_FAMILIES: Final = frozenset({"cuda", "nvidia", "vllm", "sglang"})
 
 
-class BaseFacts(NamedTuple):
+class BaseFacts(Frozen):
     """One base image, as far as its reference tells.
 
     Attributes:

@@ -11,9 +11,10 @@ import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.shell import program_name
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _MOST_CHANGES: Final = 1000  # variables that one script sets and that are follo
 _MAX_EXPANDED: Final = 100_000  # characters: what is longer is no argument but an attack
 
 
-class Value(NamedTuple):
+class Value(Frozen):
     """What one argument is.
 
     Attributes:
@@ -59,7 +60,7 @@ class Value(NamedTuple):
         return self.text
 
 
-class Option(NamedTuple):
+class Option(Frozen):
     """One option of a command: ``--index-url URL``, ``-r file``, ``-y``.
 
     Attributes:
@@ -120,7 +121,7 @@ class Call:
         return posixpath.normpath(posixpath.join(self.directory, text)) if self.directory else text
 
 
-class Grammar(NamedTuple):
+class Grammar(Frozen):
     """Which options of a program take a value, and the long names of the short ones.
 
     Attributes:
@@ -145,7 +146,7 @@ class Grammar(NamedTuple):
         return cls(frozenset(taken), long)
 
 
-class Parsed(NamedTuple):
+class Parsed(Frozen):
     """A command's options and what is none."""
 
     options: Mapping[str, tuple[Option, ...]]  # by long name

@@ -6,9 +6,10 @@ Each is one value with its `call`; `RunFacts` has them by kind (`run.removals`, 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.calls import Grammar, parse_options
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ _SETUP_STEPS: Final = frozenset({"build", "build_ext", "bdist_wheel", "install",
 _CHECKSUMS: Final = regex(r"(?:sha\d{1,3}|md5|b2|sha)sum|shasum")
 
 
-class Removal(NamedTuple):
+class Removal(Frozen):
     """``rm``, ``rmdir``, ``unlink``, ``find ... -delete``: paths are absolute where known, globs kept."""
 
     call: Call
@@ -79,7 +80,7 @@ class Removal(NamedTuple):
         return False
 
 
-class Ownership(NamedTuple):
+class Ownership(Frozen):
     """``chown``, ``chgrp`` or ``chmod``.
 
     Attributes:
@@ -97,14 +98,14 @@ class Ownership(NamedTuple):
     is_recursive: bool
 
 
-class Extraction(NamedTuple):
+class Extraction(Frozen):
     """``tar x``, ``unzip``: the archive is absolute where known, empty when it comes through a pipe."""
 
     call: Call
     archive: str
 
 
-class Pipe(NamedTuple):
+class Pipe(Frozen):
     """``curl ... | sh``, ``bash <(curl ...)``, ``sh -c "$(curl ...)"``: what is downloaded is run unseen."""
 
     call: Call  # the shell or interpreter
@@ -112,7 +113,7 @@ class Pipe(NamedTuple):
     url: str  # empty where not known
 
 
-class Login(NamedTuple):
+class Login(Frozen):
     """A command that gives a service its credentials.
 
     Attributes:
@@ -127,7 +128,7 @@ class Login(NamedTuple):
     secret: Value | None
 
 
-class Compile(NamedTuple):
+class Compile(Frozen):
     """A step that compiles: ``nvcc``, ``make``, ``cmake``, ``ninja``, ``cc``, ``cargo``, ``setup.py``..."""
 
     call: Call

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -24,6 +24,7 @@ from wherry.check.facts.expanding import expanded
 from wherry.check.facts.known import KnownVariables
 from wherry.check.facts.runs import user_of
 from wherry.dockerfile.shell import Word, read_instruction
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ _SHELLS: Final = frozenset({"bash", "sh", "zsh", "fish", "ash", "dash"})
 _MOST_PORTS: Final = 100
 
 
-class Port(NamedTuple):
+class Port(Frozen):
     """One exposed port, or a range."""
 
     first: int

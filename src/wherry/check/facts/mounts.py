@@ -7,10 +7,11 @@ secret without a target is at ``/run/secrets/<id>``. `Mount.holds` tells whether
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.expanding import expanded
 from wherry.dockerfile.mounts import FieldsError, split_fields
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,7 @@ _NAMES: Final = {
 }
 
 
-class Mount(NamedTuple):
+class Mount(Frozen):
     """One ``--mount`` of a RUN.
 
     Attributes:

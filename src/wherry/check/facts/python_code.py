@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import warnings
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.downloads import Download
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,7 +84,7 @@ _GPU: Final = frozenset(
 )
 
 
-class CodeCall(NamedTuple):
+class CodeCall(Frozen):
     """One call in Python code: the dotted name, and the texts of its arguments that are literal."""
 
     name: str

@@ -17,8 +17,9 @@ import re
 from collections import Counter
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from wherry.frozen import Frozen
 from wherry.project.secrets import find_credentials
 from wherry.regex import regex
 
@@ -157,7 +158,7 @@ _MORE_FORMS: Final = (
 )
 
 
-class Found(NamedTuple):
+class Found(Frozen):
     """Where a secret lies in a text: characters from *start* up to *end*."""
 
     kind: str  # "Hugging Face token", "password in a URL", "value of WANDB_API_KEY"
@@ -166,7 +167,7 @@ class Found(NamedTuple):
     is_certain: bool  # by its form; else by the name it is the value of
 
 
-class Secret(NamedTuple):
+class Secret(Frozen):
     """A secret value in the Dockerfile. The value is not kept: only what may be shown of it.
 
     Attributes:

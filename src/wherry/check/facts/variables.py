@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from wherry.check.facts.expanding import expanded
 from wherry.dockerfile.source import Span
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.syntax import Instruction
 
 
-class Variable(NamedTuple):
+class Variable(Frozen):
     """One name that an ENV, ARG or LABEL sets.
 
     Attributes:

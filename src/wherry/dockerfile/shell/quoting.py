@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.shell.model import Word
 from wherry.dockerfile.source import decode, encode
 from wherry.dockerfile.words import WordError
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _ANSI_LETTERS: Final = {
 _UNKNOWN: Final = regex(r"\$\(|`|\$[0-9@*#?!$-]|\$\{[0-9@*#?!$-]")
 
 
-class Piece(NamedTuple):
+class Piece(Frozen):
     """Bytes of a word without quotes, and where they begin in the raw word."""
 
     data: bytes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.heredoc import HeredocError, read_announcement
 from wherry.dockerfile.scopes import DEFAULT_SHELL
@@ -24,6 +24,7 @@ from wherry.dockerfile.shell.tree import read_tree
 from wherry.dockerfile.shell.wrappers import SHELLS, ShellCall, Unwrapped, shell_call, unwrap
 from wherry.dockerfile.source import Span, decode
 from wherry.dockerfile.words import Budget, WordError
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,7 +167,7 @@ def _read_json(instruction: Instruction, skipped: int, budget: Budget | None) ->
 # ---- scripts
 
 
-class _Around(NamedTuple):
+class _Around(Frozen):
     """What a script stands in."""
 
     before: str = ""

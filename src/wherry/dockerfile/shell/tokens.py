@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from wherry.frozen import Frozen
+
 
 class Extent(NamedTuple):
     """Bytes of a script."""
@@ -24,7 +26,7 @@ class RedirectToken(NamedTuple):
     is_trailing: bool = False  # of a compound command: it stands behind fi, done, esac, } or )
 
 
-class Document(NamedTuple):
+class Document(Frozen):
     """A here-document: the name behind ``<<`` and where the lines are."""
 
     name: bytes

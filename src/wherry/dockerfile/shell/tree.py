@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.shell.segments import Segment, Statement
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ _TERMINATORS: Final = frozenset({";", "&", ";;", ";&", ";;&"})
 _SUBSTITUTIONS: Final = frozenset({"command_substitution", "process_substitution"})
 
 
-class Found(NamedTuple):
+class Found(Frozen):
     """One simple command, as offsets in the script."""
 
     start: int
@@ -45,7 +46,7 @@ class Tree:
         self.errors = errors
 
 
-class _Place(NamedTuple):
+class _Place(Frozen):
     """Where a node stands."""
 
     before: str
@@ -53,7 +54,7 @@ class _Place(NamedTuple):
     segment: Segment
 
 
-class _Block(NamedTuple):
+class _Block(Frozen):
     """Statements, and what is around them."""
 
     children: list[Node]

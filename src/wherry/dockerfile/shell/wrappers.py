@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.shell.model import program_name
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _ASSIGNMENT: Final = regex(r"([A-Za-z_]\w*)=")
 _MAX_WRAPPERS: Final = 20
 
 
-class _Wrapper(NamedTuple):
+class _Wrapper(Frozen):
     """How to find the command behind a wrapper.
 
     Attributes:
@@ -100,7 +101,7 @@ _WRAPPERS: Final = {
 _FIRST: Final = frozenset(names[0] for names in _WRAPPERS)
 
 
-class Unwrapped(NamedTuple):
+class Unwrapped(Frozen):
     """The command behind its wrappers."""
 
     words: tuple[Word, ...]
@@ -183,7 +184,7 @@ def _takes_next(option: str, wrapper: _Wrapper) -> bool:
     return bool(letters) and letters[-1] and not any(letters[:-1])
 
 
-class ShellCall(NamedTuple):
+class ShellCall(Frozen):
     """A shell that is called with a script, or to read one.
 
     Attributes:

@@ -7,10 +7,11 @@ asterisks, and of a line of any length only what is near the place is read.
 from __future__ import annotations
 
 import unicodedata
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.check.masking import masked
 from wherry.dockerfile.source import Span, decode
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,7 +30,7 @@ _ZERO_WIDTH: Final = frozenset({"Mn", "Me"})
 _LAST_ASCII: Final = "~"
 
 
-class Shown(NamedTuple):
+class Shown(Frozen):
     """One line as a terminal shows it, and the cells of it that are meant."""
 
     number: int
@@ -38,7 +39,7 @@ class Shown(NamedTuple):
     width: int
 
 
-class _Near(NamedTuple):
+class _Near(Frozen):
     """The part of a line that is looked at, in bytes of the file."""
 
     span: Span

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,7 +42,7 @@ _DIRECTORIES: Final = {
 }
 
 
-class Cache(NamedTuple):
+class Cache(Frozen):
     """The download cache of one call of a package manager.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _FULL_COMMIT: Final = 40
 _EXACT: Final = regex(r"={2,3}\s*[^\s,*<>=!~$]+")
 
 
-class PackageArgument(NamedTuple):
+class PackageArgument(Frozen):
     """One package of a command.
 
     Attributes:

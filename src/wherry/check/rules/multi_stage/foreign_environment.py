@@ -93,12 +93,13 @@ environment where it was made.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.pythons import python_of, shown
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.multi_stage._environments import Kind, environment_of
 from wherry.check.rules.multi_stage._tools import shipped_tools
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -149,7 +150,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
                 )
 
 
-class _Fault(NamedTuple):
+class _Fault(Frozen):
     """What is wrong, what comes of it, and how bad that is."""
 
     what: str

@@ -92,7 +92,6 @@ the stage itself and for numbers there is none: only the author knows what was m
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -144,6 +143,8 @@ def _fault(facts: Facts, use: Use) -> tuple[str, str]:
 
 def _meant(facts: Facts, use: Use) -> str:
     """The one stage whose name is almost the reference; empty where none is, or it is an image on purpose."""
+    import difflib  # noqa: PLC0415 - only where a name is no stage's
+
     if not _WORD.fullmatch(use.reference) or (use.kind == "copy" and _is_known_image(use.reference)):
         return ""
     above = [stage.name for stage in facts.graph.stages[: use.stage.index][:_MOST_NAMES] if stage.name]
