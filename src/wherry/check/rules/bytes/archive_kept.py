@@ -106,10 +106,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.commands import SHELLS
+from wherry.check.joining import joined
 from wherry.check.model import Aspect, Basis, Cost, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._bounds import copies_of, own_runs, runs_of
 from wherry.check.rules.bytes._chain import command_behind, without
-from wherry.check.rules.bytes._merge import merged
 from wherry.check.rules.bytes._mounting import mounted, target_of
 from wherry.check.rules.bytes._removals import covers, is_removed
 from wherry.regex import regex
@@ -252,10 +252,10 @@ def _removal_fix(writer: RunFacts, run: RunFacts, opened: _Opened) -> Fix | None
     touched = [run]
     if writer is not run:
         touched = [one for one in own_runs(run.stage) if writer.index <= one.index <= run.index]
-        joined = merged(touched) if writer.stage is run.stage else None
-        if joined is None:
+        one_run = joined(touched) if writer.stage is run.stage else None
+        if one_run is None:
             return None
-        edits = (*joined, edit)
+        edits = (*one_run, edit)
     effect = Effect(frozenset(one.index for one in touched), aspects=frozenset({Aspect.COMMANDS}))
     return Fix("remove it where it is unpacked", edits, Safety.SAFE, effect)
 

@@ -84,9 +84,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.apt_sizes import installed
+from wherry.check.joining import joined
 from wherry.check.model import Aspect, Cost, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._bounds import own_runs, runs_of
-from wherry.check.rules.bytes._merge import merged
 from wherry.check.rules.bytes._removals import covers, is_removed
 from wherry.frozen import Frozen
 
@@ -177,7 +177,7 @@ def _fix(run: RunFacts, found: Sequence[_Removed]) -> Fix | None:
     runs = [one for one in own_runs(run.stage) if first.index <= one.index <= run.index]
     if first.stage is not run.stage or len(runs) > _MOST_MERGED:
         return None
-    edits = merged(runs)
+    edits = joined(runs)
     if edits is None:
         return None
     effect = Effect(frozenset(one.index for one in runs), aspects=frozenset({Aspect.COMMANDS}))

@@ -102,8 +102,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import taken_out
+from wherry.check.joining import joined, may_join
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
-from wherry.check.rules.caching._joining import joined, may_join
 from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def _fix(facts: Facts, lists: _Lists, users: list[Install]) -> Fix | None:
     ]
     touched = {install.run.index for install in users} | {run.index for run in together}
     if len(together) > 1:
-        edits += joined(facts, together)
+        edits += joined(together) or ()
     elif lists.is_alone and len(users) == len(lists.users):
         edits.append(taken_out(facts.dockerfile, lists.run.instruction))
         touched.add(lists.run.index)

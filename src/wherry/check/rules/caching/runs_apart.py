@@ -71,8 +71,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.joining import joined, may_join
 from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
-from wherry.check.rules.caching._joining import joined, may_join
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -164,7 +164,7 @@ def _finding(facts: Facts, kind: str, runs: list[RunFacts]) -> Finding:
         f"{len(runs)} RUNs directly below one another {what}",
         why="each is a layer, and what one leaves the next cannot take away",
         related=[facts.place(run.span) for run in runs[1:]],
-        fix=Fix("make one of them", tuple(joined(facts, runs)), Safety.SAFE, effect),
+        fix=Fix("make one of them", joined(runs) or (), Safety.SAFE, effect),
     )
 
 
