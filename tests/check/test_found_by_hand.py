@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.check.rules.said import fixed, verdicts
+from wherry.check.masking import masked
 from wherry.check.model import Safety
 from wherry.check.review import Asked, review
 from wherry.check.settings import read_settings
@@ -350,3 +351,26 @@ def test_a_closed_channel_is_no_defect_of_ours(tmp_path: Path, closed: str) -> N
     line = f"exec {shlex.quote(sys.executable)} -m wherry check {'-' if '<' in closed else ''} {closed}"
     done = subprocess.run(["sh", "-c", line], cwd=tmp_path, capture_output=True, check=False)
     assert done.returncode == (2 if "<" in closed else 0)
+
+
+def test_an_image_to_build_on_says_not_who_runs_it() -> None:
+    assert not verdicts("H1", f"FROM python:3.12-slim\nONBUILD COPY . /app\n{CLI}\n")
+
+
+def test_what_people_develop_in_may_have_what_they_need() -> None:
+    text = """
+        FROM nvidia/cuda:12.4.1-cudnn-devel-ubuntu22.04
+        RUN echo "dev ALL=(ALL) NOPASSWD:ALL" > /etc/sudoers.d/dev
+        RUN pip install torch==2.5.1 ipython
+        CMD ["serve"]
+        """
+    for code in ("C2", "H7", "F2"):
+        assert verdicts(code, text)
+        assert not verdicts(code, text, name="Dockerfile.dev")
+
+
+def test_the_address_behind_pips_user_is_no_password() -> None:
+    line = "RUN pip install --user 'git+https://git.example.com/team/tools'"
+    assert masked(line) == line
+    assert masked("RUN curl --user team:Zx81-kilo https://files.example") != line
+    assert "Zx81-kilo" not in masked("RUN curl --user team:Zx81-kilo https://files.example")

@@ -29,9 +29,10 @@ _PAIRED: Final = regex(  # as Kubernetes lists variables
 )
 # A host that documentation uses may stand for a real one: no harm in a mask too many.
 _ADDRESS: Final = regex(r"://[^\s/?#@:\"'`<>{}]{0,100}:(?P<password>[^\s/?#@\"'`<>{}$]{3,200})@")
-_USER: Final = regex(  # as curl takes it; an owner and a group are often the same, or numbers
+# As curl takes it. An owner and a group are often the same, or numbers; pip's --user is followed by addresses.
+_USER: Final = regex(
     r"(?<!\S)(?:-u|-U|--user|--proxy-user)[ =]?[\"']?(?P<user>[^\s:\"'$]{1,100}):"
-    r"(?!(?P=user)(?![^\s\"']))(?!\d+(?![^\s\"']))(?P<password>[^\s\"'$]{3,200})"
+    r"(?!(?P=user)(?![^\s\"']))(?!\d+(?![^\s\"']))(?!//)(?P<password>[^\s\"'$]{3,200})"
 )
 _LOGIN: Final = regex(
     r"\b(?:login|sshpass|mysql\w{0,10})\b[^\n;&|]{0,100}?\s-p[ =]?[\"']?(?P<password>[^\s\"'$;&|]{3,200})"

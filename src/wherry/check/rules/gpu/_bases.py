@@ -24,6 +24,23 @@ _UNCOVERED: Final = frozenset(
     {"A1"}
 )  # compilers that are installed go unmentioned on a base that has its own
 
+_BUILDING: Final = (
+    "build|builder|buildenv|compile|compiler|dev|devel|develop|development|devcontainer|toolchain|ci|wheels?"
+    "|tests?"
+)
+_FOR_BUILDING: Final = regex(rf"(?:.*[^a-z])?(?:{_BUILDING})(?:[^a-z].*)?")
+_FILE_FOR_BUILDING: Final = regex(rf"(?:dockerfile|containerfile)?[.-]?(?:{_BUILDING})(?:\.dockerfile)?")
+
+
+def is_for_building(facts: Facts) -> bool:
+    """The target is there to build or develop in, as its name or the file's says."""
+    folder, name = facts.path.parent.name, facts.path.name.lower()
+    return bool(
+        _FOR_BUILDING.fullmatch(facts.target.name or "")
+        or _FILE_FOR_BUILDING.fullmatch(name)
+        or folder == ".devcontainer"
+    )
+
 
 def root_of(stage: StageFacts) -> StageFacts:
     """The stage of the chain whose FROM names an image."""

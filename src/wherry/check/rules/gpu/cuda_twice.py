@@ -140,7 +140,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Basis, Cost, Rule, Safety, Severity
-from wherry.check.rules.gpu._bases import built_on, retagged, root_of
+from wherry.check.rules.gpu._bases import built_on, is_for_building, retagged, root_of
 from wherry.check.rules.gpu._compiling import Need, needs_of
 from wherry.check.rules.gpu._shipping import brought_by_wheels, named, shipped_frameworks
 from wherry.check.rules.gpu._sizes import libraries_of
@@ -168,6 +168,8 @@ def _check(facts: Facts) -> Iterator[Finding]:
     if base.frameworks:
         yield from _second_framework(facts, root)
     if base.family != "cuda" or not base.has_math_libraries:
+        return
+    if base.flavour == "devel" and is_for_building(facts):
         return
     brought = brought_by_wheels(facts)
     if not brought or needs_of(facts.target).need in {Need.BUILD, Need.RUN}:

@@ -122,10 +122,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Safety, Severity
-from wherry.check.rules.gpu._bases import built_on, retagged, root_of
+from wherry.check.rules.gpu._bases import built_on, is_for_building, retagged, root_of
 from wherry.check.rules.gpu._compiling import Need, installs_compiler, needs_of
 from wherry.check.rules.gpu._sizes import devel_over_runtime
-from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,18 +138,12 @@ _FAMILIES: Final = frozenset({"cuda", "pytorch", "rocm"})
 _WITH_RUNTIME: Final = frozenset({"cuda", "pytorch"})
 _DEVEL: Final = r"(?<![A-Za-z0-9])devel(?![A-Za-z0-9])"
 _SHELLS: Final = frozenset({"bash", "sh", "zsh"})
-_BUILDING: Final = (
-    "build|builder|buildenv|compile|compiler|dev|devel|develop|development|devcontainer|toolchain|ci|wheels?"
-    "|tests?"
-)
-_FOR_BUILDING: Final = regex(rf"(?:.*[^a-z])?(?:{_BUILDING})(?:[^a-z].*)?")
-_FILE_FOR_BUILDING: Final = regex(rf"(?:dockerfile|containerfile)?[.-]?(?:{_BUILDING})(?:\.dockerfile)?")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
     target, root = facts.target, root_of(facts.target)
     base = root.base
-    if base.flavour != "devel" or base.family not in _FAMILIES or _is_for_building(facts):
+    if base.flavour != "devel" or base.family not in _FAMILIES or is_for_building(facts):
         return
     found = needs_of(target)
     is_started = _is_started(target)
@@ -167,16 +160,6 @@ def _check(facts: Facts) -> Iterator[Finding]:
         related=related,
         severity=None if is_started else Severity.INFO,
         fix=_fix(facts, root, found),
-    )
-
-
-def _is_for_building(facts: Facts) -> bool:
-    """The target is there to build or develop in, as its name or the file's says."""
-    folder, name = facts.path.parent.name, facts.path.name.lower()
-    return bool(
-        _FOR_BUILDING.fullmatch(facts.target.name or "")
-        or _FILE_FOR_BUILDING.fullmatch(name)
-        or folder == ".devcontainer"
     )
 
 

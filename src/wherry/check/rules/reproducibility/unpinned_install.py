@@ -95,6 +95,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.purpose import is_for_people
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.reproducibility._tools import BUILDERS, TOOLS, goes_by_names, is_loose
 from wherry.dockerfile.source import Span
@@ -114,7 +115,7 @@ Loose = tuple["Install", "PackageArgument", str]
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    if facts.path.parent.name == ".devcontainer":
+    if is_for_people(facts):
         return  # what people work with may be new
     loose = [
         (install, package, _known_version(install, package))

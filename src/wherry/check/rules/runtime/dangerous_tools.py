@@ -63,6 +63,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.purpose import is_for_people
 from wherry.check.model import Rule, Severity
 from wherry.regex import regex
 
@@ -106,7 +107,7 @@ def _of_call(facts: Facts, call: Call) -> Iterator[Finding]:
                 f"everyone may write to {targets}",
                 why="whoever gets into any process can change the code that the next one runs",
             )
-    if any("NOPASSWD" in text for text in call.texts):
+    if any("NOPASSWD" in text for text in call.texts) and not is_for_people(facts):
         yield RULE.at(
             facts.place(call.command.span),
             "sudo asks for no password",
