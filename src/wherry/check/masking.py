@@ -29,7 +29,7 @@ _PAIRED: Final = regex(  # as Kubernetes lists variables
 )
 # A host that documentation uses may stand for a real one: no harm in a mask too many.
 _ADDRESS: Final = regex(r"://[^\s/?#@:\"'`<>{}]{0,100}:(?P<password>[^\s/?#@\"'`<>{}$]{3,200})@")
-# As curl takes it. An owner and a group are often the same, or numbers; pip's --user is followed by addresses.
+# As curl takes it. An owner and a group are often the same, or numbers; an address follows pip's --user.
 _USER: Final = regex(
     r"(?<!\S)(?:-u|-U|--user|--proxy-user)[ =]?[\"']?(?P<user>[^\s:\"'$]{1,100}):"
     r"(?!(?P=user)(?![^\s\"']))(?!\d+(?![^\s\"']))(?!//)(?P<password>[^\s\"'$]{3,200})"
