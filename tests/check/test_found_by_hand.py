@@ -374,3 +374,16 @@ def test_the_address_behind_pips_user_is_no_password() -> None:
     assert masked(line) == line
     assert masked("RUN curl --user team:Zx81-kilo https://files.example") != line
     assert "Zx81-kilo" not in masked("RUN curl --user team:Zx81-kilo https://files.example")
+
+
+def test_packages_that_are_named_behind_the_source_are_dependencies_too(tmp_path: Path) -> None:
+    text = """
+        FROM python:3.12-slim
+        COPY . /app
+        RUN pip install --no-cache-dir {} && python /app/more.py
+        """
+    files = {"app.py": "import spacy\n"}
+    (one,) = verdicts("B1", text.format("spacy==3.7.5 pandas==2.2.3"), tmp_path, files)
+    assert one.fix is None
+    assert verdicts("B1", text.format("torch==2.4.1"), tmp_path, files)
+    assert not verdicts("B1", text.format("--upgrade pip"), tmp_path, files)

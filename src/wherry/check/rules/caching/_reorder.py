@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import all_taken_out, block_of, is_apart, put_behind, written
 from wherry.check.facts.context import normal
+from wherry.check.facts.installed import heaviest
 from wherry.check.model import Aspect, Edit, Effect, Fix, Safety
 from wherry.check.rules.caching._passing import Passage, Step, context_origin
 from wherry.dockerfile.source import Span
@@ -151,7 +152,8 @@ def _fixed(stage: StageFacts, sources: Sequence[CopyFacts]) -> Late | None:
         installs = [
             install
             for install in behind
-            if _matters(install) and (_goes_by_lists(install) or _brings_dependencies(install))
+            if _matters(install)
+            and (_goes_by_lists(install) or _brings_dependencies(install) or _names_them(install))
         ]
         if installs:
             return Late(stage, (copy,), tuple(installs))
@@ -162,6 +164,14 @@ def _goes_by_lists(install: Install) -> bool:
     if install.manager in _PROJECTS:
         return install.action in {"install", "sync"} and not install.packages and not install.installs_project
     return bool(install.requirement_files) and not install.installs_project
+
+
+def _names_them(install: Install) -> bool:
+    """Its command line alone says what it installs, and that is several packages or a heavy one."""
+    if not install.is_python or install.requirement_files or install.installs_project:
+        return False
+    is_named = bool(install.packages) and not any(package.is_local for package in install.packages)
+    return is_named and (_several([install]) or heaviest((install,)) is not None)
 
 
 def _brings_dependencies(install: Install) -> bool:
