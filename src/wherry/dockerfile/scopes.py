@@ -10,8 +10,9 @@ import posixpath
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Literal
+
+from msgspec.structs import replace
 
 from wherry.dockerfile.words import Budget, Expansion, WordError, expand
 from wherry.frozen import Frozen
@@ -146,8 +147,7 @@ class Variables(Mapping[str, str]):
         return arg if arg.version > env.version and arg.version > scope.stage_version else env
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Frozen):
     """What is in force before an instruction.
 
     Attributes:
@@ -160,7 +160,7 @@ class Scope:
 
     """
 
-    history: History = field(repr=False)
+    history: History
     version: int = 0
     stage_version: int = 0
     user: str = ""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from wherry.dockerfile.shell import program_name
@@ -87,8 +86,7 @@ class Option(Frozen):
         return (self.word, self.value.word)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Call:
+class Call(Frozen, eq=False):
     """One command as it will run.
 
     Attributes:
@@ -103,7 +101,7 @@ class Call:
     command: Command
     program: str
     arguments: tuple[Value, ...]
-    env: Mapping[str, str] = field(repr=False)
+    env: Mapping[str, str]
     directory: str
 
     @property

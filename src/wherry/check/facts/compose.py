@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -32,6 +31,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.facts.compose_values import EnvironmentEntry, entries_of, pairs_of, scalars_of
 from wherry.check.facts.texts import Text
 from wherry.check.facts.yaml_nodes import parse_documents
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -52,14 +52,13 @@ def is_compose_name(name: str) -> bool:
     return _NAME.fullmatch(name.lower()) is not None
 
 
-@dataclass(frozen=True)
-class ComposeService:
+class ComposeService(Frozen, dict=True):
     """One service; the module says what can be asked."""
 
     name: Text
     node: Node
     path: Path
-    layers: tuple[Node, ...] = field(repr=False)  # an override, itself, what it extends
+    layers: tuple[Node, ...]  # an override, itself, what it extends
 
     def first(self, *keys: str) -> Node | None:
         """The node at a path of keys in the service, else in what it extends."""

@@ -118,11 +118,11 @@ class Context:
     @cached_property
     def ignore(self) -> IgnoreFile | None:
         """The rules in force; None where there is no ignore file; one that Docker refuses is noted."""
-        from wherry.dockerfile.ignore import IgnoreFile  # noqa: PLC0415 - few need it
-
         source = self.ignore_source
         if source is None:
             return None
+        from wherry.dockerfile.ignore import IgnoreFile  # noqa: PLC0415 - only where there is one
+
         try:
             return IgnoreFile.parse(source.data.decode("utf-8", "surrogateescape"), source.name)
         except InputError as error:

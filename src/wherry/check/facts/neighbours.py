@@ -50,6 +50,8 @@ class Neighbours:
     @cached_property
     def all_compose(self) -> tuple[ComposeService, ...]:
         """Every service of the compose files around."""
+        if not self._files:
+            return ()
         from wherry.check.facts.compose import (  # noqa: PLC0415 - YAML, only when asked for
             is_compose_name,
             is_override_name,
@@ -74,6 +76,8 @@ class Neighbours:
 
     @cached_property
     def _manifests(self) -> list[tuple[tuple[Workload, ...], tuple[KubernetesService, ...]]]:
+        if not self._files:
+            return []
         from wherry.check.facts.compose import is_compose_name  # noqa: PLC0415 - YAML, when asked for
         from wherry.check.facts.kubernetes import (  # noqa: PLC0415 - the same
             looks_like_manifest,
@@ -103,6 +107,8 @@ class Neighbours:
     @cached_property
     def workflows(self) -> tuple[Workflow, ...]:
         """The CI files of the repository."""
+        if not self._files:
+            return ()
         from wherry.check.facts.workflows import (  # noqa: PLC0415 - YAML, only when asked for
             is_workflow_path,
             read_workflow,
@@ -120,8 +126,13 @@ def _listing(reader: Reader, directory: Path) -> list[Path]:
     key = os.path.abspath(directory)  # noqa: PTH100 - resolve() would follow links
     if key not in listed:
         root = repository_root(directory)
-        listed[key] = [*yaml_files(directory), *((root / name for name in _OTHER_CI) if root else ())]
+        listed[key] = [*yaml_files(directory), *_other_ci(root)]
     return listed[key]
+
+
+def _other_ci(root: Path | None) -> list[Path]:
+    """Files of CI that are no YAML."""
+    return [root / name for name in _OTHER_CI if (root / name).is_file()] if root else []
 
 
 def _once(source: Source, read: Callable[[Source], _T]) -> _T:

@@ -97,17 +97,21 @@ class ProjectFacts:
     @cached_property
     def pyproject(self) -> Pyproject | None:
         """pyproject.toml."""
-        from wherry.check.facts.pyproject import read_pyproject  # noqa: PLC0415 - read when asked for
-
         path = self.root / "pyproject.toml"
-        return self.reader.remember(read_pyproject, path, self.reader) if self.has(path.name) else None
+        if not self.has(path.name):
+            return None
+        from wherry.check.facts.pyproject import read_pyproject  # noqa: PLC0415 - only where there is one
+
+        return self.reader.remember(read_pyproject, path, self.reader)
 
     @cached_property
     def python_version(self) -> Text | None:
         """``.python-version``."""
+        if not self.has(".python-version"):
+            return None
         from wherry.check.facts.pyproject import read_python_version  # noqa: PLC0415 - as above
 
-        return read_python_version(self.root, self.reader) if self.has(".python-version") else None
+        return read_python_version(self.root, self.reader)
 
     @cached_property
     def locks(self) -> tuple[LockFile, ...]:
@@ -118,7 +122,9 @@ class ProjectFacts:
             places += [
                 path for path in above if path.is_file() and path.with_name("pyproject.toml").is_file()
             ][:1]
-        from wherry.check.facts.locks import read_lock  # noqa: PLC0415 - read when asked for
+        if not places:
+            return ()
+        from wherry.check.facts.locks import read_lock  # noqa: PLC0415 - as above
 
         found = (self.reader.remember(read_lock, place, self.reader) for place in places)
         return tuple(lock for lock in found if lock)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,8 +29,7 @@ _PREFIXES: Final = {"pip": "PIP_", "uv": "UV_", "poetry": "POETRY_", "pdm": "PDM
 _FALSE: Final = frozenset({"", "0", "false", "no", "off", "n", "f"})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Install:
+class Install(Frozen, eq=False):
     """One call of a package manager, whatever it does: look at `action`.
 
     Attributes:
@@ -60,11 +62,11 @@ class Install:
     action: str
     subcommand: str
     call: Call
-    run: RunFacts = field(repr=False)
+    run: RunFacts
     packages: tuple[PackageArgument, ...] = ()
     requirement_files: tuple[str, ...] = ()
     constraint_files: tuple[str, ...] = ()
-    options: Mapping[str, tuple[Option, ...]] = field(default_factory=dict)
+    options: Mapping[str, tuple[Option, ...]] = msgspec.field(default_factory=dict)
     installs_project: bool = False
     project_directories: tuple[str, ...] = ()
     editable: bool = False

@@ -102,7 +102,6 @@ or a mount (with BuildKit) in place of a COPY. None for ADD of a URL: fetch it i
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.commands import SHELLS
@@ -112,6 +111,7 @@ from wherry.check.rules.bytes._bounds import copies_of, own_runs, runs_of
 from wherry.check.rules.bytes._chain import command_behind, without
 from wherry.check.rules.bytes._mounting import mounted, target_of
 from wherry.check.rules.bytes._removals import covers, is_removed
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -130,8 +130,7 @@ _REMOVES_ITSELF: Final = frozenset({"gunzip"})
 _WHY: Final = "it is pulled with what came out of it, and nobody opens it again"
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
+class _Opened(Frozen):
     """A file that a command has no more use for."""
 
     archive: str  # absolute where known

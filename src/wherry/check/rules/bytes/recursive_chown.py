@@ -128,7 +128,6 @@ installed: do both in that RUN, or install as that user.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Basis, Cost, Rule, Severity
@@ -137,6 +136,7 @@ from wherry.check.rules.bytes._carried import certain_environments
 from wherry.check.rules.bytes._removals import is_removed
 from wherry.check.rules.bytes._set_by_copy import fix_of, is_below
 from wherry.check.sizes import closure_of
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -153,8 +153,7 @@ _OF_BASE: Final = frozenset({"/", "/usr", "/usr/local", "/usr/lib", "/opt/conda"
 """Trees that are large in any base."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Tree:
+class _Tree(Frozen):
     """What a command changes of the layers below."""
 
     change: Ownership

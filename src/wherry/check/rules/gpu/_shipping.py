@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.rules.gpu._packages import NEEDS_TORCH, asked_of
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def _is_environment(path: str) -> bool:
     return plain in _WHOLE or bool(_ENVIRONMENT.search(plain))
 
 
-@dataclass(frozen=True, slots=True)
-class Brought:
+class Brought(Frozen):
     """What brings CUDA's libraries into the image as wheels.
 
     Attributes:
