@@ -387,3 +387,13 @@ def test_packages_that_are_named_behind_the_source_are_dependencies_too(tmp_path
     assert one.fix is None
     assert verdicts("B1", text.format("torch==2.4.1"), tmp_path, files)
     assert not verdicts("B1", text.format("--upgrade pip"), tmp_path, files)
+
+
+def test_tests_and_notebooks_that_go_along_are_named_and_left_to_their_author(tmp_path: Path) -> None:
+    files = {"app.py": "", "tests/test_a.py": "", "notebooks/a.ipynb": "{}", "notebooks/b.ipynb": "{}"}
+    (one,) = verdicts("B11", f"FROM python:3.12\nCOPY . .\n{CLI}\n", tmp_path, files)
+    assert one.what.endswith("; tests, notebooks go along")
+    assert one.fix is not None
+    assert "tests" not in one.fix.edits[0].text
+    (tested,) = verdicts("B11", f"FROM python:3.12\nCOPY . .\nRUN pytest\n{CLI}\n", tmp_path, files)
+    assert "along" not in tested.what

@@ -32,6 +32,7 @@ _CACHES: Final = frozenset(
         "node_modules",
     }
 )
+_TESTERS: Final = frozenset({"pytest", "tox", "nox", "jupyter", "papermill"})
 _ENVIRONMENT: Final = "virtual environment"
 _GIT_ALOOF: Final = frozenset({"clone", "config", "lfs", "init", "ls-remote", "--version", "version"})
 _BY_GIT: Final = regex(
@@ -59,6 +60,16 @@ def unwanted_of(facts: Facts, context: Context, broad: Sequence[CopyFacts]) -> l
         if pattern and copy and not mentioned.names(one.path) and not _is_taken_back(context, one.path):
             found.append(Unwanted(one.path, one.size_bytes, copy, pattern))
     return found
+
+
+def companions_of(facts: Facts, context: Context, broad: Sequence[CopyFacts]) -> list[str]:
+    """Tests and notebooks that *broad* take along, and that nothing in the Dockerfile speaks of."""
+    mentioned = _Mentions(facts, context)
+    notebooks = dict.fromkeys(one.path.rpartition("/")[0] or one.path for one in context.kinds.notebooks)
+    paths = [*(one.path for one in context.kinds.tests), *notebooks]
+    if any(call.program in _TESTERS for run in facts.runs for call in run.calls):
+        return []
+    return [path for path in paths if not mentioned.names(path) and any(_takes(copy, path) for copy in broad)]
 
 
 def _candidates(facts: Facts, context: Context) -> Iterator[Found]:

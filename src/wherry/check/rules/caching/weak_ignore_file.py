@@ -129,8 +129,8 @@ PORT=8000
 Safe: what it writes leaves out version control, byte code, caches, environments and stored keys, and of those
 only what is there or what every Python project has sooner or later. `.git` stays where a command of the build
 reads it (`git describe`, setuptools-scm), an environment where the Dockerfile installs nothing itself, and
-whatever another Dockerfile beside this one names. Data, notebooks and tests are not its business: what of
-them an image needs only its author knows (D7).
+whatever another Dockerfile beside this one names. Tests and notebooks are named and not touched, and data is
+not its business: what of them an image needs only its author knows (D7).
 """
 
 from __future__ import annotations
@@ -139,7 +139,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Place, Rule, Safety, Severity
-from wherry.check.rules.caching._unwanted import Unwanted, unwanted_of
+from wherry.check.rules.caching._unwanted import Unwanted, companions_of, unwanted_of
 from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
@@ -175,7 +175,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
     where = [] if context.ignore_source is None else [Place.of(context.ignore_source, Span(0, 0))]
     yield RULE.at(
         facts.place(_named_first(broad, found).span),
-        _what(context, found),
+        _what(context, found) + _along(companions_of(facts, context, broad)),
         why="all of it is sent and copied, and each change of it builds again from here"
         if found
         else "whatever comes to lie in the directory will be sent and copied",
@@ -211,6 +211,13 @@ def _what(context: Context, found: Sequence[Unwanted]) -> str:
     listed = ", ".join(names[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
     reason = f"{name} does not leave it out" if context.ignore_source else f"there is no {name}"
     return f"the build takes {listed}: {reason}"
+
+
+def _along(paths: Sequence[str]) -> str:
+    """What is for its author to leave out, as a sentence goes on."""
+    rest = len(paths) - _MOST_NAMED
+    listed = ", ".join(paths[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+    return f"; {listed} {'goes' if len(paths) == 1 else 'go'} along" if paths else ""
 
 
 def _cost(found: Sequence[Unwanted]) -> Cost:
