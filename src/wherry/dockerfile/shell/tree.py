@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
 from wherry.dockerfile.shell.segments import Segment, Statement
 from wherry.frozen import Frozen
@@ -89,9 +90,23 @@ def read_tree(
 def _parser() -> Parser:
     """The grammar, loaded when the first script is read."""
     import tree_sitter  # noqa: PLC0415 - most runs of wherry read no shell
-    import tree_sitter_bash  # noqa: PLC0415 - the same
 
-    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
+    return tree_sitter.Parser(tree_sitter.Language(_binding().language()))
+
+
+def _binding() -> Any:  # noqa: ANN401 - a module
+    """The grammar's compiled module. Its package first loads what reads queries for editors, in 4 ms."""
+    from importlib.machinery import PathFinder  # noqa: PLC0415 - the same
+    from importlib.util import module_from_spec  # noqa: PLC0415 - the same
+
+    name = "tree_sitter_bash"
+    package = PathFinder.find_spec(name)
+    spec = package and PathFinder.find_spec(f"{name}._binding", package.submodule_search_locations)
+    if not spec or not spec.loader:
+        return import_module(f"{name}._binding")  # no directory holds it: an archive, or nothing
+    binding = module_from_spec(spec)
+    spec.loader.exec_module(binding)
+    return binding
 
 
 class _Walk:
