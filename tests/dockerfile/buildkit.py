@@ -19,7 +19,7 @@ def build(host: str, root: Path, text: str, build_args: Mapping[str, str]) -> di
     """The settings of the image of a Dockerfile in *root*, or what docker says against it."""
     (root / "Dockerfile").write_text(text)
     environment = {"PATH": os.defpath, "DOCKER_HOST": host, "DOCKER_BUILDKIT": "1", "HOME": str(root)}
-    docker = _client(environment)
+    docker = client_of(environment)
     given = [word for name, value in build_args.items() for word in ("--build-arg", f"{name}={value}")]
     made = subprocess.run(
         [docker, "build", "--quiet", *given, "."],
@@ -42,7 +42,7 @@ def build(host: str, root: Path, text: str, build_args: Mapping[str, str]) -> di
     return config
 
 
-def _client(environment: Mapping[str, str]) -> str:
+def client_of(environment: Mapping[str, str]) -> str:
     """A client that speaks to BuildKit: an old one does, a new one does with its plugin."""
     for path in (shutil.which("docker"), "/usr/bin/docker"):
         if path and os.access(path, os.X_OK):
