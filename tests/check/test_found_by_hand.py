@@ -397,3 +397,31 @@ def test_tests_and_notebooks_that_go_along_are_named_and_left_to_their_author(tm
     assert "tests" not in one.fix.edits[0].text
     (tested,) = verdicts("B11", f"FROM python:3.12\nCOPY . .\nRUN pytest\n{CLI}\n", tmp_path, files)
     assert "along" not in tested.what
+
+
+@pytest.mark.parametrize(
+    ("base", "packages", "wanted"),
+    [
+        ("ubuntu:22.04", "git python3", "-y ca-certificates git python3"),
+        (
+            "ubuntu:22.04",
+            "\\\n    git \\\n    python3",
+            "-y \\\n    ca-certificates \\\n    git \\\n    python3",
+        ),
+        ("python:3.12-slim", "git python3", "-y git python3"),
+        ("ubuntu:22.04", "git ca-certificates", "-y git ca-certificates"),
+        ("ubuntu:22.04", "ffmpeg", "-y ffmpeg"),
+    ],
+)
+def test_what_fetches_keeps_the_certificates_that_were_only_recommended(
+    base: str, packages: str, wanted: str
+) -> None:
+    text = f"FROM {base}\nRUN apt-get update && apt-get install -y {packages}\n"
+    (one,) = verdicts("G15", text)
+    assert f"--no-install-recommends {wanted}\n" in fixed(text, one)
+
+
+def test_pipenv_that_is_told_to_install_for_development_is_taken_at_its_word(tmp_path: Path) -> None:
+    text = "FROM python:3.12\nCOPY Pipfile Pipfile.lock ./\nRUN pipenv install --deploy --dev\n"
+    (one,) = verdicts("G9", text, tmp_path, {"Pipfile": "", "Pipfile.lock": "{}"})
+    assert "if there are any" not in one.what

@@ -10,10 +10,13 @@ FROM = "FROM debian:bookworm\n"
 @pytest.mark.parametrize(
     ("line", "after"),
     [
-        ("RUN apt-get install -y git", "RUN apt-get install --no-install-recommends -y git"),
-        ("RUN apt-get -y install git", "RUN apt-get -y install --no-install-recommends git"),
+        ("RUN apt-get install -y vim ffmpeg", "RUN apt-get install --no-install-recommends -y vim ffmpeg"),
+        ("RUN apt-get -y install ffmpeg", "RUN apt-get -y install --no-install-recommends ffmpeg"),
         ("RUN apt install -yq some-package", "RUN apt install --no-install-recommends -yq some-package"),
-        ("RUN apt-get install -y wget git", "RUN apt-get install --no-install-recommends -y wget git"),
+        (
+            "RUN apt-get install -y wget git",
+            "RUN apt-get install --no-install-recommends -y ca-certificates wget git",
+        ),
     ],
 )
 def test_the_option_goes_behind_install(line: str, after: str) -> None:

@@ -50,8 +50,8 @@ RUN apt-get update && apt-get install -y wget && rm -rf /var/lib/apt/lists/*
 
 ## Fix
 
-Unsafe: now and then a recommended package is needed, `ca-certificates` by `curl` on a bare base most of all.
-Build, see what is missing, and name it.
+Unsafe: now and then a recommended package is needed. `ca-certificates`, which `curl`, `wget` and `git` want
+most of all, is named where the base has none; of the rest, build, see what is missing, and name it.
 """
 
 from __future__ import annotations
@@ -59,9 +59,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.apt_sizes import is_measured, recommended
-from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
+from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._bounds import installs_of
 from wherry.check.rules.bytes._chain import option_behind
+from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,6 +72,8 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
 
 _OPTION: Final = "--no-install-recommends"
+_FETCHERS: Final = frozenset({"curl", "wget", "git", "git-lfs", "aria2"})
+_BRING_CERTIFICATES: Final = frozenset({"ca-certificates", "software-properties-common"})
 _SETTING: Final = b"Install-Recommends"
 _WORTH_BYTES: Final = 1_000_000
 
@@ -119,9 +122,28 @@ def _fix(installs: Sequence[Install]) -> Fix | None:
         if edit is None:
             return None
         edits.append(edit)
+    first = next((one for one in installs if _fetches_unverified(one)), None)
+    if first:
+        edits.append(_with_certificates(first))
     touched = frozenset(install.run.index for install in installs)
     effect = Effect(touches=touched, aspects=frozenset({Aspect.COMMANDS}))
     return Fix("install only what is needed", tuple(edits), Safety.UNSAFE, effect)
+
+
+def _fetches_unverified(install: Install) -> bool:
+    """It installs what fetches over TLS, on a base without certificates, and names none itself."""
+    names = {name for one in installs_of(install.run.stage) for name in one.names}
+    is_bare = install.run.stage.base.family in {"debian", "ubuntu"}
+    return is_bare and not _FETCHERS.isdisjoint(install.names) and _BRING_CERTIFICATES.isdisjoint(names)
+
+
+def _with_certificates(install: Install) -> Edit:
+    """The certificates as the first of its packages; on a line of their own where each has one."""
+    file = install.run.stage.facts.file
+    start = min(package.word.span.start for package in install.packages)
+    indent = file.data[file.data.rfind(b"\n", 0, start) + 1 : start]
+    joiner = " " if indent.strip() else f" {install.run.stage.facts.dockerfile.escape}\n{indent.decode()}"
+    return Edit(file.name, Span(start, start), f"ca-certificates{joiner}")
 
 
 RULE = Rule("G15", "apt-recommends", Severity.WARNING, _check, also=("DL3015", "DS-0029"))

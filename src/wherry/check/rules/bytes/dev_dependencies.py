@@ -210,7 +210,8 @@ def _by_default(install: Install) -> _Extra | None:
     groups = " and ".join(pyproject.default_groups) if pyproject and names else "development"
     edit = _production_only(install, pyproject)
     places = tuple(_listed(pyproject))
-    return _Extra(install, f"the {groups} dependencies", names, edit, places, pyproject is not None)
+    is_certain = pyproject is not None or install.manager == "pipenv"  # which is told to, by --dev
+    return _Extra(install, f"the {groups} dependencies", names, edit, places, is_certain)
 
 
 def _in_groups(pyproject: Pyproject) -> frozenset[str]:
