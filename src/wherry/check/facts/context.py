@@ -257,6 +257,16 @@ class Context:
         plain = normal(path)
         return plain is not None and os.path.lexists(self.root / plain)
 
+    def is_file(self, path: str) -> bool:
+        """Whether a file of that name is on the disk, sent or not; a name that can be none is none."""
+        plain = normal(path)
+        return plain is not None and os.path.isfile(self.root / plain)  # noqa: PTH113 - Path's raises for long names
+
+    def is_directory(self, path: str) -> bool:
+        """Whether a directory of that name is on the disk, sent or not."""
+        plain = normal(path)
+        return plain is not None and os.path.isdir(self.root / plain)  # noqa: PTH112 - the same
+
     def is_left_out(self, path: str) -> bool:
         """Whether the ignore file leaves a path out, be it there or not."""
         plain = normal(path)

@@ -171,6 +171,11 @@ class Facts:
         """The target and the stages it is built from, itself first: their layers are the image's."""
         return self.target.chain
 
+    @cached_property
+    def shipped_indexes(self) -> frozenset[int]:
+        """Indexes of those stages."""
+        return frozenset(stage.index for stage in self.shipped)
+
     @property
     def reachable(self) -> frozenset[int]:
         """Indexes of the stages that the target needs."""

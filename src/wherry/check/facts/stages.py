@@ -98,7 +98,7 @@ class StageFacts:
     @property
     def is_shipped(self) -> bool:
         """Its layers are in the image: it is the target or one the target is built from."""
-        return self in self.facts.shipped
+        return self.index in self.facts.shipped_indexes
 
     @property
     def is_reachable(self) -> bool:

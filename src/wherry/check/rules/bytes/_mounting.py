@@ -29,7 +29,7 @@ def target_of(copy: CopyFacts) -> str | None:
     context = copy.stage.facts.context
     is_file = _FILE.search(source) is not None
     if copy.from_ is None and context is not None:
-        is_file = (context.root / source.lstrip("/")).is_file() or (is_file and not context.exists(source))
+        is_file = context.is_file(source) or (is_file and not context.exists(source))
     if is_file and copy.destination.endswith("/"):
         return posixpath.join(copy.destination, posixpath.basename(source))
     return copy.destination.rstrip("/") or None

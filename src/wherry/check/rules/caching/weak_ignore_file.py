@@ -191,7 +191,7 @@ def _is_broad(copy: CopyFacts) -> bool:
     context = copy.stage.facts.context
     if context is None or not copy.is_from_context:
         return False
-    return copy.takes_all or any((context.root / source.strip("/")).is_dir() for source in copy.sources)
+    return copy.takes_all or any(context.is_directory(source) for source in copy.sources)
 
 
 def _named_first(broad: Sequence[CopyFacts], found: Sequence[Unwanted]) -> CopyFacts:
