@@ -131,7 +131,7 @@ def test_an_unknown_budget_is_answered_in_its_own_table(tmp_path: Path) -> None:
         ('name = "app:v1"', "not an image name"),
         ('cache = "team/cache"', "not a repository in a registry"),
         ('cache = "registry.example/team/cache:v1"', "not a repository in a registry"),
-        ('cache = "https://registry.example/team"', "cannot name an image"),
+        ('cache = "https://registry.example/team"', "is a URL, not an image.s name"),
         ('cache = "user:word@registry.example/team"', "not a repository in a registry"),
         ("cache = true", "cache must be a string"),
         ('name = "a..b"', "not an image name"),
