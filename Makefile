@@ -37,7 +37,7 @@ fix: $(READY) ## format the code, mend what ruff can mend
 	@$(BIN)/ruff format --quiet .
 
 .PHONY: bench
-bench: bench-torch bench-registry bench-size ## the three benches below
+bench: bench-torch bench-registry bench-size bench-check ## the four benches below
 
 .PHONY: bench-torch
 bench-torch: $(RUNS) ## the GPU-sized image: time and memory against what hashing alone costs (fetches 2.9 GB once)
@@ -50,6 +50,10 @@ bench-registry: $(RUNS) ## push and pull of that image, and the team's layer ind
 .PHONY: bench-size
 bench-size: $(RUNS) ## examples/digits by wherry and by the usual Dockerfile, side by side (needs root and docker)
 	@$(BIN)/python -m bench.size
+
+.PHONY: bench-check
+bench-check: $(RUNS) ## wherry check: 150 Dockerfiles, one file, findings per file (hadolint and tally beside it)
+	@$(BIN)/python -m bench.check
 
 # A lock holds versions and hashes, never the address they came from: that is each reader's own index.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile --quiet --generate-hashes \
