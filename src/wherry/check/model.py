@@ -92,6 +92,7 @@ class Cost(Frozen):
     seconds: float = 0.0
     basis: Basis = Basis.NONE
     source: str = ""  # what the figure rests on, in words: "wheel sizes of torch 2.15.0"
+    files: tuple[tuple[str, int], ...] = ()  # those measured, with their bytes: a total counts each once
 
 
 class Edit(Frozen):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from tests.report.findings.reviews import COPY, HOSTILE_NAME, PIP, SHELL, review
-from wherry.check.model import Basis, Severity
+from wherry.check.model import Basis, Cost, Finding, Severity
 from wherry.dockerfile.syntax import DockerfileError
 from wherry.errors import InputError
 from wherry.report.findings.model import place_of_error
@@ -22,6 +23,31 @@ def test_the_summary_adds_up() -> None:
     assert summary.by_basis == {Basis.MEASURED: 100, Basis.TABLE: 2_400_000_000}
     assert summary.by_severity[Severity.ERROR] == 1
     assert (summary.files, summary.findings, summary.safe_fixes, summary.unsafe_fixes) == (1, 3, 1, 1)
+
+
+def measured(finding: Finding, *files: tuple[str, int]) -> Finding:
+    """The same finding, of files that lie here."""
+    size_bytes = sum(size for _, size in files)
+    return replace(finding, cost=Cost(size_bytes, basis=Basis.MEASURED, source="files", files=files))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        ([("a/model.bin", 300)], [("a/model.bin", 300)], 300),
+        ([("a/model.bin", 300)], [("b/model.bin", 300)], 600),
+        ([("a", 500)], [("a/model.bin", 300)], 500),
+        ([("a/b/model.bin", 300), ("a/c.bin", 300)], [("a", 500)], 600),  # the directory without its weights
+        ([("a", 500), ("ab/c.bin", 7)], [("a/b", 400), ("a/b/c/d.bin", 300)], 507),
+        ([("/x/a", 1)], [("/x", 3)], 3),
+    ],
+)
+def test_files_that_two_findings_speak_of_count_once(
+    first: list[tuple[str, int]], second: list[tuple[str, int]], together: int
+) -> None:
+    summary = review(measured(PIP, *first), measured(COPY, *second)).summary()
+
+    assert summary.by_basis[Basis.MEASURED] == together
 
 
 @pytest.mark.parametrize(

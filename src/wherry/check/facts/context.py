@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context_walk import MAX_ENTRIES, MAX_SECONDS, Entry, Kind, Walk, walk_context
 from wherry.check.facts.texts import Reader
+from wherry.check.model import Basis, Cost
 from wherry.errors import InputError
 from wherry.regex import regex
 
@@ -275,6 +276,14 @@ class Context:
     def has(self, path: str) -> bool:
         """Whether a path is on the disk and sent."""
         return self.exists(path) and not self.is_left_out(path)
+
+    def cost_of(self, files: Iterable[tuple[str, int]]) -> Cost:
+        """What files and directories of the context weigh, given by path with their bytes."""
+        measured = tuple((str(self.root / path), size_bytes) for path, size_bytes in files if size_bytes)
+        size_bytes = sum(size_bytes for _, size_bytes in measured)
+        if not size_bytes:
+            return Cost()
+        return Cost(size_bytes, basis=Basis.MEASURED, source="files of the build context", files=measured)
 
     def read_small(self, path: str, limit_bytes: int = _SMALL_BYTES) -> Source | None:
         """A small file of the context, sent or not; None where there is none that can be read."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.expanding import expanded
 from wherry.check.facts.known import KnownVariables
+from wherry.check.model import Cost
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -199,6 +200,14 @@ class CopyFacts:
     def sent_bytes(self) -> int | None:
         """Bytes it takes of the context; a lower bound where the context was too large to walk."""
         return self.sent.size_bytes if self.sent else None
+
+    @property
+    def cost(self) -> Cost:
+        """What it takes of the context, as a finding says it."""
+        sent, context = self.sent, self.stage.facts.context
+        if sent is None or context is None:
+            return Cost()
+        return context.cost_of((entry.path, entry.size_bytes) for entry in sent.entries)
 
     @property
     def sent_files(self) -> int | None:

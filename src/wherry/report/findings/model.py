@@ -12,11 +12,11 @@ from wherry.check.model import Basis, Safety, Severity
 from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from wherry.check.engine import Judgement
     from wherry.check.fix import Mended
-    from wherry.check.model import Finding
+    from wherry.check.model import Cost, Finding
     from wherry.dockerfile.source import Source
     from wherry.errors import InputError
 
@@ -62,13 +62,40 @@ class Review(Frozen):
             findings=len(findings),
             by_severity=Counter(finding.severity for finding in findings),
             by_basis={
-                basis: sum(one.cost.size_bytes for one in findings if one.cost.basis is basis)
+                basis: _together(one.cost for one in findings if one.cost.basis is basis)
                 for basis in (Basis.MEASURED, Basis.TABLE)
             },
             seconds=sum(one.cost.seconds for one in findings),
             safe_fixes=sum(one.fix is not None and one.fix.safety is Safety.SAFE for one in findings),
             unsafe_fixes=sum(one.fix is not None and one.fix.safety is Safety.UNSAFE for one in findings),
         )
+
+
+def _together(costs: Iterable[Cost]) -> int:
+    """Bytes of all, where files that several of them speak of, by name or by a directory, count once."""
+    named: dict[str, int] = {}
+    total = 0
+    for cost in costs:
+        if not cost.files:
+            total += cost.size_bytes
+        for path, size_bytes in cost.files:
+            named[path] = max(size_bytes, named.get(path, 0))
+    below: Counter[str] = Counter()
+    for path in sorted(named, key=len, reverse=True):
+        size_bytes = max(named[path], below[path])
+        above = next((one for one in _parents(path) if one in named), None)
+        if above is None:
+            total += size_bytes
+        else:
+            below[above] += size_bytes
+    return total
+
+
+def _parents(path: str) -> Iterator[str]:
+    """The directories that a path lies in, the nearest first."""
+    while (end := path.rfind("/")) > 0:
+        path = path[:end]
+        yield path
 
 
 class Summary(Frozen):

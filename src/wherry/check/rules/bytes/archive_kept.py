@@ -106,7 +106,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.commands import SHELLS
 from wherry.check.joining import joined
-from wherry.check.model import Aspect, Basis, Cost, Effect, Fix, Rule, Safety, Severity
+from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._bounds import copies_of, own_runs, runs_of
 from wherry.check.rules.bytes._chain import command_behind, without
 from wherry.check.rules.bytes._mounting import mounted, target_of
@@ -178,13 +178,11 @@ def _copied(run: RunFacts, archive: str) -> CopyFacts | None:
 
 
 def _of_copy(facts: Facts, run: RunFacts, opened: _Opened, copy: CopyFacts) -> Finding:
-    size = copy.sent_bytes or 0
-    basis = Basis.MEASURED if size else Basis.NONE
     return RULE.at(
         facts.place(opened.call.command.span),
         f"{posixpath.basename(opened.archive)} is {opened.how}, and the layer of {_keyword(copy)} keeps it",
         why=_WHY,
-        cost=Cost(size, basis=basis, source="files of the build context" if size else ""),
+        cost=copy.cost,
         related=[facts.place(copy.span)],
         fix=_mount_fix(run, opened, copy),
     )

@@ -217,13 +217,12 @@ def _cost(facts: Facts, found: Sequence[_Removed]) -> Cost:
     origins = {one.origin for one in found if one.origin}
     if context is None or not origins or any(one.copy.from_ for one in found):
         return Cost()
-    size = sum(
-        entry.size_bytes
+    return context.cost_of(
+        (entry.path, entry.size_bytes)
         for copy in dict.fromkeys(one.copy for one in found)
         for entry in (copy.sent.entries if copy.sent else ())
         if any(_is_at(entry.path, origin) for origin in origins)
     )
-    return Cost(size, basis=Basis.MEASURED, source="files of the build context")
 
 
 def _mount_fix(run: RunFacts, found: Sequence[_Removed]) -> Fix | None:

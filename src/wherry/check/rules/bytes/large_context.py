@@ -80,7 +80,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context_walk import Kind
-from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._bounds import all_copies, all_runs
 from wherry.dockerfile.source import Source, Span
 from wherry.regex import regex
@@ -114,7 +114,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
     named = ", ".join(f"{path} {_shown(size)}" for path, size in largest[:_NAMED])
     more = "" if context.is_complete else "at least "
     if whole:
-        yield _copied(facts, whole, total, f"{more}{_shown(total)} of context, most of it {named}")
+        yield _copied(facts, context, whole, largest, f"{more}{_shown(total)} of context, most of it {named}")
     else:
         yield _sent(facts, context, largest, f"{more}{_shown(total)} that nothing copies, most of it {named}")
 
@@ -151,12 +151,14 @@ def _is_among(path: str, others: set[str]) -> bool:
     return False
 
 
-def _copied(facts: Facts, copy: CopyFacts, total: int, what: str) -> Finding:
+def _copied(
+    facts: Facts, context: Context, copy: CopyFacts, sizes: Sequence[tuple[str, int]], what: str
+) -> Finding:
     return RULE.at(
         facts.place(copy.span),
         f"this takes {what}",
         why="all of it is in the image, and is stored anew when one file of it changes",
-        cost=Cost(total, basis=Basis.MEASURED, source="files of the build context"),
+        cost=context.cost_of(sizes),
     )
 
 

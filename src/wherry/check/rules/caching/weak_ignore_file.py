@@ -138,7 +138,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Place, Rule, Safety, Severity
+from wherry.check.model import Aspect, Edit, Effect, Fix, Place, Rule, Safety, Severity
 from wherry.check.rules.caching._unwanted import Unwanted, companions_of, unwanted_of
 from wherry.dockerfile.source import Span
 
@@ -179,7 +179,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
         why="all of it is sent and copied, and each change of it builds again from here"
         if found
         else "whatever comes to lie in the directory will be sent and copied",
-        cost=_cost(found),
+        cost=context.cost_of((one.path, one.size_bytes) for one in found),
         related=where,
         fix=_fix(context, found),
         severity=None if found else Severity.INFO,
@@ -218,13 +218,6 @@ def _along(paths: Sequence[str]) -> str:
     rest = len(paths) - _MOST_NAMED
     listed = ", ".join(paths[:_MOST_NAMED]) + (f" and {rest} more" if rest > 0 else "")
     return f"; {listed} {'goes' if len(paths) == 1 else 'go'} along" if paths else ""
-
-
-def _cost(found: Sequence[Unwanted]) -> Cost:
-    size_bytes = sum(one.size_bytes for one in found)
-    return (
-        Cost(size_bytes, basis=Basis.MEASURED, source="files of the build context") if size_bytes else Cost()
-    )
 
 
 def _fix(context: Context, found: Sequence[Unwanted]) -> Fix | None:

@@ -79,7 +79,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import taken_out
-from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.caching._mounts import mounts_added
 from wherry.dockerfile.shell.segments import removal_spans
 from wherry.regex import regex
@@ -130,13 +130,11 @@ def _is_in(path: str, tree: str) -> bool:
 
 
 def _copied(facts: Facts, copy: CopyFacts, installs: list[Install]) -> Finding:
-    measured = copy.sent_bytes if copy.is_from_context else 0
-    cost = Cost(measured, basis=Basis.MEASURED, source="files of the build context") if measured else Cost()
     return RULE.at(
         facts.place(copy.span),
         f"the wheels in {copy.destination.rstrip('/')} stay in the layer that they are copied to",
         why="the image has them beside what is unpacked from them, whatever a later RUN removes",
-        cost=cost,
+        cost=copy.cost,
         related=[facts.place(install.span) for install in installs],
         fix=_fix(facts, copy, installs),
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.model import Cost
 from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from wherry.check.facts import Facts
     from wherry.check.facts.copies import CopyFacts
@@ -37,10 +38,21 @@ class Copied(Frozen):
         return sum(one.size_bytes for one in self.weights)
 
     @property
+    def cost(self) -> Cost:
+        """What the files that are there weigh."""
+        return cost_of(self.copy, self.weights)
+
+    @property
     def names(self) -> list[str]:
         """Their paths, the largest first."""
         files = sorted(self.weights, key=lambda one: (-one.size_bytes, one.path))
         return [*(one.path for one in files), *self.missing]
+
+
+def cost_of(copy: CopyFacts, weights: Iterable[Weights]) -> Cost:
+    """What files that *copy* takes weigh."""
+    context = copy.stage.facts.context
+    return context.cost_of((one.path, one.size_bytes) for one in weights) if context else Cost()
 
 
 def copied_weights(facts: Facts, *, anywhere: bool = False) -> Iterator[Copied]:

@@ -96,7 +96,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.model import Basis, Cost, Rule, Safety, Severity
+from wherry.check.model import Rule, Safety, Severity
 from wherry.check.rules.weights._ignoring import is_named, left_out, listed
 from wherry.check.rules.weights._policy import LARGE_BYTES
 from wherry.regex import regex
@@ -129,10 +129,12 @@ def _check(facts: Facts) -> Iterator[Finding]:
     data = [one for one in _data(context) if not _is_wanted(facts, one, words)]
     for found, safety in ((logs, Safety.SAFE), (data, Safety.UNSAFE)):
         if found:
-            yield _finding(facts, broad[-1], found, safety)
+            yield _finding(facts, context, broad[-1], found, safety)
 
 
-def _finding(facts: Facts, copy: CopyFacts, found: Sequence[Found], safety: Safety) -> Finding:
+def _finding(
+    facts: Facts, context: Context, copy: CopyFacts, found: Sequence[Found], safety: Safety
+) -> Finding:
     ordered = sorted(found, key=lambda one: (-one.size_bytes, one.path))
     size = sum(one.size_bytes for one in found)
     what = listed([f"{one.path}{'/' * one.is_directory}" for one in ordered], 3)
@@ -140,7 +142,7 @@ def _finding(facts: Facts, copy: CopyFacts, found: Sequence[Found], safety: Safe
         facts.place(copy.span),
         f"{what} {'is' if len(found) == 1 else 'are'} copied with the code: {readable_size(size)}",
         why="no server needs them, and each experiment builds the layer and all below it anew",
-        cost=Cost(size, basis=Basis.MEASURED, source="files of the build context"),
+        cost=context.cost_of((one.path, one.size_bytes) for one in found),
         fix=left_out(facts, [one.path for one in found], safety),
     )
 

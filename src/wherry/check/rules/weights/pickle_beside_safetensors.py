@@ -54,8 +54,8 @@ import posixpath
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.model import Basis, Cost, Rule, Severity
-from wherry.check.rules.weights._copied import copied_weights
+from wherry.check.model import Rule, Severity
+from wherry.check.rules.weights._copied import copied_weights, cost_of
 from wherry.check.rules.weights._ignoring import left_out, listed
 from wherry.regex import regex
 
@@ -77,13 +77,12 @@ def _check(facts: Facts) -> Iterator[Finding]:
         twice = _twice(found.weights)
         if not twice:
             continue
-        size = sum(one.size_bytes for one in twice)
         paths = [one.path for one in twice]
         yield RULE.at(
             facts.place(found.copy.span),
             f"{listed(paths)} {'is' if len(paths) == 1 else 'are'} copied beside the same as safetensors",
             why="the bytes are there twice, and loading a pickle runs the code in it",
-            cost=Cost(size, basis=Basis.MEASURED, source="files of the build context"),
+            cost=cost_of(found.copy, twice),
             fix=left_out(facts, paths),
         )
 

@@ -98,7 +98,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import put_before, taken_out, written
-from wherry.check.model import Aspect, Basis, Cost, Effect, Fix, Rule, Safety, Severity
+from wherry.check.model import Aspect, Cost, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.weights._copied import copied_weights
 from wherry.check.rules.weights._fetched import fetched_by
 from wherry.check.rules.weights._ignoring import listed
@@ -152,7 +152,7 @@ class _Late(Frozen):
 
     instruction: Instruction
     names: tuple[str, ...]
-    size_bytes: int
+    cost: Cost = Cost()
     run: RunFacts | None = None
     copy: CopyFacts | None = None
 
@@ -189,23 +189,21 @@ def _weights(copied: Sequence[Copied], stage: StageFacts) -> Iterator[_Late]:
         copy = found.copy
         is_own = not copy.takes_all and (found.size_bytes >= LARGE_BYTES or found.missing)
         if copy.stage is stage and is_own and not copy.link:
-            yield _Late(copy.instruction, tuple(found.names), found.size_bytes, copy=copy)
+            yield _Late(copy.instruction, tuple(found.names), found.cost, copy=copy)
     for run in stage.runs:
         fetched = [one for one in fetched_by(run) if not one.is_small]
         if fetched:
-            yield _Late(run.instruction, tuple(dict.fromkeys(one.name for one in fetched)), 0, run=run)
+            yield _Late(run.instruction, tuple(dict.fromkeys(one.name for one in fetched)), run=run)
 
 
 def _finding(facts: Facts, code: CopyFacts, late: _Late) -> Finding:
     verb = "downloaded" if late.run else "copied"
-    size = f" ({readable_size(late.size_bytes)})" if late.size_bytes else ""
+    size = f" ({readable_size(late.cost.size_bytes)})" if late.cost.size_bytes else ""
     return RULE.at(
         facts.place(late.instruction.span),
         f"{listed(late.names)}{size} {'is' if len(late.names) == 1 else 'are'} {verb} behind the code",
         why=f"every change of the code has it {verb} again, and pushed and pulled as a new layer",
-        cost=Cost(late.size_bytes, basis=Basis.MEASURED, source="files of the build context")
-        if late.size_bytes
-        else None,
+        cost=late.cost,
         related=(facts.place(code.span),),
         fix=_fix(facts, code, late),
     )

@@ -91,7 +91,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.model import Basis, Cost, Rule, Severity
+from wherry.check.model import Rule, Severity
 from wherry.check.rules.weights._copied import copied_weights
 from wherry.check.rules.weights._ignoring import left_out, listed
 from wherry.check.rules.weights._policy import LARGE_BYTES, POLICIES, POLICY, allows, forbids, severity_of
@@ -118,7 +118,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
             f"{listed(found.names)} {'is' if len(found.names) == 1 else 'are'} copied into the image"
             + (f": {readable_size(size)} of weights" if size else ""),
             why="they are in every pull of the image and in every tag, and a new model means a new image",
-            cost=Cost(size, basis=Basis.MEASURED, source="files of the build context") if size else None,
+            cost=found.cost,
             severity=severity_of(facts, RULE),
             fix=left_out(facts, [one.path for one in found.weights]) if not found.missing else None,
         )
