@@ -11,15 +11,16 @@ import re
 from bisect import bisect_right
 from functools import cache
 from operator import itemgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.check.catalogue import all_rules
+from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from wherry.check.model import Finding, Rule
-    from wherry.dockerfile.source import Span
     from wherry.dockerfile.syntax import Comment, Dockerfile, Instruction
 
 WHERRY: Final = "wherry"
@@ -42,6 +43,15 @@ _REASON_KEY: Final = r"(?i:^reason\s*=)"
 _ALL: Final = frozenset({"all", "*"})
 
 
+class Words(NamedTuple):
+    """What a comment that silences says, wherever it stands."""
+
+    tool: str  # whose comment it is
+    codes: tuple[str, ...]  # as written
+    reason: str
+    is_global: bool = False  # the whole file is meant
+
+
 class Ignore(NamedTuple):
     """One comment that silences."""
 
@@ -59,15 +69,20 @@ def ignores_of(dockerfile: Dockerfile) -> tuple[Ignore, ...]:
 
 def misspelt(dockerfile: Dockerfile) -> list[Comment]:
     """The comments that speak to wherry and are not understood: they silence nothing."""
-    return [
-        comment
-        for comment in dockerfile.comments
-        if re.match(_MARK, comment.text) and _form(WHERRY).fullmatch(comment.text) is None
-    ]
+    return [comment for comment in dockerfile.comments if is_misspelt(comment.text)]
+
+
+def is_misspelt(text: str) -> bool:
+    """Whether a comment speaks to wherry and is not understood."""
+    return re.match(_MARK, text) is not None and _form(WHERRY).fullmatch(text) is None
 
 
 def silence(
-    path: str, findings: Sequence[Finding], ignores: Sequence[Ignore], rules: Iterable[Rule]
+    path: str,
+    findings: Sequence[Finding],
+    ignores: Sequence[Ignore],
+    rules: Iterable[Rule],
+    beside: Mapping[str, Sequence[Ignore]] = MappingProxyType({}),
 ) -> tuple[list[Finding], list[Finding], list[Ignore]]:
     """Part findings by what comments say of them.
 
@@ -76,6 +91,7 @@ def silence(
         findings: What the rules say of it.
         ignores: Its comments.
         rules: Those that were asked.
+        beside: The comments of other files, by path: a finding in one is meant by a comment on its line.
 
     Returns:
         Those that stand, those that are silenced, and wherry's own comments that silenced nothing, with the
@@ -84,15 +100,19 @@ def silence(
     """
     keys = {rule.code: _keys_of(rule) for rule in rules}
     index = _Index(ignores)
+    others = {other: _Index(comments) for other, comments in beside.items()}
     kept: list[Finding] = []
     silenced: list[Finding] = []
     used: set[tuple[int, str]] = set()
     for finding in findings:
         places = [finding.place] if finding.place.path == path else finding.related
         spans = [place.span for place in places if place.path == path]
-        by = index.find(spans, keys.get(finding.rule, frozenset()))
+        named = keys.get(finding.rule, frozenset())
+        by = index.find(spans, named)
         used.update(by)
-        (silenced if by else kept).append(finding)
+        other = others.get(finding.place.path)
+        begin = Span(finding.place.span.start, finding.place.span.start)
+        (silenced if by or (other and other.find([begin], named)) else kept).append(finding)
     return kept, silenced, list(_unused(ignores, used, keys))
 
 
@@ -174,16 +194,15 @@ def _of_comments(dockerfile: Dockerfile) -> Iterator[Ignore]:
     instructions = dockerfile.instructions
     at = 0
     for comment in dockerfile.comments:
-        found = _read(comment)
-        if found is None:
+        words = read_comment(comment.text)
+        if words is None:
             continue
-        tool, codes, reason, is_global = found
         while at < len(instructions) and instructions[at].span.end <= comment.span.start:
             at += 1
         # What trivy says of a whole file it lets be silenced at its head.
-        is_global = is_global or (tool == "trivy" and at == 0)
+        is_global = words.is_global or (words.tool == "trivy" and at == 0)
         reach = None if is_global else _reach(comment, instructions[at : at + 1])
-        yield Ignore(tool, codes, reason, comment.span, reach)
+        yield Ignore(words.tool, words.codes, words.reason, comment.span, reach)
 
 
 @cache
@@ -192,20 +211,20 @@ def _form(tool: str) -> re.Pattern[str]:
     return re.compile(_FORMS[tool] + _CODES, re.IGNORECASE | re.DOTALL)
 
 
-def _read(comment: Comment) -> tuple[str, tuple[str, ...], str, bool] | None:
-    """Tool, codes, reason, and whether the whole file is meant."""
-    text = comment.text.strip()
+def read_comment(text: str) -> Words | None:
+    """What the text of a comment says; None where it speaks to none of the tools."""
+    text = text.strip()
     if not text.lower().startswith(_PROBES):
         return None
     for tool in _FORMS:
         match = _form(tool).fullmatch(text)
         if match:
             codes = tuple(code.strip() for code in match["codes"].split(","))
-            return tool, codes, _reason(match["reason"]), bool(match["file"])
+            return Words(tool, codes, _reason(match["reason"]), bool(match["file"]))
     trivy = [match for match in re.finditer(_TRIVY_ONE, text) if not _is_over(match[2])]
     if not trivy:
         return None
-    return "trivy", tuple(match[1] for match in trivy), _reason(re.sub(_TRIVY_ONE, "", text)), False
+    return Words("trivy", tuple(match[1] for match in trivy), _reason(re.sub(_TRIVY_ONE, "", text)))
 
 
 def _is_over(conditions: str) -> bool:
