@@ -10,6 +10,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_BUILT_BY_CI = """
+on: push
+jobs:
+  b:
+    steps:
+      - uses: docker/build-push-action@v6
+        with: {context: services/a, tags: "team/scorer:latest"}
+"""
+
+
 def _pod(*images: str) -> str:
     containers = "".join(f"    - name: c{n}\n      image: {image}\n" for n, image in enumerate(images))
     return f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p\nspec:\n  containers:\n{containers}"
@@ -73,6 +83,39 @@ def test_a_name_that_is_told_wins_over_the_only_image(tmp_path: Path) -> None:
 
 def test_a_dockerfile_with_a_name_of_its_own_is_not_the_only_one(tmp_path: Path) -> None:
     assert _running(tmp_path, {"k8s/pod.yaml": _pod("team/scorer:1")}, "Dockerfile.gpu") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("compose.yaml", "services:\n  scorer:\n    build: services/scorer\n  b:\n    build: .\n"),
+        ("compose.yaml", "services:\n  a:\n    build: services/a\n    image: reg.example.com/scorer:dev\n"),
+        (
+            ".github/workflows/build.yaml",
+            _BUILT_BY_CI,
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["Dockerfile", "services/tts/Dockerfile"])
+def test_the_only_image_is_not_this_one_where_another_dockerfile_makes_it(
+    tmp_path: Path, name: str, path: str, text: str
+) -> None:
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+
+    assert _running(tmp_path, {path: text, "k8s/pod.yaml": _pod("team/scorer:1")}, name) == []
+
+
+def test_the_only_image_is_that_of_the_directory_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "services/tts").mkdir(parents=True)
+    files = {"services/scorer/Dockerfile": "FROM scratch\n", "k8s/pod.yaml": _pod("team/scorer:1")}
+
+    assert _running(tmp_path, files, "services/tts/Dockerfile") == []
+
+
+def test_a_name_too_long_for_a_directory_is_none(tmp_path: Path) -> None:
+    image = "team/" + "s" * 280
+
+    assert _running(tmp_path, {"k8s/pod.yaml": _pod(image)}) == [image]
 
 
 def test_images_made_up_of_variables_are_passed_over(tmp_path: Path) -> None:

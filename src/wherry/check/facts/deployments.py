@@ -3,7 +3,8 @@
 A manifest names an image, never a Dockerfile. The image is this one's where a compose service or a CI step
 that builds this Dockerfile gives it that name; where none does, when the name is that of the project, of
 its directory or of the Dockerfile itself; and where there is just one image in the manifests that is nobody
-else's. Where that is not clear nothing is said.
+else's: neither well known, nor what compose, CI or a directory's name make another Dockerfile's. Where that
+is not clear nothing is said.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.repository import surroundings
 from wherry.frozen import Frozen
 from wherry.regex import regex
 
@@ -61,7 +63,33 @@ def containers_running(facts: Facts) -> tuple[Running, ...]:
         return found
     nobodys = {name for _, name in everywhere if not _OF_OTHERS.fullmatch(name)}
     is_alone = len(nobodys) == 1 and facts.path.name.lower() in _PLAIN_NAMES
-    return tuple(one for one, name in everywhere if name in nobodys) if is_alone else ()
+    if not is_alone or _last(*nobodys) in _neighbours_names(facts) or _has_directory(facts, *nobodys):
+        return ()
+    return tuple(one for one, name in everywhere if name in nobodys)
+
+
+def _neighbours_names(facts: Facts) -> frozenset[str]:
+    """What compose and CI call the images of other Dockerfiles."""
+    services = facts.neighbours.all_compose if facts.neighbours else ()
+    built = (one for one in services if one.context_path and not one.builds(facts.path))
+    names = [_repository((one.image or one.name).value) for one in built]
+    names += [
+        _repository(tag)
+        for workflow in facts.workflows
+        for build in workflow.builds
+        if is_told(build) and not is_build_of(facts, build)
+        for tag in build.tags
+    ]
+    return frozenset(_last(name) for name in names)
+
+
+def _has_directory(facts: Facts, name: str) -> bool:
+    """Whether a directory beside or above, called like the image, has a Dockerfile of its own."""
+    wanted = name.rstrip("/").rpartition("/")[2]
+    return any(
+        os.path.isfile(above / wanted / "Dockerfile")  # noqa: PTH113 - a name that is too long is none
+        for above in surroundings(facts.path.parent)
+    )
 
 
 def _told_names(facts: Facts) -> Iterator[str]:
