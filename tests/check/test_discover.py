@@ -174,3 +174,43 @@ def test_a_hundred_thousand_sources_are_not_all_looked_for() -> None:
     lay(".git/", "docker/Dockerfile")
 
     assert context_root(Path("docker/Dockerfile"), [f"s{n}" for n in range(100_000)]) == Path("docker")
+
+
+def test_a_directory_without_a_dockerfile_is_an_error_that_names_what_is_looked_for() -> None:
+    lay("src/main.py", "src/Dockerfile.md", "src/node_modules/p/Dockerfile")
+
+    with pytest.raises(InputError, match="there is no Dockerfile in this directory or below it") as error:
+        find_dockerfiles([Path("src")])
+    assert error.value.where == "src"
+    assert "Containerfile" in error.value.mend
+
+
+def test_each_directory_that_is_named_has_one() -> None:
+    lay("a/Dockerfile", "b/main.py")
+
+    with pytest.raises(InputError) as error:
+        find_dockerfiles([Path("a"), Path("b")])
+    assert error.value.where == "b"
+
+
+def test_a_link_that_leads_nowhere_is_told_with_where_it_leads() -> None:
+    lay("a/")
+    Path("a/Dockerfile").symlink_to("../gone")
+
+    with pytest.raises(InputError, match=r"the link leads to \.\./gone, which is not there"):
+        find_dockerfiles([Path("a/Dockerfile")])
+    with pytest.raises(InputError, match=r"no Dockerfile but a link that leads to \.\./gone") as error:
+        find_dockerfiles([Path("a")])
+    assert error.value.where == "a/Dockerfile"
+
+
+def test_a_directory_that_may_not_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    lay("a/b/")
+
+    def refuse(path: str) -> os._ScandirIterator[str]:
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match="not all could be searched: permission denied") as error:
+        find_dockerfiles([Path("a")])
+    assert error.value.where == "a"
