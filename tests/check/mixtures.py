@@ -11,8 +11,8 @@ from tests.check.rule_pages import examples_of
 from tests.dockerfile.dockerfiles import CORPUS, make_instruction
 from tests.dockerfile.peers import Refused, seen_by_buildkit, seen_by_us
 from wherry.check.catalogue import all_rules
-from wherry.check.fix import write_files
 from wherry.check.review import Asked, Reviewed, narrowed, review
+from wherry.check.writing import write_files
 from wherry.dockerfile.parser import parse
 from wherry.dockerfile.source import Source, decode, encode
 from wherry.errors import InputError
@@ -130,7 +130,7 @@ def broken_promises(root: Path, allowed: Safety) -> list[str]:
         return []
     now = checked(root, allowed)
     for one in now.mended:
-        write_files(one.after)
+        write_files(one.before, one.after)
     after = path.read_bytes()
     applied = [finding for one in now.mended for finding in one.applied]
     again = [finding.rule for one in checked(root, allowed).mended for finding in one.applied]

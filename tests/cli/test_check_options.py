@@ -60,7 +60,7 @@ def test_a_baseline_hides_what_it_knows_and_shows_what_is_new(desk: Desk) -> Non
     written = desk.check("--select", "G1,H3", "--write-baseline", "known.json")
 
     assert (written.code, written.out) == (0, "")
-    assert written.err == "known.json knows 1 findings\n"
+    assert written.err == "known.json knows 1 finding\n"
     assert desk.check("--select", "G1,H3", "--baseline", "known.json").code == 0
     path.write_text(f"# a line above\n{PLAIN}CMD python main.py\n")
     done = desk.check("--select", "G1,H3", "--baseline", "known.json", "--format", "json")

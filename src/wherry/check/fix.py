@@ -7,11 +7,7 @@ copies by name must still be sent. A fix that fails any of this is taken back, a
 
 from __future__ import annotations
 
-import os
-import stat
 from collections import Counter
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -22,7 +18,6 @@ from wherry.dockerfile.source import decode, encode
 from wherry.errors import InputError
 from wherry.frozen import Frozen
 from wherry.regex import regex
-from wherry.store.whole import whole_file, world_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping, Sequence
@@ -37,6 +32,7 @@ _MOST: Final = 1000
 """Fixes tried on one file; a file that offers more is nobody's to mend at once."""
 
 _LINE: Final = regex(r"[^\n]*\n|[^\n]+")
+_ODD: Final = regex(r'[\x00-\x1f\x7f"\\]')
 
 
 class Examined(Frozen):
@@ -56,15 +52,22 @@ class Mended(Frozen):
     after: Texts = msgspec.field(default_factory=dict)  # only files that changed
     applied: tuple[Finding, ...] = ()
     refused: tuple[tuple[Finding, str], ...] = ()  # each with why it was taken back
+    barred: Mapping[str, str] = msgspec.field(default_factory=dict)  # files that may not be written, and why
 
 
-def mend(examine: Callable[[Texts], Examined], allowed: Safety, only: Container[str] | None = None) -> Mended:
+def mend(
+    examine: Callable[[Texts], Examined],
+    allowed: Safety,
+    only: Container[str] | None = None,
+    obstacle: Callable[[str], str | None] = lambda _: None,
+) -> Mended:
     """Apply what may be applied.
 
     Args:
         examine: Judges the Dockerfile with some files' contents replaced.
         allowed: SAFE applies safe fixes only, UNSAFE all.
         only: Rules whose fixes are applied; all without.
+        obstacle: Why a file may not be written, in words; fixes that would change it are refused.
 
     Raises:
         InputError: The file does not parse as it is.
@@ -75,6 +78,7 @@ def mend(examine: Callable[[Texts], Examined], allowed: Safety, only: Container[
     texts: Texts = {}
     applied: list[Finding] = []
     refused: dict[Finding, str] = {}  # in the state that the files are in now
+    barred: dict[str, str] = {}
     for _ in range(_MOST):
         offered = (one for one in state.findings if only is None or one.rule in only)
         finding = next((one for one in offered if _may(one, allowed) and one not in refused), None)
@@ -84,13 +88,19 @@ def mend(examine: Callable[[Texts], Examined], allowed: Safety, only: Container[
         if isinstance(outcome, str):
             refused[finding] = outcome
             continue
+        closed = {edit.path: why for edit in finding.fix.edits if (why := obstacle(edit.path))}
+        if closed:
+            barred |= closed
+            refused[finding] = min(closed.values())
+            continue
         for edit in finding.fix.edits:
             before.setdefault(edit.path, state.files[edit.path])
         texts, state = outcome
         applied.append(finding)
         refused = {}  # what was in the way may be gone
     changed = {path: text for path, text in texts.items() if text != before[path]}
-    return Mended({path: before[path] for path in changed}, changed, tuple(applied), tuple(refused.items()))
+    was = {path: before[path] for path in changed}
+    return Mended(was, changed, tuple(applied), tuple(refused.items()), barred)
 
 
 def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
@@ -119,28 +129,19 @@ def unified(path: str, before: bytes, after: bytes) -> str:
 
     name = path.removeprefix("./").lstrip("/")
     old, new = (_LINE.findall(decode(text)) for text in (before, after))
-    lines = difflib.unified_diff(old, new, f"a/{name}" if before else "/dev/null", f"b/{name}")
+    lines = difflib.unified_diff(
+        old, new, _quoted(f"a/{name}") if before else "/dev/null", _quoted(f"b/{name}")
+    )
     ended = (line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
     return masked("".join(ended))
 
 
-def write_files(texts: Texts) -> None:
-    """Write whole files, each old or new and never half; modes, owners and links stay.
-
-    Raises:
-        WorldError: A file cannot be written.
-
-    """
-    for name, text in texts.items():
-        path = Path(os.path.realpath(name))
-        with world_errors(path):
-            was = path.stat() if os.path.lexists(path) else None
-            with whole_file(path) as sink:
-                sink.write(text)
-                if was is not None:
-                    with suppress(PermissionError):  # who may not give files away keeps them
-                        os.fchown(sink.fileno(), was.st_uid, was.st_gid)
-                    os.fchmod(sink.fileno(), stat.S_IMODE(was.st_mode))
+def _quoted(name: str) -> str:
+    """A file's name as git has it in a diff: quoted as C does it where it holds what would end the line."""
+    if not _ODD.search(name):
+        return name
+    text = _ODD.sub(lambda odd: f"\\{ord(odd[0]):03o}", name)
+    return f'"{text}"'
 
 
 def _may(finding: Finding, allowed: Safety) -> bool:

@@ -56,6 +56,7 @@ class Asked(Frozen):
     image: BuiltImage | None = None
     allowed: Safety | None = None  # which fixes are applied; None: none
     only: frozenset[str] | None = None  # rules whose fixes are applied; None: all
+    obstacle: Callable[[str], str | None] = lambda _: None  # why a file may not be written
     stdin: bytes | None = None  # the content of ``-``
     stdin_name: str = "Dockerfile"
     texts: Mapping[str, bytes] = msgspec.field(default_factory=dict)  # files as an editor has them
@@ -86,6 +87,8 @@ def review(asked: Asked) -> Reviewed:
     mended: list[Mended] = []
     broken: list[InputError] = []
     for path in subjects:
+        if desk.excludes(path, path.parent):
+            continue
         try:
             source = desk.read(path)
         except InputError as error:
@@ -121,15 +124,34 @@ class _Desk:
         self._subjects = subjects
         self._sources: dict[str, Source] = {}
         self._by_project: dict[Path | None, CheckSettings] = {}
+        self._excluded: dict[Path, Path] = {}  # each with the pyproject.toml that says so
         self.settings: dict[str, CheckSettings] = {}
 
     def notes(self) -> tuple[str, ...]:
-        """What could not be read beside the Dockerfiles, a sentence each."""
-        return tuple(f"{note.path} {note.what}" for note in self._reader.notes)
+        """What could not be read beside the Dockerfiles, and what was asked for and is not checked."""
+        notes = [f"{note.path} {note.what}" for note in self._reader.notes]
+        out = {path: project for path, project in self._excluded.items() if path in self._asked.paths}
+        if not out and len(self._excluded) == len(self._subjects):
+            out = self._excluded
+        notes += [f"{path} is not checked: {project} excludes it" for path, project in out.items()]
+        return tuple(notes)
 
     def source(self, path: str) -> Source | None:
         """The file that a finding's place names, as it was when it was judged."""
         return self._sources.get(path) or self._reader.read(Path(path))
+
+    def excludes(self, path: Path, directory: Path) -> bool:
+        """Whether the project of *directory* wants a Dockerfile left alone, readable or not.
+
+        Raises:
+            InputError: Its settings are wrong.
+
+        """
+        project = _project_of(directory) if self._asked.stdin is None else None
+        if project is None or not _is_excluded(path, project.parent, self._settings_in(project)):
+            return False
+        self._excluded[path] = project
+        return True
 
     def read(self, path: Path) -> Source:
         """One Dockerfile.
@@ -150,22 +172,23 @@ class _Desk:
 
         """
         root = None if self._asked.stdin is not None else root_of(path, dockerfile, self._reader)
-        settings = self._settings_for(root)
-        if root is not None and _is_excluded(path, settings):
+        if root is not None and self.excludes(path, root):
             return None
+        settings = self._settings_in(_project_of(root or Path()))
         self.settings[dockerfile.source.name] = settings
         beside = self._beside(path, root)
         return _Bench(self._asked, dockerfile, root, settings, self._reader, beside=beside)
 
     def check(self, bench: _Bench) -> tuple[Judgement, Mended | None]:
         """Judge one Dockerfile, and mend it where that was asked."""
-        if self._asked.allowed is None:
+        asked = self._asked
+        if asked.allowed is None:
             return bench.judged({}), None
         if bench.is_too_long:
             note = f"it has more than {MOST_MENDED:,} instructions, and is not mended"
             judgement = bench.judged({})
             return replace(judgement, notes=(*judgement.notes, f"{judgement.path}: {note}")), None
-        fixes = mend(bench.examine, self._asked.allowed, self._asked.only)
+        fixes = mend(bench.examine, asked.allowed, asked.only, asked.obstacle)
         for name, text in fixes.after.items():
             self._sources[name] = Source(name, text)
         if fixes.after:
@@ -196,8 +219,7 @@ class _Desk:
             raise InputError(f"is larger than {MAX_BYTES >> 20} MiB and no Dockerfile", where=name)
         return Source(name, data)
 
-    def _settings_for(self, root: Path | None) -> CheckSettings:
-        project = _project_of(root or Path())
+    def _settings_in(self, project: Path | None) -> CheckSettings:
         if project not in self._by_project:
             settings = read_settings(project) if project else CheckSettings()
             adjusted = self._asked.adjust(settings)
@@ -309,12 +331,13 @@ def _project_of(directory: Path) -> Path | None:
     return next((one for one in there if one.is_file()), None)
 
 
-def _is_excluded(path: Path, settings: CheckSettings) -> bool:
+def _is_excluded(path: Path, directory: Path, settings: CheckSettings) -> bool:
+    """Whether a pattern, which starts at the *directory* of the settings, means the file."""
     if not settings.exclude:
         return False
     from wherry.dockerfile.ignore import IgnoreFile  # noqa: PLC0415 - few projects exclude
 
-    return IgnoreFile.of_patterns(settings.exclude).matches(str(path).removeprefix("./").lstrip("/"))
+    return IgnoreFile.of_patterns(settings.exclude).matches(os.path.relpath(path, directory))
 
 
 def narrowed(

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
+from click.core import ParameterSource
 
 from wherry.cli import check_output, options
+from wherry.cli.check_sieve import Sieve
+from wherry.cli.console import JSON_VERSION, show_progress
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from wherry.check.facts.image import BuiltImage
-    from wherry.check.fix import Mended
     from wherry.check.review import Asked, Reviewed
     from wherry.check.settings import CheckSettings
+    from wherry.errors import WherryError
     from wherry.report.findings.model import Review
+
+
+_APART: Final = {
+    "--cache-history": (
+        *("--fix", "--unsafe-fixes", "--diff", "--since"),
+        *("--baseline", "--write-baseline", "--with"),
+    ),
+    "--write-baseline": ("--diff", "--since", "--output"),
+    "--diff": ("--since", "--baseline", "--with"),
+}
+"""Options that would not be heard beside another."""
 
 
 def _pairs(_context: click.Context, _option: click.Parameter, values: Iterable[str]) -> dict[str, str]:
@@ -120,15 +135,16 @@ def command(
     from wherry.check.model import Safety
     from wherry.check.review import MAX_BYTES, Asked, review
     from wherry.cli.check_progress import LateProgress
-    from wherry.cli.console import show_progress
 
     def adjust(settings: CheckSettings) -> CheckSettings:
         return _adjusted(settings, select, extend_select, ignore, fail_on)
 
+    _refuse_together(click.get_current_context())
     wants_fixes = fix or unsafe_fixes or diff
     reads_stdin = "-" in map(str, paths)
     if reads_stdin and len(paths) > 1:
         raise click.UsageError("'-' is standard input, and goes without other paths")
+    writes = wants_fixes and not (diff or reads_stdin)
     with show_progress(quiet=quiet) as progress:
         asked = Asked(
             paths or (Path(),),
@@ -137,22 +153,52 @@ def command(
             target=target,
             image=_opened(image),
             allowed=(Safety.UNSAFE if unsafe_fixes else Safety.SAFE) if wants_fixes else None,
+            obstacle=_obstacle if writes else lambda _: None,
             stdin=_standard_input(MAX_BYTES + 1) if reads_stdin else None,
             stdin_name=stdin_name,
             progress=LateProgress(progress),
         )
         if cache_history is not None:
-            return _print_history(asked, cache_history, form)
+            return _print_history(asked, cache_history, form, output)
         reviewed = review(asked)
+    if diff:
+        return _print_diff(reviewed, output)
+    if wants_fixes and reads_stdin:
+        return _print_mended(asked, reviewed)
+    sieve = Sieve(peers, baseline, since)
+    failures: tuple[WherryError, ...] = ()
+    if writes:
+        from wherry.check.writing import write_mended
+
+        sieve.prepare(reviewed)
+        reviewed, failures = write_mended(asked, reviewed)
     if write_baseline is not None:
-        return _write_baseline(write_baseline, reviewed)
-    if wants_fixes and (diff or reads_stdin):
-        return _print_diff(reviewed) if diff else _print_mended(asked, reviewed)
-    if wants_fixes:
-        _write(reviewed.mended)
-    shown = _sifted(reviewed, peers, baseline, since)
-    check_output.show(shown, form, output, quiet=quiet)
-    return _exit_code(shown, reviewed)
+        code = _write_baseline(write_baseline, reviewed, sieve)
+    else:
+        shown = sieve.sift(reviewed)
+        check_output.show(shown, form, output, quiet=quiet)
+        code = _exit_code(shown, reviewed)
+    for error in failures:
+        click.echo("\n".join(error.lines()), err=True)
+    return max((error.exit_code for error in failures), default=code)
+
+
+def _refuse_together(context: click.Context) -> None:
+    """Nothing that was asked for is passed over in silence."""
+    given = {
+        max(one.opts, key=len)
+        for one in context.command.params
+        if one.name and context.get_parameter_source(one.name) is ParameterSource.COMMANDLINE
+    }
+    for option, others in _APART.items():
+        if option in given and not given.isdisjoint(others):
+            raise click.UsageError(f"{option} goes without {min(given.intersection(others))}")
+
+
+def _obstacle(path: str) -> str | None:
+    from wherry.check.writing import obstacle
+
+    return obstacle(path)
 
 
 def _standard_input(limit_bytes: int) -> bytes:
@@ -186,63 +232,19 @@ def _opened(image: str | None) -> BuiltImage | None:
     return open_built(image)
 
 
-def _sifted(reviewed: Reviewed, peers: tuple[str, ...], baseline: Path | None, since: str | None) -> Review:
-    """What is shown: with what other linters say, without what is known or has not changed."""
-    from wherry.report.findings.model import Review
-
-    judgements = reviewed.judgements
-    notes = [*reviewed.notes]
-    added: Mapping[str, int] = {}
-    known = elsewhere = 0
-    if peers:
-        from wherry.check.peers.merge import with_peers
-
-        merged = with_peers(peers, judgements, reviewed.source)
-        judgements, added = merged.judgements, merged.added
-    if baseline is not None:
-        from wherry.check.baseline import sift
-
-        sifted = sift(baseline, judgements, reviewed.source, lambda path: reviewed.settings[path].codes())
-        judgements, known = sifted.judgements, sifted.known
-        notes += sifted.notes(baseline)
-    if since is not None:
-        from wherry.check.changed import changed_since
-
-        places = [one.place for judgement in judgements for one in judgement.findings]
-        places += [place for judgement in judgements for one in judgement.findings for place in one.related]
-        judgements, elsewhere = changed_since(since, [place.path for place in places]).keep(judgements)
-    return Review(
-        tuple(judgements),
-        reviewed.source,
-        reviewed.broken,
-        reviewed.mended,
-        baseline=known,
-        elsewhere=elsewhere,
-        notes=tuple(notes),
-        peers=added,
-    )
-
-
-def _write(mended: Iterable[Mended]) -> None:
-    from wherry.check.fix import write_files
-
-    for one in mended:
-        write_files(one.after)
-
-
-def _write_baseline(path: Path, reviewed: Reviewed) -> int:
+def _write_baseline(path: Path, reviewed: Reviewed, sieve: Sieve) -> int:
     from wherry.check.baseline import write_baseline
 
     if reviewed.broken:
         raise reviewed.broken[0]
-    count = write_baseline(path, reviewed.judgements, reviewed.source)
-    click.echo(f"{path} knows {count} findings", err=True)
+    count = write_baseline(path, sieve.merged(reviewed)[0], reviewed.source)
+    click.echo(f"{path} knows {count} finding{'' if count == 1 else 's'}", err=True)
     return 0
 
 
-def _print_diff(reviewed: Reviewed) -> int:
+def _print_diff(reviewed: Reviewed, output: Path | None) -> int:
     """What fixes would change, and of the files that are broken why; 1 where there is any change."""
-    changes = check_output.print_diff(reviewed.mended)
+    changes = check_output.print_diff(reviewed.mended, output)
     for error in reviewed.broken:
         click.echo("\n".join(error.lines()), err=True)
     return 2 if reviewed.broken else int(changes > 0)
@@ -257,17 +259,19 @@ def _print_mended(asked: Asked, reviewed: Reviewed) -> int:
     return 0
 
 
-def _print_history(asked: Asked, commits: int, form: str) -> int:
+def _print_history(asked: Asked, commits: int, form: str, output: Path | None) -> int:
     from wherry.check.rehearsal import rehearse
     from wherry.report.findings.rehearsals import rehearsal_json, rehearsal_lines
 
+    if form not in {"text", "json"}:
+        raise click.UsageError("--cache-history is printed as text or json")
     rehearsals = rehearse(asked, commits)
     if form == "json":
-        from wherry.cli.console import print_json
-
-        print_json({"rehearsals": [rehearsal_json(one) for one in rehearsals]})
+        values = {"version": JSON_VERSION, "rehearsals": [rehearsal_json(one) for one in rehearsals]}
+        check_output.put(f"{json.dumps(values, indent=2)}\n", output)
     else:
-        click.echo("\n\n".join("\n".join(rehearsal_lines(one)) for one in rehearsals))
+        texts = ("\n".join(rehearsal_lines(one)) for one in rehearsals)
+        check_output.put("\n\n".join(texts) + "\n", output)
     return 0
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+
+from wherry.dockerfile.source import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,24 +33,30 @@ _COLOURS: Final[dict[str, dict[str, Any]]] = {
 
 def show(review: Review, form: str, output: Path | None, *, quiet: bool) -> None:
     """Print the findings, or write them to a file."""
-    if output is not None:
-        from wherry.store.whole import whole_file
-
-        with whole_file(output) as sink:
-            sink.write(f"{_document(review, form)}\n".encode("utf-8", "surrogateescape"))
-    elif form == "text":
+    if form == "text" and output is None:
         _print_text(review, quiet=quiet)
     else:
-        click.echo(_document(review, form))
+        put(f"{_document(review, form)}\n", output)
 
 
-def print_diff(mended: Iterable[Mended]) -> int:
+def put(text: str, output: Path | None) -> None:
+    """Print what is for programs, byte by byte as files had it, or write it to a file."""
+    data = encode(text)
+    if output is None:
+        click.echo(data, nl=False)
+        return
+    from wherry.store.whole import whole_file
+
+    with whole_file(output) as sink:
+        sink.write(data)
+
+
+def print_diff(mended: Iterable[Mended], output: Path | None) -> int:
     """Unified diffs of what fixes would change; how many files they would change."""
     from wherry.check.fix import unified
 
     changes = [(path, one.before[path], after) for one in mended for path, after in one.after.items()]
-    for path, before, after in changes:
-        click.echo(unified(path, before, after), nl=False)
+    put("".join(unified(path, before, after) for path, before, after in changes), output)
     return len(changes)
 
 
@@ -86,6 +96,8 @@ def print_rules() -> int:
 def _print_text(review: Review, *, quiet: bool) -> None:
     from wherry.report.findings.text import broken_lines, summary_lines, text_lines
 
+    if isinstance(sys.stdout, TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal that has not all characters
     for line in (*broken_lines(review), *summary_lines(review)) if quiet else text_lines(review):
         click.echo("".join(click.style(text, **_COLOURS.get(style, {})) for text, style in line))
 

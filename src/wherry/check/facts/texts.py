@@ -77,14 +77,18 @@ class Reader:
         self._known: dict[tuple[str, int], Source | None] = {}
         self._memory: dict[tuple[object, ...], object] = {}
         self.walks: dict[tuple[object, ...], object] = {}  # what is known of directories, whatever texts say
-        self._texts: dict[str, bytes] = {}
+        self._texts: dict[str, bytes] = {}  # by what the name leads to: a file has more names than one
+        self._ends: dict[str, str] = {}
 
     def with_texts(self, texts: Mapping[str, bytes]) -> Reader:
         """A reader that finds *texts* in place of those files, and knows what this one knows of others."""
         other = Reader(self.progress)
         other.notes = self.notes
-        other._known = {key: source for key, source in self._known.items() if key[0] not in texts}
-        other._texts = {**self._texts, **texts}
+        other._ends = self._ends
+        other._texts = {**self._texts, **{self._end_of(name): text for name, text in texts.items()}}
+        other._known = {
+            key: source for key, source in self._known.items() if self._end_of(key[0]) not in other._texts
+        }
         other.walks = self.walks
         return other
 
@@ -112,9 +116,19 @@ class Reader:
         if len(self.notes) < _MOST_NOTES and note not in self.notes:
             self.notes.append(note)
 
+    def _end_of(self, name: str) -> str:
+        """Where a name leads, asked once."""
+        if name not in self._ends:
+            try:
+                self._ends[name] = os.path.realpath(name)
+            except ValueError:  # a zero byte
+                self._ends[name] = name
+        return self._ends[name]
+
     def _read(self, path: Path, limit_bytes: int) -> Source | None:
-        if str(path) in self._texts:
-            return Source(str(path), self._texts[str(path)])
+        text = self._texts.get(self._end_of(str(path))) if self._texts else None
+        if text is not None:
+            return Source(str(path), text)
         try:
             data = read_bounded(path, limit_bytes + 1)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):

@@ -1,0 +1,153 @@
+"""Mended files on the disk: each whole or as it was, those of one Dockerfile all or none.
+
+A file that changed since it was read is not written over, nor is one whose mode says that nobody may write
+it, though root could. What cannot be written keeps nobody from the rest.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from wherry.check.facts.texts import read_bounded
+from wherry.check.review import review
+from wherry.errors import InputError, WherryError, WorldError
+from wherry.store.whole import whole_file, world_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from wherry.check.fix import Mended
+    from wherry.check.review import Asked, Reviewed
+
+_WRITERS: Final = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+
+
+def write_mended(asked: Asked, reviewed: Reviewed) -> tuple[Reviewed, tuple[WherryError, ...]]:
+    """Write what was mended.
+
+    Args:
+        asked: What *reviewed* came of.
+        reviewed: With fixes.
+
+    Returns:
+        What stands now, where a file that could not be written is judged as it lies there; and a failure
+        for each such file.
+
+    """
+    barred = {path: why for one in reviewed.mended for path, why in one.barred.items()}
+    failures: list[WherryError] = [_not_writable(path, why) for path, why in barred.items()]
+    mended: list[Mended] = []
+    is_all_written = True
+    for one in reviewed.mended:
+        try:
+            write_files(one.before, one.after)
+        except WherryError as error:
+            is_all_written = False
+            failures.append(error)
+            refused = tuple((finding, f"{error.where}: {error.what}") for finding in one.applied)
+            mended.append(replace(one, before={}, after={}, applied=(), refused=(*one.refused, *refused)))
+        else:
+            mended.append(one)
+    if not is_all_written:
+        with suppress(InputError):  # the file that vanished was asked for by its name
+            reviewed = review(replace(asked, allowed=None))
+    return replace(reviewed, mended=tuple(mended)), tuple(failures)
+
+
+def write_files(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
+    """Write whole files, all or none; modes, owners, extended attributes and links stay.
+
+    Args:
+        before: What was read; nothing where there was no file.
+        after: What is written.
+
+    Raises:
+        WorldError: A file cannot be written, or is not as it was read.
+
+    """
+    with ExitStack() as stack:
+        for name, text in after.items():
+            stack.enter_context(_written(name, before[name], text))
+
+
+def obstacle(name: str) -> str | None:
+    """Why a file is not written, by its mode or its directory's; None where it may be."""
+    path = Path(os.path.realpath(name))
+    for place, whose in ((path, ""), (path.parent, "the directory of ")):
+        try:
+            mode = place.stat().st_mode
+        except OSError:
+            continue  # not there yet, or what writing it will tell
+        if not mode & _WRITERS or not os.access(place, os.W_OK):
+            return f"{whose}{name} is not writable (mode {stat.S_IMODE(mode):04o})"
+    return None
+
+
+def _not_writable(name: str, why: str) -> WorldError:
+    return WorldError(
+        f"not mended: {why}", where=name, mend="make it writable, or print the change with --diff"
+    )
+
+
+@contextmanager
+def _written(name: str, before: bytes, text: bytes) -> Iterator[None]:
+    """A file that is whole on the disk, but takes its place only when the block ends well."""
+    path = Path(os.path.realpath(name))
+    try:
+        with world_errors(path):
+            was = path.stat() if os.path.lexists(path) else None
+            if _content(path, len(before) + 1) != before or (before and was is None):
+                raise _changed(name, was)
+        with whole_file(path) as sink:
+            sink.write(text)
+            if was is not None:
+                _dress(sink.fileno(), path, was)
+            sink.flush()
+            os.fsync(sink.fileno())
+            yield
+    except WorldError as error:
+        raise _named(error, path, name) from error
+
+
+def _content(path: Path, limit_bytes: int) -> bytes:
+    try:
+        return read_bounded(path, limit_bytes)
+    except FileNotFoundError:
+        return b""
+
+
+def _changed(name: str, was: os.stat_result | None) -> WorldError:
+    what = "went away" if was is None else "was changed"
+    return WorldError(
+        f"not mended: the file {what} after it had been read",
+        where=name,
+        mend="run the same command again",
+    )
+
+
+def _named(error: WorldError, path: Path, name: str) -> WorldError:
+    """The failure as one of mending: of the file as the user calls it."""
+    if error.where != str(path) or not isinstance(error.__cause__, OSError):
+        return error  # of another file, or in our words already
+    if error.__cause__.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return WorldError(f"not mended: {error.what}", where=name, mend=error.mend)
+    return _not_writable(name, error.what)
+
+
+def _dress(descriptor: int, path: Path, was: os.stat_result) -> None:
+    """Give the new file what the old one had beside its content."""
+    with suppress(PermissionError):  # who may not give files away keeps them
+        os.fchown(descriptor, was.st_uid, was.st_gid)
+    if hasattr(os, "listxattr"):
+        with suppress(OSError):  # a file system without them
+            for attribute in os.listxattr(path):
+                with suppress(OSError):  # some are the system's to give
+                    os.setxattr(descriptor, attribute, os.getxattr(path, attribute))
+    os.fchmod(descriptor, stat.S_IMODE(was.st_mode))
