@@ -239,3 +239,15 @@ def test_what_may_be_secret_is_not_shown_whole(text: str) -> None:
 
 def test_what_cannot_be_printed_is_escaped_in_messages() -> None:
     assert "\x1b" not in "".join(refused(b"FROM x\n\x1b[31mFOO\xff\n").lines())
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", ["FROM x\nRUN a\n", "# of a notebook\nFROM x\n", "\r\nFROM x\r\n"])
+def test_what_an_editor_saved_in_utf_16_is_called_that(text: str, encoding: str) -> None:
+    error = refused(text.encode(encoding))
+    assert error.what == "the file is encoded in UTF-16"
+    assert error.mend == "save it as UTF-8"
+
+
+def test_a_zero_byte_further_on_is_no_utf_16() -> None:
+    assert "UTF-16" not in refused(b"FROM x\nNONSENSE\0\n").what

@@ -27,6 +27,8 @@ _NO_TRIGGERS: Final = frozenset({"from", "maintainer"})
 _IGNORES_FLAGS: Final = frozenset({"arg", "stopsignal"})
 _NETWORKS: Final = ("default", "none", "host")
 _SECURITIES: Final = ("sandbox", "insecure")
+_UTF_16_MARKS: Final = ("\udcff\udcfe", "\udcfe\udcff")
+"""Its byte order marks, read as UTF-8."""
 _FORMS_OF_FROM: Final = (1, 3)  # FROM base, FROM base AS name
 
 
@@ -82,6 +84,8 @@ def _unknown(keyword: str) -> _RefusedError:
             "this is no instruction",
             "only '# syntax=' is read of a Dockerfile, other forms are other frontends'",
         )
+    if "\0" in keyword[:4] or keyword.startswith(_UTF_16_MARKS):
+        return _RefusedError("the file is encoded in UTF-16", "save it as UTF-8")
     return _RefusedError(
         f"there is no instruction {shown(keyword.upper())}", _near(keyword, KNOWN, str.upper)
     )

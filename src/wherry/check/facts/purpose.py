@@ -1,4 +1,4 @@
-"""Who an image is for: those who develop in it, or those whom it serves."""
+"""Who an image is for: those who develop, test or try things in it, or those whom it serves."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from wherry.check.facts.facts import Facts
 
 _FOR_PEOPLE: Final = regex(
-    r"(?:^|[-_./])(?:dev(?:el|elop|eloper|elopment|container)?|workspace|workbench|sandbox)(?:$|[-_./\d])",
+    r"(?:^|[-_./])(?:dev(?:el|elop|eloper|elopment|container)?|workspace|workbench|sandbox|tests?|testing|ci"
+    r"|lint(?:er|ing)?|debug|docs?|notebooks?|jupyter|bench(?:marks?)?)(?:$|[-_./\d])",
     re.IGNORECASE,
 )
 
 
 def is_for_people(facts: Facts) -> bool:
-    """Somebody develops in it: by the name of its stage or of the file, or it is a dev container's."""
+    """It is for development or tests: by the name of its stage or of the file, or it is a dev container's."""
     names = (facts.target.name or "", facts.path.name)
     is_named = facts.path.parent.name == ".devcontainer" or any(map(_FOR_PEOPLE.search, names))
     return is_named or facts.target.base.family == "devcontainer"

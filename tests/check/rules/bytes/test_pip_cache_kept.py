@@ -80,3 +80,12 @@ def test_the_figure_is_of_the_largest_closure() -> None:
 def test_what_a_later_stage_is_built_from_ships() -> None:
     text = "FROM python:3.12-slim AS base\nRUN pip install numpy\n\nFROM base\nRUN true\n"
     assert len(verdicts("G1", text)) == 1
+
+
+def test_a_manager_and_what_it_installs_in_one_step_are_one_finding() -> None:
+    text = FROM + "RUN pip install poetry==1.8.5 && poetry install --no-root\nRUN pip install numpy\n"
+    numpy, project = verdicts("G1", text)
+    assert numpy.what == "pip keeps its downloads in the layer"
+    assert "--no-cache-dir numpy" in fixed(text, numpy)
+    assert project.what == "pip and poetry keep their downloads in the layer"
+    assert project.fix is None

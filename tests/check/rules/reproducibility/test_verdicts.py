@@ -333,3 +333,26 @@ def test_a_stale_lock_is_told_of_once_and_by_one_rule(tmp_path: Path) -> None:
 def test_on_stdin_nothing_stands_beside_the_file(code: str) -> None:
     facts = Facts.of(Source("-", f"{PYTHON}RUN uv sync && pip install -r r.txt .\n".encode()))
     assert not list(find_rule(code).check(facts))
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "what"),
+    [
+        ("[numpy]", "1 of 1 requirements without an exact version: numpy"),
+        ("[python=3.11, 'numpy>=1.26', pip, {pip: [torch]}]", "2 of 4 requirements without exact versions: "),
+        ("[python=3.11, 'numpy>=1.26,<2', pip, conda-forge::faiss-cpu=1.9]", ""),
+        ("[python=3.11=h1_0, pip, {pip: [torch==2.4.0]}]", ""),
+    ],
+)
+def test_an_environment_of_conda_may_leave_versions_open(
+    dependencies: str, what: str, tmp_path: Path
+) -> None:
+    text = "FROM condaforge/miniforge3:24.9.2-0\nCOPY env.yml .\nRUN mamba env update -n base -f env.yml\n"
+    said = [one.what for one in found("F3", tmp_path, text, {"env.yml": f"dependencies: {dependencies}\n"})]
+    assert bool(said) is bool(what)
+    assert all(one.startswith(what) for one in said)
+
+
+def test_an_environment_that_is_read_twice_is_told_of_once(tmp_path: Path) -> None:
+    text = "FROM condaforge/miniforge3:24.9.2-0\nCOPY env.yml .\n" + "RUN conda env update -f env.yml\n" * 2
+    assert len(found("F3", tmp_path, text, {"env.yml": "dependencies: [numpy]\n"})) == 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.rules.bytes._bounds import copies_of, own_runs, stages_of
@@ -16,18 +15,6 @@ if TYPE_CHECKING:
     from wherry.check.facts.installs import Install
 
 _PREFIX: Final = regex(r"(?P<prefix>/\S+)/bin/[^/]+")
-_FOR_PEOPLE: Final = regex(
-    r"(?:^|[-_./])(?:dev(?:el|elop|eloper|elopment|container)?|tests?|testing|ci|lint(?:er|ing)?|debug|docs?"
-    r"|notebooks?|jupyter|bench(?:marks?)?)(?:$|[-_./\d])",
-    re.IGNORECASE,
-)
-
-
-def is_for_people(facts: Facts) -> bool:
-    """What is built is for development or tests, by the name of its stage or of the file."""
-    named = facts.target.name or ""
-    file = facts.file.name.rpartition("/")[2]
-    return facts.target.base.family == "devcontainer" or any(map(_FOR_PEOPLE.search, (named, file)))
 
 
 def carried_installs(facts: Facts) -> list[Install]:

@@ -29,9 +29,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.purpose import is_for_people
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.bytes._asked import asked_by
-from wherry.check.rules.bytes._carried import carried_installs, is_for_people
+from wherry.check.rules.bytes._carried import carried_installs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

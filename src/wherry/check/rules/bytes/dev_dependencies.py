@@ -143,9 +143,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.purpose import is_for_people
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._bounds import installs_of
-from wherry.check.rules.bytes._carried import carried_installs, is_for_people
+from wherry.check.rules.bytes._carried import carried_installs
 from wherry.check.rules.bytes._chain import option_behind
 from wherry.check.wheel_sizes import with_requirements
 from wherry.dockerfile.source import Span

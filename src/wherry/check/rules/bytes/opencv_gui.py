@@ -82,10 +82,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.apt_sizes import installed
+from wherry.check.facts.purpose import is_for_people
 from wherry.check.model import Aspect, Basis, Cost, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._asked import asked_by
 from wherry.check.rules.bytes._bounds import installs_of
-from wherry.check.rules.bytes._carried import carried_installs, is_for_people
+from wherry.check.rules.bytes._carried import carried_installs
 from wherry.check.wheel_sizes import wheel_of
 from wherry.regex import regex
 

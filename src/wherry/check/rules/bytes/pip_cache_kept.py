@@ -94,7 +94,8 @@ COPY --from=build /venv /venv
 
 Safe: the cache is a copy of what is installed, and nothing reads it. `mend = "flag"`, the default, adds
 `--no-cache-dir` (for uv `--no-cache`); `mend = "mount"` puts the cache on a cache mount, which also makes the
-next build faster and needs BuildKit. Poetry, PDM and Pipenv have no such flag and are only mended by a mount.
+next build faster and needs BuildKit. Poetry, PDM and Pipenv have no such flag: a RUN that calls one is
+only mended by a mount.
 """
 
 from __future__ import annotations
@@ -126,11 +127,12 @@ def _check(facts: Facts) -> Iterator[Finding]:
     kept = [install for install in installs_of(facts.target) if _keeps_downloads(install)]
     wants_mounts = facts.settings.option(RULE, "mend") == "mount"
     by_edits = [(install, _mended(install, wants_mounts=wants_mounts)) for install in kept]
-    fixable = [install for install, edit in by_edits if edit]
+    unmended = {install.run.index for install, edit in by_edits if not edit}
+    fixable = [install for install in kept if install.run.index not in unmended]
     if fixable:
-        edits = dict.fromkeys(edit for _, edit in by_edits if edit)
-        yield _finding(facts, fixable, _fix(fixable, tuple(edits), wants_mounts=wants_mounts))
-    rest = [install for install, edit in by_edits if not edit]
+        edits = tuple(dict.fromkeys(edit for one, edit in by_edits if edit and one in fixable))
+        yield _finding(facts, fixable, _fix(fixable, edits, wants_mounts=wants_mounts))
+    rest = [install for install in kept if install.run.index in unmended]
     if rest:
         yield _finding(facts, rest, None)
 

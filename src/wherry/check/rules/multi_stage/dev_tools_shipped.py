@@ -138,8 +138,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.purpose import is_for_people
 from wherry.check.model import Basis, Cost, Rule, Severity
-from wherry.check.rules.bytes._carried import is_for_people
 from wherry.check.rules.multi_stage._dev_stage import Tool, dev_stage_fix
 from wherry.check.wheel_sizes import with_requirements
 from wherry.regex import regex

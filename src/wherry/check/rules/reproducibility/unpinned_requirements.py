@@ -36,6 +36,40 @@ version = "1"
 dependencies = ["fastapi>=0.110", "torch"]
 ```
 
+## Bad: conda
+
+```dockerfile
+FROM condaforge/miniforge3:24.9.2-0
+COPY environment.yml ./
+RUN conda env create -f environment.yml && conda clean -afy
+```
+
+```yaml environment.yml
+dependencies:
+  - python=3.11
+  - faiss-cpu
+  - pip
+  - pip:
+      - fastapi
+```
+
+## Good: conda, with versions
+
+```dockerfile
+FROM condaforge/miniforge3:24.9.2-0
+COPY environment.yml ./
+RUN conda env create -f environment.yml && conda clean -afy
+```
+
+```yaml environment.yml
+dependencies:
+  - python=3.11
+  - faiss-cpu=1.9.0
+  - pip
+  - pip:
+      - fastapi==0.115.6
+```
+
 ## Good
 
 ```dockerfile
@@ -102,11 +136,13 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.origins import run_path
 from wherry.check.model import Rule, Severity
+from wherry.check.rules.reproducibility._tools import TOOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from wherry.check.facts import Facts
+    from wherry.check.facts.conda import CondaPackage
     from wherry.check.facts.installs import Install
     from wherry.check.facts.requirement import Requirement
     from wherry.check.model import Finding
@@ -123,7 +159,11 @@ def _check(facts: Facts) -> Iterator[Finding]:
     needs_hashes = bool(facts.settings.option(RULE, "require-hashes"))
     seen: set[str] = set()
     for install in facts.installs[:_MOST]:
-        if not install.is_python or install.action not in _ACTIONS or not install.run.stage.is_reachable:
+        if install.action not in _ACTIONS or not install.run.stage.is_reachable:
+            continue
+        if install.is_conda:
+            yield from _of_conda(facts, install, seen)
+        if not install.is_python:
             continue
         for name, entries in _asked(install):
             loose = [entry for entry in entries if not entry.is_pinned]
@@ -135,6 +175,24 @@ def _check(facts: Facts) -> Iterator[Finding]:
             elif needs_hashes and any(not entry.hashes and not entry.path for entry in entries):
                 seen.add(name)
                 yield _without_hashes(facts, install, entries)
+
+
+def _of_conda(facts: Facts, install: Install, seen: set[str]) -> Iterator[Finding]:
+    """What conda's environment files leave open; a version without its end, ``=1.26``, is taken for meant."""
+    for environment in install.inputs.environments:
+        name = environment.source.name
+        loose: list[CondaPackage | Requirement] = [
+            package for package in environment.packages if package.name not in TOOLS and _is_open(package)
+        ]
+        loose += [entry for entry in environment.pip if not entry.is_pinned]
+        if loose and name not in seen:
+            seen.add(name)
+            yield _finding(facts, install, loose, len(environment.packages) + len(environment.pip))
+
+
+def _is_open(package: CondaPackage) -> bool:
+    clauses = f"{package.operator}{package.version}".split(",")
+    return all(not clause or clause.strip().startswith((">", "!=")) for clause in clauses)
 
 
 def _asked(install: Install) -> Iterator[tuple[str, Sequence[Requirement]]]:
@@ -179,13 +237,15 @@ def _is_behind_requirements(install: Install) -> bool:
     return any(one.requirement_files and one.is_python for one in earlier if one.span < install.span)
 
 
-def _finding(facts: Facts, install: Install, loose: Sequence[Requirement], count: int) -> Finding:
+def _finding(
+    facts: Facts, install: Install, loose: Sequence[CondaPackage | Requirement], count: int
+) -> Finding:
     names = [entry.name or entry.text.value for entry in loose]
     rest = len(names) - _SHOWN
     more = f" and {rest} more" if rest > 0 else ""
     exact = "an exact version" if len(names) == 1 else "exact versions"
     return RULE.at(
-        loose[0].place,
+        loose[0].text.place,
         f"{len(loose)} of {count} requirements without {exact}: {', '.join(names[:_SHOWN])}{more}",
         why=_WHY,
         related=[facts.place(install.span)],

@@ -67,6 +67,13 @@ FROM python:3.12-slim
 RUN dpkg -l | grep libc6
 ```
 
+## Good: what F4 speaks of
+
+```dockerfile
+FROM python:3.12-slim
+RUN curl -LsSf https://astral.sh/uv/install.sh | sh
+```
+
 ## Fix
 
 Unsafe, on Debian, Ubuntu and their like, which have bash: `SHELL` with pipefail above the first such RUN. It
@@ -155,8 +162,10 @@ def _hidden(facts: Facts, run: RunFacts) -> Iterator[Call]:
     """Commands that fetch into a pipe, where nothing makes the pipe fail with them."""
     if "pipefail" in " ".join(run.scope.shell) or _PIPEFAIL.search(facts.text(run.instruction.span)):
         return
+    run_as_they_come = {pipe.source.command.span for pipe in run.pipes}  # F4 speaks of these
     for first, second in pairwise(run.calls):
-        if first.program in _FETCHERS and second.command.before in _PIPES and not first.is_conditional:
+        is_fetched = first.program in _FETCHERS and first.command.span not in run_as_they_come
+        if is_fetched and second.command.before in _PIPES and not first.is_conditional:
             yield first
 
 
