@@ -82,7 +82,10 @@ def joined(runs: Sequence[RunFacts]) -> tuple[Edit, ...] | None:
 def _behind(first: RunFacts, second: RunFacts) -> Edit:
     """What stands between two RUNs, as a continuation; comments between them stay."""
     facts = first.stage.facts
-    start, end = first.span.end, second.instruction.body.at(0)
+    end = second.instruction.body.at(0)
+    start = first.span.start + len(
+        facts.dockerfile.source.data[first.span.start : first.span.end].rstrip(b" \t")
+    )
     between = facts.text(Span(start, second.span.start)).replace("\r\n", "\n")
     comments = [line for line in between.split("\n")[1:] if line.strip().startswith("#")]
     lines = "".join(f"{line}\n" for line in comments)

@@ -149,6 +149,54 @@ def test_an_update_that_others_need_stays() -> None:
     assert fixed(text, finding).count("RUN apt-get update\n") == 1
 
 
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "COPY prepare.sh /\nRUN /prepare.sh\nRUN apt-get install -y git",
+        "WORKDIR /a\nRUN apt-get install -y git\nRUN apt-get download curl",
+        "WORKDIR /a\nRUN apt-get install -y git\nRUN apt-cache policy git",
+        "WORKDIR /a\nRUN apt-get install -y git\nRUN apt-get install -y ./own.deb",
+        "ONBUILD RUN apt-get install -y curl\nRUN apt-get install -y git",
+        "WORKDIR /a\nRUN apt-get install -y git\nFROM debian:12\nCOPY --from=a /var/lib/apt /var/lib/apt\nRUN true",
+        "WORKDIR /a\nRUN apt-get install -y git\nFROM debian:12\nRUN --mount=type=bind,from=a,target=/a ls /a",
+    ],
+)
+def test_lists_stay_where_somebody_nobody_has_read_may_live_on_them(rest: str) -> None:
+    text = f"FROM debian:12 AS a\nRUN apt-get update\n{rest}\n"
+    after = fixed(text, next(iter(verdicts("B5", text))))
+    assert "RUN apt-get update\n" in after
+    assert "RUN apt-get update && apt-get install -y git" in after
+
+
+def test_lists_that_a_later_update_renews_are_nobodys_from_there_on() -> None:
+    again = "RUN apt-get update && apt-get install -y curl\nRUN ./setup.sh\n"
+    text = f"FROM debian:12\nRUN apt-get update\nWORKDIR /a\nRUN apt-get install -y git\n{again}"
+    (finding,) = verdicts("B5", text)
+    assert fixed(text, finding).count("apt-get update\n") == 0
+
+
+def test_another_user_updates_the_lists_as_he_installs() -> None:
+    text = "FROM debian:12\nRUN apt-get update\nUSER app\nRUN sudo apt-get install -y git\n"
+    (finding,) = verdicts("B5", text)
+    assert fixed(text, finding).endswith("RUN sudo apt-get update && sudo apt-get install -y git\n")
+    as_another = "FROM debian:12\nRUN apt-get update\nUSER app\nRUN apt-get install -y git\n"
+    (finding,) = verdicts("B5", as_another)
+    assert finding.fix is None
+
+
+def test_an_install_directly_below_joins_the_run_whose_lists_it_takes() -> None:
+    text = "FROM debian:12\nRUN apt-get update && apt-get upgrade -y \n\nRUN apt-get install -y git\n"
+    (finding,) = verdicts("B5", text)
+    joined = "RUN apt-get update && apt-get upgrade -y \\\n    && apt-get install -y git\n"
+    assert fixed(text, finding) == f"FROM debian:12\n{joined}"
+    assert not verdicts("B13", text)  # which would say the same a second time
+
+
+def test_an_update_with_options_is_called_by_its_name() -> None:
+    (finding,) = verdicts("B5", "FROM debian:12\nRUN apt-get -qq update\nRUN apt-get install -y git\n")
+    assert finding.what == "apt-get update stands in a layer of its own"
+
+
 def test_a_failing_update_in_a_pipe_is_not_moved() -> None:
     text = "FROM debian:12\nRUN apt-get update || true\nRUN apt-get install -y git\n"
     (finding,) = verdicts("B5", text)

@@ -92,18 +92,19 @@ RUN --mount=type=cache,target=/var/lib/apt,sharing=locked apt-get install -y cur
 
 ## Fix
 
-Safe: the update goes to where its lists are used. None where the install is in a branch, a loop or a
-here-document.
+Safe: the update goes to where its lists are used, and so to whoever runs the install there. The RUN that
+fetched them stays where something may go by them that nobody here has read: a script, an ONBUILD, another
+stage. None where the install is in a branch, a loop or a here-document.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import taken_out
 from wherry.check.joining import joined, may_join
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.caching._lists import Lists, all_lists, is_of_manager
 from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
@@ -114,93 +115,18 @@ if TYPE_CHECKING:
     from wherry.check.facts.runs import RunFacts
     from wherry.check.model import Finding
 
-_LISTS: Final = {"apt": "/var/lib/apt/lists", "apk": "/var/cache/apk", "zypper": "/var/cache/zypp"}
-_UPDATES_ITSELF: Final = ("--no-cache", "--update-cache", "--update")
-_UPDATERS: Final = frozenset({"add-apt-repository", "apt-add-repository"})
 _NAMED: Final = 3
 _MOST_JOINED: Final = 50
 
 
-@dataclass(eq=False)
-class _Lists:
-    """Package lists that a RUN leaves behind, and who lives on them."""
-
-    update: Install
-    users: list[Install] = field(default_factory=list)
-
-    @property
-    def run(self) -> RunFacts:
-        return self.update.run
-
-    @property
-    def is_alone(self) -> bool:
-        """The RUN does nothing but fetch them."""
-        return all(install.action == "update" for install in self.run.installs) and (
-            len(self.run.installs) == len(self.run.calls)
-        )
-
-
 def _check(facts: Facts) -> Iterator[Finding]:
-    for lists in _all_lists(facts):
+    for lists in all_lists(facts):
         users = [install for install in lists.users if install.run.stage.is_reachable]
         if users:
             yield _finding(facts, lists, users)
 
 
-def _all_lists(facts: Facts) -> list[_Lists]:
-    """Every RUN that leaves lists behind, with the installs of later RUNs that go by them."""
-    found: list[_Lists] = []
-    at_end: list[dict[str, _Lists]] = []  # by stage
-    for stage in facts.stages:
-        lists = dict(at_end[stage.parent.index]) if stage.parent else {}
-        for run in stage.runs:
-            for manager, directory in _LISTS.items():
-                _live_on(run, manager, lists)
-                made = _left_by(run, manager, directory)
-                if made:
-                    found.append(made)
-                    lists[manager] = made
-                elif run.removes(directory) or run.mount("cache", directory):
-                    lists.pop(manager, None)
-        at_end.append(lists)
-    return found
-
-
-def _live_on(run: RunFacts, manager: str, lists: dict[str, _Lists]) -> None:
-    """Note the first install of a RUN that has no update before it."""
-    for install in run.installs:
-        if install.manager != manager:
-            continue
-        if install.action == "update" or install.has(*_UPDATES_ITSELF):
-            return
-        if install.action in {"install", "upgrade"} and not _is_local(install):
-            if manager in lists and not _may_update(run, install):
-                lists[manager].users.append(install)
-            return
-
-
-def _is_local(install: Install) -> bool:
-    """It takes packages that are here already."""
-    return bool(install.packages) and all(package.is_local for package in install.packages)
-
-
-def _may_update(run: RunFacts, install: Install) -> bool:
-    """Something before the install fetches lists by the way: a script from the net, add-apt-repository."""
-    before = [call for call in run.calls if call.command.span.start < install.span.start]
-    return any(call.program in _UPDATERS for call in before) or any(
-        pipe.call.command.span.start < install.span.start for pipe in run.pipes
-    )
-
-
-def _left_by(run: RunFacts, manager: str, directory: str) -> _Lists | None:
-    """The lists that a RUN leaves in its layer."""
-    updates = [found for found in run.installs if found.manager == manager and found.action == "update"]
-    if not updates or run.mount("cache", directory) or run.removes(directory, after=updates[-1].span.end):
-        return None
-    return _Lists(updates[-1])
-
-
-def _finding(facts: Facts, lists: _Lists, users: list[Install]) -> Finding:
+def _finding(facts: Facts, lists: Lists, users: list[Install]) -> Finding:
     first = users[0]
     if lists.is_alone:
         place, what = lists.run.span, f"{_command(lists.update)} stands in a layer of its own"
@@ -219,10 +145,10 @@ def _finding(facts: Facts, lists: _Lists, users: list[Install]) -> Finding:
 
 
 def _command(install: Install) -> str:
-    return " ".join(word.value for word in install.command.words[:2])
+    return f"{install.call.program} {install.subcommand}"
 
 
-def _fix(facts: Facts, lists: _Lists, users: list[Install]) -> Fix | None:
+def _fix(facts: Facts, lists: Lists, users: list[Install]) -> Fix | None:
     update = facts.text(lists.update.command.span)
     is_movable = (
         not lists.update.call.is_conditional and "\n" not in update and not lists.run.instruction.is_json
@@ -230,35 +156,45 @@ def _fix(facts: Facts, lists: _Lists, users: list[Install]) -> Fix | None:
     if not is_movable or not all(map(_takes_more, users)):
         return None
     together = _together(lists)
-    edits = [
-        Edit(facts.file.name, Span(install.span.start, install.span.start), f"{update} && ")
-        for install in users
-        if install.run not in together
-    ]
+    edits = []
+    for install in users:
+        if install.run not in together:
+            text = _updating(lists, install, update)
+            if text is None:
+                return None
+            edits.append(Edit(facts.file.name, Span(install.span.start, install.span.start), f"{text} && "))
     touched = {install.run.index for install in users} | {run.index for run in together}
-    if len(together) > 1:
+    if together:
         edits += joined(together) or ()
-    elif lists.is_alone and len(users) == len(lists.users):
+    elif lists.is_alone and len(users) == len(lists.users) and lists.is_only_for_users:
         edits.append(taken_out(facts.dockerfile, lists.run.instruction))
         touched.add(lists.run.index)
     effect = Effect(frozenset(touched), aspects=frozenset({Aspect.COMMANDS}))
     return Fix("update the lists where they are used", tuple(edits), Safety.SAFE, effect)
 
 
-def _together(lists: _Lists) -> list[RunFacts]:
-    """The update and the RUNs directly below that do nothing but call the same manager."""
-    if not lists.is_alone:
-        return []
+def _updating(lists: Lists, install: Install, update: str) -> str | None:
+    """The update as the install's user carries it out; None where that is not told."""
+    wrapped = install.command.wrapped_by
+    if wrapped and not lists.update.command.wrapped_by:
+        prefix = update if lists.update.command.assignments else f"{wrapped[0]} {update}"
+        return prefix if prefix != update else None
+    same = install.run.user == lists.run.user
+    return update if same or (wrapped and lists.update.command.wrapped_by) else None
+
+
+def _together(lists: Lists) -> list[RunFacts]:
+    """The update and the RUNs directly below, where all do nothing but call the same manager."""
     manager, runs = lists.update.manager, [lists.run]
+    if not is_of_manager(lists.run, manager):
+        return []
     facts = lists.run.stage.facts
     for instruction in facts.dockerfile.instructions[lists.run.index + 1 :][:_MOST_JOINED]:
         run = facts.run_of(instruction)
-        if run is None or not may_join(runs[-1], run):
-            break
-        if any(install.manager != manager for install in run.installs) or len(run.installs) < len(run.calls):
+        if run is None or not may_join(runs[-1], run) or not is_of_manager(run, manager):
             break
         runs.append(run)
-    return runs
+    return runs if len(runs) > 1 else []
 
 
 def _takes_more(install: Install) -> bool:

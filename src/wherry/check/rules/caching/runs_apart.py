@@ -73,6 +73,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.joining import joined, may_join
 from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.caching._lists import all_lists
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,11 +109,16 @@ _FROM: Final = {"system": 2, "small": 3}
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
+    by_lists: set[int] | None = None
     for stage in facts.stages:
         if not stage.is_reachable:
             continue
         for kind, runs in _sequences(stage):
-            if len(runs) >= _FROM[kind] and not _follows_lists(stage, runs[0]):
+            if len(runs) < _FROM[kind]:
+                continue
+            if kind == "system" and by_lists is None:
+                by_lists = _by_lists_of_others(facts)
+            if not by_lists or by_lists.isdisjoint(run.index for run in runs):
                 yield _finding(facts, kind, runs)
     yield from _too_many(facts)
 
@@ -133,12 +139,9 @@ def _sequences(stage: StageFacts) -> Iterator[tuple[str, list[RunFacts]]]:
         yield kind, runs
 
 
-def _follows_lists(stage: StageFacts, first: RunFacts) -> bool:
-    """The RUN above does nothing but fetch package lists: then it is B5 that speaks."""
-    above = stage.facts.run_of(stage.facts.dockerfile.instructions[first.index - 1])
-    return (
-        above is not None and bool(above.installs) and all(one.action == "update" for one in above.installs)
-    )
+def _by_lists_of_others(facts: Facts) -> set[int]:
+    """The RUNs that install by the lists of one above: it is B5 that speaks of those, and joins them."""
+    return {install.run.index for lists in all_lists(facts) for install in lists.users}
 
 
 def _kind(run: RunFacts) -> str:
