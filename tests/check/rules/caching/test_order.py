@@ -157,8 +157,8 @@ def test_an_update_that_others_need_stays() -> None:
         "WORKDIR /a\nRUN apt-get install -y git\nRUN apt-cache policy git",
         "WORKDIR /a\nRUN apt-get install -y git\nRUN apt-get install -y ./own.deb",
         "ONBUILD RUN apt-get install -y curl\nRUN apt-get install -y git",
-        "WORKDIR /a\nRUN apt-get install -y git\nFROM debian:12\nCOPY --from=a /var/lib/apt /var/lib/apt\nRUN true",
-        "WORKDIR /a\nRUN apt-get install -y git\nFROM debian:12\nRUN --mount=type=bind,from=a,target=/a ls /a",
+        "WORKDIR /a\nRUN apt-get install -y git\nFROM debian:12\nCOPY --from=a /var/lib/apt /lists\nRUN true",
+        "WORKDIR /a\nRUN apt-get install -y git\nFROM debian:12\nRUN --mount=from=a,target=/a ls /a",
     ],
 )
 def test_lists_stay_where_somebody_nobody_has_read_may_live_on_them(rest: str) -> None:

@@ -1,7 +1,7 @@
 """Package lists that a RUN leaves in its layer, who lives on them, and whether all who do are known.
 
-`all_lists` finds them. A RUN that does nothing but fetch lists can be taken out only where every later command
-is known to keep off them, or to bring its own: `Lists.is_only_for_users`.
+`all_lists` finds them. A RUN that does nothing but fetch lists can be taken out only where every later
+command is known to keep off them, or to bring its own: `Lists.is_only_for_users`.
 """
 
 from __future__ import annotations
@@ -24,16 +24,15 @@ _UPDATES_ITSELF: Final = ("--no-cache", "--update-cache", "--update")
 _UPDATERS: Final = frozenset({"add-apt-repository", "apt-add-repository"})
 _ASIDE: Final = frozenset({"remove", "clean", "update"})
 _MOST_STAGES: Final = 100  # a file of more is no one's to mend at once
-_ALOOF: Final = frozenset(
+_ALOOF: Final = (
     # these neither read package lists nor start what may
-    (
-        "[ adduser addgroup apt-key apt-mark awk base64 basename cat cd chgrp chmod chown cmake cp curl cut date "
-        "df dirname dpkg du echo env export false find gcc getent git gpg grep groupadd gunzip gzip hash head id "
-        "install ldconfig ln locale-gen ls make mkdir mv ninja nproc nvcc popd printf pushd pwd rm sed set sha256sum "
-        "sleep sort tail tar tee test touch tr true umask uname unset unzip update-alternatives "
-        "update-ca-certificates useradd usermod wc wget which xz zip : python python3"
-    ).split()
+    "[ adduser addgroup apt-key apt-mark awk base64 basename cat cd chgrp chmod chown cmake cp curl cut "
+    "date df dirname dpkg du echo env export false find gcc getent git gpg grep groupadd gunzip gzip hash "
+    "head id install ldconfig ln locale-gen ls make mkdir mv ninja nproc nvcc popd printf pushd pwd rm "
+    "sed set sha256sum sleep sort tail tar tee test touch tr true umask uname unset unzip update- "
+    "alternatives update-ca-certificates useradd usermod wc wget which xz zip : python python3"
 )
+_PROGRAMS_ALOOF: Final = frozenset(_ALOOF.split())
 
 
 @dataclass(eq=False)
@@ -171,16 +170,13 @@ def _left_by(run: RunFacts, manager: str, directory: str) -> Lists | None:
 def _keeps_off(call: Call) -> bool:
     if call.program in {"python", "python3"}:
         return call.texts[:1] == ("-c",) or call.texts[:2] == ("-m", "venv") or call.texts == ("--version",)
-    return not call.program or call.program in _ALOOF or call.program in _UPDATERS
+    return not call.program or call.program in _PROGRAMS_ALOOF or call.program in _UPDATERS
 
 
 def _is_copied(facts: Facts, stages: list[StageFacts], directory: str) -> bool:
     """A COPY or a mount takes the lists out of one of the stages."""
     indexes = {stage.index for stage in stages}
-    for stage in facts.stages:
-        if any(_covers(path, directory) for path in _taken(stage, indexes)):
-            return True
-    return False
+    return any(_covers(path, directory) for stage in facts.stages for path in _taken(stage, indexes))
 
 
 def _taken(stage: StageFacts, indexes: set[int]) -> Iterator[str]:
