@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -61,3 +62,42 @@ def test_a_file_has_the_mode_the_umask_leaves(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.usefixtures("kind")
+def test_a_link_stays_and_what_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "out"
+    link.symlink_to("real/out")
+
+    for content in (b"first", b"second"):
+        with whole_file(link) as sink:
+            sink.write(content)
+        assert (link.is_symlink(), (tmp_path / "real/out").read_bytes()) == (True, content)
+    assert len(list((tmp_path / "real").iterdir())) == 1
+
+
+def test_a_pipe_stays_a_pipe_and_is_written_into(tmp_path: Path) -> None:
+    """``--output /dev/stdout`` as root once put a file in the place of the device."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        with whole_file(pipe) as sink:
+            sink.write(b"new")
+        assert os.read(reader, 100) == b"new"
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+
+
+def test_a_device_that_is_full_is_the_worlds_fault_and_stays(tmp_path: Path) -> None:
+    full = tmp_path / "full"
+    try:
+        os.mknod(full, stat.S_IFCHR | 0o666, os.makedev(1, 7))
+        full.write_bytes(b"")
+    except OSError:
+        pytest.skip("no device can be made here")
+    with pytest.raises(WorldError, match="no space left"), whole_file(full) as sink:
+        sink.write(b"new")
+    assert full.is_char_device()

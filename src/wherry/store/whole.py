@@ -8,25 +8,34 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from wherry.errors import WorldError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes *path*'s place when the block ends, and leaves no trace when it fails.
 
+    A link stays, and what it leads to is written. What is no file (``/dev/stdout``, a named pipe) is written
+    as it comes: in its place no file must ever stand.
+
     Raises:
         WorldError: The file cannot be written: no such directory, no permission, a full disk.
 
     """
     with world_errors(path):
+        if _is_stream(path):
+            with path.open("wb") as stream:
+                yield stream
+            return
+        path = Path(os.path.realpath(path))
         # A nameless file (O_TMPFILE) is gone by itself even after kill -9; not every file system has them.
         temporary = path.with_name(f".{path.name[:200]}.{os.urandom(6).hex()}.tmp")
         try:
@@ -47,6 +56,14 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
         finally:
             with suppress(FileNotFoundError):
                 temporary.unlink()
+
+
+def _is_stream(path: Path) -> bool:
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 @contextmanager
