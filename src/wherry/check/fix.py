@@ -172,6 +172,10 @@ def _objection(before: Examined, after: Examined, finding: Finding, fix: Fix) ->
         found = objection(before.dockerfile, after.dockerfile, fix.effect)
         if found:
             return found
+    if fix.effect.values:
+        found = _yaml_objection(before, after, fix)
+        if found:
+            return found
     lost = before.sent - after.sent
     if lost:
         return f"{min(lost)}, which the Dockerfile copies, would no longer be sent"
@@ -185,6 +189,18 @@ def _objection(before: Examined, after: Examined, finding: Finding, fix: Fix) ->
     serious = {one.rule for one in after.findings if one.severity is not Severity.INFO}
     worse = sorted(rule for rule in serious - fix.effect.uncovers if now[rule] > was[rule])
     return f"rule {worse[0]} would have more to say" if worse else None
+
+
+def _yaml_objection(before: Examined, after: Examined, fix: Fix) -> str | None:
+    """Whether YAML files would say anything else than what was declared."""
+    from wherry.check.yaml_proof import yaml_objection  # noqa: PLC0415 - YAML, and few fixes change it
+
+    for path in dict.fromkeys(value.path for value in fix.effect.values):
+        declared = [value for value in fix.effect.values if value.path == path]
+        found = yaml_objection(before.files[path], after.files[path], declared)
+        if found:
+            return f"{path}: {found}"
+    return None
 
 
 def _with_newlines(text: str, newline: bytes) -> bytes:

@@ -103,6 +103,17 @@ class Edit(Frozen):
     text: str
 
 
+class YamlValue(Frozen):
+    """What a fix puts into a mapping of a YAML file.
+
+    Keys that are not there come in, a list gets longer, and a scalar takes a scalar's place.
+    """
+
+    path: str
+    at: tuple[str | int, ...]  # which document, then the keys and indexes that lead to the mapping
+    value: str  # as JSON
+
+
 class Effect(Frozen):
     """What a fix of a Dockerfile declares to change; everything else must stay as it was.
 
@@ -111,6 +122,7 @@ class Effect(Frozen):
         inserts: How many instructions it adds.
         aspects: What of the stage graph may differ afterwards.
         uncovers: Rules that kept quiet because of the finding, and may speak once it is mended.
+        values: What of YAML files beside it may differ afterwards.
 
     """
 
@@ -118,6 +130,7 @@ class Effect(Frozen):
     inserts: int = 0
     aspects: frozenset[Aspect] = frozenset()
     uncovers: frozenset[str] = frozenset()
+    values: tuple[YamlValue, ...] = ()
 
 
 class Fix(Frozen):

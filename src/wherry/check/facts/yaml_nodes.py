@@ -52,6 +52,7 @@ class _Document:
     def __init__(self, source: Source, text: str) -> None:
         self.source = source
         self.looks = _MOST_LOOKS
+        self.roots: tuple[Node, ...] = ()
         self._first = len(_BOM) if source.data.startswith(_BOM) else 0
         self._bytes = (
             None if text.isascii() else [0, *accumulate(len(letter.encode("utf-8")) for letter in text)]
@@ -225,7 +226,8 @@ class _Builder:
                 self.close(event)
             elif isinstance(event, yaml.DocumentEndEvent):
                 self.anchors.clear()
-        return tuple(self.roots)
+        self.document.roots = tuple(self.roots)
+        return self.document.roots
 
     def node(self, kind: str, event: Event) -> Node:
         """A node for an event; its anchor is remembered."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.check.rules.said import verdicts
+from wherry.check.fix import edited
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,3 +146,77 @@ def test_a_file_that_is_laid_over_another_may_ask_for_the_gpu(tmp_path: Path) ->
         "container"
     ]
     assert verdicts("C4", "FROM python:3.12\nRUN pip install torch\n", tmp_path, named) == []
+
+
+ROCM = "FROM rocm/pytorch:rocm6.2_ubuntu22.04_py3.10_pytorch_2.4.0 AS server\n"
+TWO_SERVICES = "services:\n  migrate:\n    build: .\n    command: [x]\n  server:\n    build: .\n"
+VLLM = "vllm serve /m --tensor-parallel-size"
+
+
+@pytest.mark.parametrize(
+    ("text", "files", "title", "in_file"),
+    [
+        (CUDA, service(), "reserve a GPU for a", "count: 1"),
+        (CUDA, service(command=f"{VLLM} 4"), "reserve 4 GPUs for a", "count: 4"),
+        (CUDA, service(command=f"{VLLM} 400"), "reserve a GPU for a", "count: 1"),
+        (
+            CUDA,
+            {"compose.yaml": TWO_SERVICES},
+            "reserve a GPU for server",
+            "server:\n    build: .\n    deploy:",
+        ),
+        (CUDA, pod(f"      args: [{VLLM}=2]\n"), "give a 2 GPUs", "nvidia.com/gpu: 2"),
+        (f"{CUDA}CMD {VLLM} 2\n", pod(), "give a 2 GPUs", "nvidia.com/gpu: 2"),
+    ],
+)
+def test_the_gpu_is_given_to_what_the_image_is_made_for(
+    tmp_path: Path, text: str, files: dict[str, str], title: str, in_file: str
+) -> None:
+    (finding,) = verdicts("C13", text, tmp_path, files)
+
+    assert finding.fix is not None
+    assert finding.fix.title == title
+    (name,) = files
+    assert in_file in edited((tmp_path / name).read_bytes(), finding.fix.edits).decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        (ROCM, service()),
+        (ROCM, pod()),
+        (CUDA, {"compose.yaml": TWO_SERVICES.replace("    command: [x]\n", "")}),
+        (CUDA, {"compose.yaml": "x: &x {build: .}\nservices:\n  a: *x\n"}),
+        (CPU, service(gpus="all")),
+    ],
+)
+def test_no_gpu_is_given_where_it_is_not_plain_to_whom(
+    tmp_path: Path, text: str, files: dict[str, str]
+) -> None:
+    (finding,) = verdicts("C13", text, tmp_path, files)
+
+    assert finding.fix is None
+
+
+def test_shared_memory_that_the_pod_has_is_only_mounted(tmp_path: Path) -> None:
+    text = pod(spec="  volumes: [{name: shm, emptyDir: {medium: Memory}}]\n")
+    (finding,) = verdicts("C14", TORCHRUN, tmp_path, text)
+
+    assert finding.fix is not None
+    assert [edit.text.strip() for edit in finding.fix.edits] == [
+        "volumeMounts:\n        - name: shm\n          mountPath: /dev/shm"
+    ]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        service(ipc="private"),
+        pod(spec="  volumes: [{name: shm, configMap: {name: x}}]\n"),
+        pod(spec="  volumes: &v []\n"),
+    ],
+)
+def test_shared_memory_is_not_added_to_what_says_otherwise(tmp_path: Path, files: dict[str, str]) -> None:
+    (finding,) = verdicts("C14", TORCHRUN, tmp_path, files)
+
+    assert finding.fix is None

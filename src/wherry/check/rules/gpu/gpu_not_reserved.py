@@ -20,6 +20,22 @@ services:
     ports: ["8000:8000"]
 ```
 
+## Fixed: compose
+
+```yaml compose.yaml
+services:
+  server:
+    build: .
+    ports: ["8000:8000"]
+    deploy:
+      resources:
+        reservations:
+          devices:
+            - driver: nvidia
+              count: 1
+              capabilities: [gpu]
+```
+
 ## Bad: Kubernetes
 
 ```dockerfile
@@ -46,6 +62,29 @@ spec:
           resources:
             limits:
               memory: 32Gi
+```
+
+## Fixed: Kubernetes
+
+```yaml k8s/deployment.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: llm
+spec:
+  selector:
+    matchLabels: {app: llm}
+  template:
+    metadata:
+      labels: {app: llm}
+    spec:
+      containers:
+        - name: llm
+          image: registry.example.com/team/llm:1.0
+          resources:
+            limits:
+              memory: 32Gi
+              nvidia.com/gpu: 1
 ```
 
 ## Bad: a GPU for nothing
@@ -122,25 +161,17 @@ CMD ["python3", "-m", "server"]
 
 ## Fix
 
-None: another file says it. In compose:
-
-```yaml
-    deploy:
-      resources:
-        reservations:
-          devices:
-            - driver: nvidia
-              count: 1
-              capabilities: [gpu]
-```
-
-and in Kubernetes `nvidia.com/gpu: 1` below `resources.limits`. If the service is to run without a GPU, take
-the wheels for the CPU, which are a fraction of the size.
+Unsafe: the service gets a reservation of one NVIDIA GPU, or of as many as it is told to spread a model over
+(`--tensor-parallel-size 4`), and the container `nvidia.com/gpu` among its limits; what stands there stays.
+Where several run the image it is the one that starts what the image starts; where that is not one, none is
+offered, and none for ROCm, whose devices are named otherwise, behind YAML's aliases, and for a GPU that is
+asked for in vain. If the service is to run without a GPU, take the wheels for the CPU, which are a fraction
+of the size.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.gpu._deployed import (
@@ -153,15 +184,22 @@ from wherry.check.rules.gpu._deployed import (
     with_overlays,
     with_patches,
 )
+from wherry.check.rules.gpu._spread import spread_over
+from wherry.check.yaml_edits import fix_of, put
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from wherry.check.facts import Facts
-    from wherry.check.model import Finding, Place
+    from wherry.check.facts.compose import ComposeService
+    from wherry.check.facts.deployments import Running
+    from wherry.check.model import Finding, Fix, Place
+    from wherry.check.yaml_edits import Value
 
-_WHY_NONE = "the container sees no GPU: it refuses to start, or runs on the CPU"
-_WHY_IDLE = "a GPU is kept from others and never used"
+_T = TypeVar("_T")
+
+_WHY_NONE: Final = "the container sees no GPU: it refuses to start, or runs on the CPU"
+_WHY_IDLE: Final = "a GPU is kept from others and never used"
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
@@ -178,21 +216,60 @@ def _without(facts: Facts, reason: str, place: Place) -> Iterator[Finding]:
     run = services(facts)
     said = [layer for one in run for layer in with_overlays(facts, one)]
     if run and not any(service_asks(one) or service_declines(one) for one in said):
+        main = _only(run, [one for one in run if not one.command and not one.entrypoint])
+        first = main or run[0]
         yield RULE.at(
-            run[0].place,
-            f"service {run[0].name} asks for no GPU, and the image is made for one: {reason}",
+            first.place,
+            f"service {first.name} asks for no GPU, and the image is made for one: {reason}",
             why=_WHY_NONE,
-            related=(place, *(one.place for one in run[1:4])),
+            related=(place, *(one.place for one in run if one is not first))[:4],
+            fix=_service_fix(facts, main) if main else None,
         )
     running = facts.running
     if running and not any(container_asks(layer) for one in running for layer in with_patches(facts, one)):
-        first = running[0].container
+        own = _only(running, [one for one in running if not one.container.command])
+        shown = (own or running[0]).container
         yield RULE.at(
-            first.place,
-            f"container {first.name or first.image} asks for no GPU, and the image is made for one: {reason}",
+            shown.place,
+            f"container {shown.name or shown.image} asks for no GPU, and the image is made for one: {reason}",
             why=_WHY_NONE,
-            related=(place, *(one.container.place for one in running[1:4])),
+            related=(place, *(one.container.place for one in running if one.container is not shown))[:4],
+            fix=_container_fix(facts, own) if own else None,
         )
+
+
+def _only(run: Sequence[_T], with_own_start: Sequence[_T]) -> _T | None:
+    """What the image is made for: all there is, or the only one that starts what the image starts."""
+    found = run if len(run) == 1 else with_own_start
+    return found[0] if len(found) == 1 else None
+
+
+def _service_fix(facts: Facts, service: ComposeService) -> Fix | None:
+    if _is_amd(facts):
+        return None
+    count = spread_over(facts, [*service.entrypoint, *service.command])
+    device: Value = {"driver": "nvidia", "count": count, "capabilities": ["gpu"]}
+    value: Value = {"resources": {"reservations": {"devices": [device]}}}
+    return fix_of(f"reserve {_gpus(count)} for {service.name}", [put(service.node, {"deploy": value})])
+
+
+def _container_fix(facts: Facts, running: Running) -> Fix | None:
+    if _is_amd(facts):
+        return None
+    container = running.container
+    count = spread_over(facts, [*container.command, *container.args])
+    value: Value = {"limits": {"nvidia.com/gpu": count}}
+    name = container.name or container.image
+    return fix_of(f"give {name} {_gpus(count)}", [put(container.node, {"resources": value})])
+
+
+def _is_amd(facts: Facts) -> bool:
+    base = facts.target.base
+    return base.family == "rocm" or "rocm" in base.reference.lower()
+
+
+def _gpus(count: int) -> str:
+    return "a GPU" if count == 1 else f"{count} GPUs"
 
 
 def _for_nothing(facts: Facts, reason: str, place: Place) -> Iterator[Finding]:

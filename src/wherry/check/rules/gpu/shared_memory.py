@@ -29,6 +29,16 @@ services:
 import torch
 ```
 
+## Fixed
+
+```yaml compose.yaml
+services:
+  train:
+    build: .
+    gpus: all
+    shm_size: 8gb
+```
+
 ## Bad: DataLoader workers in Kubernetes
 
 ```dockerfile
@@ -57,6 +67,32 @@ spec:
           resources:
             limits:
               nvidia.com/gpu: 1
+```
+
+## Fixed: DataLoader workers in Kubernetes
+
+```yaml k8s/job.yaml
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: train
+spec:
+  template:
+    spec:
+      containers:
+        - name: train
+          image: registry.example.com/team/train:1.0
+          resources:
+            limits:
+              nvidia.com/gpu: 1
+          volumeMounts:
+            - name: shm
+              mountPath: /dev/shm
+      volumes:
+        - name: shm
+          emptyDir:
+            medium: Memory
+            sizeLimit: 8Gi
 ```
 
 ## Good
@@ -90,8 +126,9 @@ services:
 
 ## Fix
 
-None: another file says it. In compose `shm_size: 8gb`, or `ipc: host`. In Kubernetes a volume `emptyDir:
-{medium: Memory, sizeLimit: 8Gi}` mounted at `/dev/shm`, which counts towards the container's memory.
+Unsafe, for how much is enough only a run tells: the compose service gets `shm_size: 8gb`, the container a
+volume in memory at `/dev/shm`, `emptyDir: {medium: Memory, sizeLimit: 8Gi}`, which counts towards the memory
+it may have. None behind YAML's aliases, nor where `ipc` says something already; `ipc: host` does it too.
 """
 
 from __future__ import annotations
@@ -100,21 +137,23 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Place, Rule, Severity
 from wherry.check.rules.gpu._deployed import services, with_overlays, with_patches
+from wherry.check.rules.gpu._spread import is_spread_option, spread_words, words_of
+from wherry.check.yaml_edits import fix_of, put
 from wherry.dockerfile.source import Span
 from wherry.regex import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from wherry.check.facts import Facts
     from wherry.check.facts.compose import ComposeService
     from wherry.check.facts.deployments import Running
-    from wherry.check.model import Finding
+    from wherry.check.model import Finding, Fix
+    from wherry.check.yaml_edits import Value
 
+_VOLUME: Final = "shm"
 _SHM: Final = "/dev/shm"  # noqa: S108 - a path in a container
 _LAUNCHERS: Final = frozenset({"torchrun", "deepspeed", "horovodrun", "mpirun", "torch.distributed.run"})
-_PARALLEL: Final = regex(r"--(?:tensor-parallel-size|tp-size|tp|num-shard|nproc[-_]per[-_]node)")
-_SHORT: Final = "-tp"
 _ONE: Final = frozenset({"0", "1", ""})
 _WORKERS: Final = regex(rb"num_workers\s*=\s*(?:[1-9]|os\.cpu_count|cpu_count|args\.|cfg\.|config)")
 
@@ -128,49 +167,63 @@ def _check(facts: Facts) -> Iterator[Finding]:
     own = _several([call.program, *call.texts] for call in facts.target.ending.calls)
     code = _workers(facts)
     for service in run:
-        told = [str(text) for text in (*service.entrypoint, *service.command)]
-        reason = _several([_words(told)]) if told else own
+        told = words_of([*service.entrypoint, *service.command])
+        reason = _several([told]) if told else own
         if (reason or code) and not any(map(_service_has_memory, with_overlays(facts, service))):
-            yield _finding(service.place, f"service {service.name}", reason, code)
+            who = f"service {service.name}"
+            yield _finding(service.place, who, reason, code, _service_fix(service))
     for one in facts.running:
-        told = [str(text) for text in (*one.container.command, *one.container.args)]
-        reason = _several([_words(told)]) if one.container.command else own or _several([_words(told)])
+        told = words_of([*one.container.command, *one.container.args])
+        reason = _several([told]) if one.container.command else own or _several([told])
         if (reason or code) and not any(map(_container_has_memory, with_patches(facts, one))):
             name = one.container.name or one.container.image
-            yield _finding(one.container.place, f"container {name}", reason, code)
+            yield _finding(one.container.place, f"container {name}", reason, code, _container_fix(one))
 
 
-def _finding(place: Place, who: str, reason: str, code: Place | None) -> Finding:
+def _finding(place: Place, who: str, reason: str, code: Place | None, fix: Fix | None) -> Finding:
     return RULE.at(
         place,
         f"{who} has no shared memory of its own, and {reason or 'DataLoader workers need it'}",
         why=_WHY,
         related=[code] if code and not reason else [],
+        fix=fix,
     )
 
 
-def _words(texts: Sequence[str]) -> list[str]:
-    return [word for text in texts for word in text.split()]
+def _service_fix(service: ComposeService) -> Fix | None:
+    is_private = service.ipc is not None  # who says so has a reason
+    return (
+        None if is_private else fix_of("give it 8 GB of /dev/shm", [put(service.node, {"shm_size": "8gb"})])
+    )
 
 
-def _several(commands: Sequence[list[str]] | Iterator[list[str]]) -> str:
+def _container_fix(running: Running) -> Fix | None:
+    """A volume in memory of the pod, mounted by the container."""
+    mount: Value = {"name": _VOLUME, "mountPath": _SHM}
+    volume: Value = {"name": _VOLUME, "emptyDir": {"medium": "Memory", "sizeLimit": "8Gi"}}
+    puts = [put(running.container.node, {"volumeMounts": [mount]})]
+    known = running.workload.volumes.get(_VOLUME)
+    if known is None:
+        puts.append(put(running.workload.pod, {"volumes": [volume]}))
+    elif known.get("emptyDir", "medium") is None:
+        return None  # something else has the name
+    return fix_of("mount memory at /dev/shm", puts)
+
+
+def _several(commands: Iterable[list[str]]) -> str:
     """What starts several processes of one model, in words; empty where nothing does."""
     for words in commands:
         for at, word in enumerate(words):
-            name, equals, value = word.partition("=")
+            name = word.partition("=")[0]
             last = name.rpartition("/")[2]
-            if _PARALLEL.fullmatch(name) or name == _SHORT:
-                count = value if equals else words[at + 1] if at + 1 < len(words) else ""
-                return "" if count in _ONE else f"{name.lstrip('-')} is {count}"
-            if last in _LAUNCHERS and not _says_count(words):
+            if is_spread_option(name):
+                option, count = spread_words(words[at:]) or ("", "")
+                return "" if count in _ONE else f"{option.lstrip('-')} is {count}"
+            if last in _LAUNCHERS and spread_words(words) is None:
                 return f"{last} starts several processes"
             if last == "accelerate" and words[at + 1 : at + 2] == ["launch"]:
                 return "accelerate starts several processes"
     return ""
-
-
-def _says_count(words: Sequence[str]) -> bool:
-    return any(_PARALLEL.fullmatch(word.partition("=")[0]) for word in words)
 
 
 def _workers(facts: Facts) -> Place | None:
