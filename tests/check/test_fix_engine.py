@@ -42,6 +42,7 @@ class Bench:
     touches: Callable[[Instruction], frozenset[int]] = lambda one: frozenset({one.index})
     safety: Safety = Safety.SAFE
     others: Callable[[Source], list[Finding]] = lambda _: []
+    named: frozenset[str] = frozenset()
     sent: Callable[[Texts], frozenset[str]] = lambda _: frozenset()
     beside: Callable[[Texts], frozenset[str]] = lambda _: frozenset()
     edits: Callable[[Span], list[Edit]] = lambda _: []
@@ -59,8 +60,9 @@ class Bench:
             dockerfile,
             [*findings, *self.others(source)],
             {"Dockerfile": source.data, **self.files, **texts},
-            self.sent(texts),
-            lambda: self.beside(texts),
+            sent=self.sent(texts),
+            unsent=self.named - self.sent(texts),
+            sent_beside=lambda: self.beside(texts),
         )
 
     def _finding(self, source: Source, one: Instruction, match: re.Match[bytes]) -> Finding:
@@ -213,11 +215,12 @@ def test_what_the_dockerfile_copies_must_still_be_sent() -> None:
             "FROM x\nRUN bad\n",
             edits=lambda span: [Edit("Dockerfile", span, "good"), Edit(".dockerignore", Span(0, 0), text)],
             files={".dockerignore": b""},
+            named=frozenset({"model.bin"} if "sent" in parts else ()),
         )
         return replace(made, **parts)  # type: ignore[arg-type]
 
     assert bench("model*\n", sent=sent).reason() == (
-        "model.bin, which the Dockerfile copies, would no longer be sent"
+        "model.bin, which the Dockerfile takes, would no longer be sent"
     )
     assert bench("model*\n", beside=sent).reason() == "model.bin would no longer be sent"
     assert mend(bench(".git\n", sent=sent, beside=sent).examine, Safety.SAFE).after == {
@@ -342,11 +345,35 @@ def test_an_ignore_file_is_written_where_there_was_none(context: Path) -> None:
     ]
 
 
-def test_what_the_dockerfile_copies_by_name_is_not_ignored(context: Path) -> None:
-    (context / "Dockerfile").write_text("FROM x\nCOPY data/x /\n")
+@pytest.mark.parametrize(
+    ("instruction", "named"),
+    [
+        ("COPY data/x /", "data/x"),
+        ("COPY dat*/x /", "dat*/x"),
+        ("RUN --mount=type=bind,source=data,target=/data tar -c /data", "data"),
+        ("RUN --mount=src=./data/x,target=/x cp /x /y", "./data/x"),
+    ],
+)
+def test_what_the_dockerfile_takes_by_name_is_not_ignored(
+    context: Path, instruction: str, named: str
+) -> None:
+    (context / "Dockerfile").write_text(f"FROM x\n{instruction}\n")
 
     assert fixed(context, _ignoring("data"), "Dockerfile") == [
-        ({}, ["data/x, which the Dockerfile copies, would no longer be sent"])
+        ({}, [f"{named}, which the Dockerfile takes, would no longer be sent"])
+    ]
+
+
+def test_what_is_mounted_instead_of_copied_or_not_taken_at_all_may_be_so(context: Path) -> None:
+    def check(facts: Facts) -> Iterator[Finding]:
+        for copy in facts.copies:
+            edit = Edit(facts.file.name, copy.span, "RUN true")
+            effect = Effect(frozenset({copy.index}), aspects=frozenset({Aspect.COPIES, Aspect.COMMANDS}))
+            fix = Fix("do without", (edit,), Safety.SAFE, effect)
+            yield Finding("G1", Severity.WARNING, facts.place(copy.span), "copied", "it is", fix=fix)
+
+    assert fixed(context, check, "Dockerfile") == [
+        ({str(context / "Dockerfile"): b"FROM x\nRUN true\n"}, [])
     ]
 
 
@@ -354,7 +381,7 @@ def test_what_another_dockerfile_of_the_context_copies_is_not_ignored(context: P
     (context / "train.Dockerfile").write_text("FROM x\nCOPY data/x /\n")
 
     assert fixed(context, _ignoring("data"), "Dockerfile") == [
-        ({}, [f"data/x, which {context}/train.Dockerfile copies, would no longer be sent"])
+        ({}, [f"data/x, which {context}/train.Dockerfile takes, would no longer be sent"])
     ]
 
 

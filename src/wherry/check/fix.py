@@ -2,7 +2,7 @@
 
 After every fix the file is parsed and judged anew: it must mean what it meant but for what the fix declared
 (`wherry.check.proof`), the finding must be gone, no other rule may have more to say, and what the Dockerfile
-copies by name must still be sent. A fix that fails any of this is taken back, and it is said why.
+copies or mounts by name must still be sent. A fix that fails any of this is taken back, and it is said why.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Examined(Frozen):
     dockerfile: Dockerfile
     findings: Sequence[Finding]
     files: Mapping[str, bytes]  # every file that a fix may edit; one that is not there is empty
-    sent: frozenset[str] = frozenset()  # paths of the context that are copied by name, and are sent
+    sent: frozenset[str] = frozenset()  # what of the context is copied or mounted by name, and is sent
+    unsent: frozenset[str] = frozenset()  # what is so named, and is not there or not sent
     sent_beside: Callable[[], frozenset[str]] = frozenset  # the same of other Dockerfiles of that context
 
 
@@ -176,9 +177,9 @@ def _objection(before: Examined, after: Examined, finding: Finding, fix: Fix) ->
         found = _yaml_objection(before, after, fix)
         if found:
             return found
-    lost = before.sent - after.sent
+    lost = before.sent & after.unsent
     if lost:
-        return f"{min(lost)}, which the Dockerfile copies, would no longer be sent"
+        return f"{min(lost)}, which the Dockerfile takes, would no longer be sent"
     if any(edit.path != before.dockerfile.source.name for edit in fix.edits):
         lost = before.sent_beside() - after.sent_beside()
         if lost:

@@ -29,7 +29,7 @@ from wherry.errors import InputError
 from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from wherry.check.facts.image import BuiltImage
     from wherry.check.model import Safety
@@ -270,8 +270,10 @@ class _Bench:
             elif not os.path.lexists(path):
                 files.setdefault(path, b"")
         files |= texts
+        named = frozenset(_named(facts))
+        sent = _sent(facts, named)
         return Examined(
-            facts.dockerfile, findings, files, _sent(facts), lambda: self._sent_beside(facts.reader)
+            facts.dockerfile, findings, files, sent, named - sent, lambda: self._sent_beside(facts.reader)
         )
 
     def _with(self, texts: Texts) -> Facts:
@@ -281,14 +283,14 @@ class _Bench:
         return self._facts(dockerfile, self._reader.with_texts(beside) if beside else self._reader)
 
     def _sent_beside(self, reader: Reader) -> frozenset[str]:
-        """What other Dockerfiles of this context copy by name and are sent, each with who copies it."""
+        """What other Dockerfiles of this context take by name and is sent, each with who takes it."""
         sent: set[str] = set()
         for path in self._beside:
             with suppress(InputError):
                 source = reader.read(path)
                 facts = Facts.of(source, self._root, reader=reader) if source is not None else None
                 if facts is not None and root_of(path, facts.dockerfile, self._reader) == self._root:
-                    sent |= {f"{one}, which {path} copies," for one in _sent(facts)}
+                    sent |= {f"{one}, which {path} takes," for one in _sent(facts, _named(facts))}
         return frozenset(sent)
 
     def _facts(self, dockerfile: Dockerfile, reader: Reader) -> Facts:
@@ -303,13 +305,23 @@ class _Bench:
         )
 
 
-def _sent(facts: Facts) -> frozenset[str]:
-    """What the Dockerfile copies by name, and is there and sent."""
+def _named(facts: Facts) -> Iterator[str]:
+    """What the Dockerfile takes of its context by name or by a pattern: to copy it, or to mount it."""
+    for copy in facts.copies:
+        if copy.from_ is None:
+            yield from (source for source in copy.sources if source.strip("./"))
+    for run in facts.runs:
+        for mount in run.mounts:
+            if mount.type == "bind" and not mount.from_ and mount.source.strip("./"):
+                yield mount.source
+
+
+def _sent(facts: Facts, named: Iterable[str]) -> frozenset[str]:
+    """What of *named* is there, and is sent."""
     context = facts.context
     if context is None:
         return frozenset()
-    named = (source for copy in facts.copies if copy.from_ is None for source in copy.sources)
-    return frozenset(source for source in named if source.strip("./") and context.has(source.strip("/")))
+    return frozenset(name for name in named if context.has(name) or not context.sent_by([name]).missing)
 
 
 def root_of(path: Path, dockerfile: Dockerfile, reader: Reader) -> Path:
