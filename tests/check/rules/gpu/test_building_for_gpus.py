@@ -58,10 +58,10 @@ def test_what_expects_that_there_is_none_is_left_alone(text: str) -> None:
     ],
 )
 def test_the_architectures_are_those_that_the_compiler_knows(head: str, architectures: str) -> None:
-    text = f"{head}\nRUN pip install mamba-ssm\n"
+    text = f"{head}\nRUN pip install grouped-gemm\n"
 
     assert fixed(text, verdicts("C9", text)[0]) == (
-        f'{head}\nARG TORCH_CUDA_ARCH_LIST="{architectures}"\nRUN pip install mamba-ssm\n'
+        f'{head}\nARG TORCH_CUDA_ARCH_LIST="{architectures}"\nRUN pip install grouped-gemm\n'
     )
 
 
@@ -80,7 +80,7 @@ def test_what_compiles_against_torch_is_found_once_for_each_run(lines: str) -> N
 
 
 def test_only_the_first_of_a_stage_is_told(tmp_path: Path) -> None:
-    text = f"{DEVEL}\nCOPY . .\nRUN pip install .\nRUN pip install mamba-ssm"
+    text = f"{DEVEL}\nCOPY . .\nRUN pip install .\nRUN pip install grouped-gemm"
 
     findings = verdicts("C9", text, tmp_path, {"setup.py": "CUDAExtension()\n"})
 
@@ -92,15 +92,17 @@ def test_only_the_first_of_a_stage_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        f"{DEVEL}\nENV TORCH_CUDA_ARCH_LIST=9.0\nRUN pip install mamba-ssm",
-        f"{DEVEL}\nARG TORCH_CUDA_ARCH_LIST=9.0\nRUN pip install mamba-ssm",
-        f"{DEVEL}\nRUN TORCH_CUDA_ARCH_LIST=9.0 pip install mamba-ssm",
-        f"{DEVEL}\nRUN export TORCH_CUDA_ARCH_LIST=9.0 && pip install mamba-ssm",
+        f"{DEVEL}\nENV TORCH_CUDA_ARCH_LIST=9.0\nRUN pip install grouped-gemm",
+        f"{DEVEL}\nARG TORCH_CUDA_ARCH_LIST=9.0\nRUN pip install grouped-gemm",
+        f"{DEVEL}\nRUN TORCH_CUDA_ARCH_LIST=9.0 pip install grouped-gemm",
+        f"{DEVEL}\nRUN export TORCH_CUDA_ARCH_LIST=9.0 && pip install grouped-gemm",
         f"{DEVEL}\nRUN pip install flash-attn vllm xformers llama-cpp-python",
-        f"{DEVEL}\nRUN pip install https://h/mamba_ssm-2.2.2+cu122torch2.4-cp310-cp310-linux_x86_64.whl",
-        f"{DEVEL}\nRUN apt-get install -y cmake && pip download mamba-ssm",
+        f"{DEVEL}\nRUN pip install mamba-ssm causal-conv1d natten 'transformer-engine[pytorch]'",
+        f"{DEVEL}\nRUN git clone https://git.example.com/x/tiny-cuda-nn && pip install tiny-cuda-nn",
+        f"{DEVEL}\nRUN pip install https://h/grouped_gemm-0.3.0+cu122torch2.4-cp310-cp310-linux_x86_64.whl",
+        f"{DEVEL}\nRUN apt-get install -y cmake && pip download grouped-gemm",
         "FROM python:3.12\nRUN pip install detectron2",
-        f"{DEVEL} AS unused\nRUN pip install mamba-ssm\nFROM python:3.12",
+        f"{DEVEL} AS unused\nRUN pip install grouped-gemm\nFROM python:3.12",
     ],
 )
 def test_what_says_its_architectures_or_compiles_nothing_is_left_alone(text: str) -> None:
@@ -108,4 +110,6 @@ def test_what_says_its_architectures_or_compiles_nothing_is_left_alone(text: str
 
 
 def test_a_compiler_older_than_all_that_are_known_gets_no_list() -> None:
-    assert verdicts("C9", "FROM nvidia/cuda:9.2-devel-ubuntu16.04\nRUN pip install mamba-ssm")[0].fix is None
+    assert (
+        verdicts("C9", "FROM nvidia/cuda:9.2-devel-ubuntu16.04\nRUN pip install grouped-gemm")[0].fix is None
+    )

@@ -11,89 +11,98 @@ if TYPE_CHECKING:
 
     from wherry.check.facts.installs import Install
 
-BUILT_WITH_NVCC: Final = frozenset(
-    # pip compiles these against CUDA: the index has a source distribution alone, or a CPU build
+# What is said of each name was asked of PyPI in November 2026, for CPython 3.11 and 3.12 on 64-bit x86 Linux;
+# what is not on PyPI was looked up in its own repository.
+
+_SOURCE_ALONE: Final = frozenset(
+    # on PyPI without a wheel: pip compiles CUDA extensions of them
     {
-        "apex",
-        "auto-gptq",
-        "autoawq",
-        "autoawq-kernels",
         "causal-conv1d",
-        "detectron2",
-        "diff-gaussian-rasterization",
         "flash-attn",
+        "gptqmodel",
         "grouped-gemm",
-        "kaolin",
         "llama-cpp-python",
         "mamba-ssm",
         "minkowskiengine",
         "mmcv",
         "mmcv-full",
         "natten",
-        "nvdiffrast",
-        "pytorch3d",
-        "simple-knn",
-        "tinycudann",
         "torch-cluster",
         "torch-scatter",
         "torch-sparse",
         "torch-spline-conv",
-        "transformer-engine",
+        "transformer-engine",  # of itself a wheel; its extras bring transformer-engine-torch and -jax
+        "transformer-engine-jax",
+        "transformer-engine-torch",
     }
 )
+_REPOSITORIES: Final = frozenset(
+    # installed from a clone: on PyPI the name is another project's, an old release's, or no one's
+    {
+        "apex",
+        "detectron2",
+        "diff-gaussian-rasterization",
+        "kaolin",
+        "nvdiffrast",
+        "pytorch3d",
+        "simple-knn",
+        "tiny-cuda-nn",
+        "tinycudann",
+    }
+)
+BUILT_WITH_NVCC: Final = _SOURCE_ALONE | _REPOSITORIES
+"""What an install compiles against CUDA."""
 
 COMPILES_AT_RUN_TIME: Final = frozenset(
-    # these call nvcc, or a C++ compiler with CUDA's headers, when they are used
-    {"deepspeed", "pycuda", "flashinfer-python", "gsplat", "nerfacc", "tilelang", "exllamav2"}
+    # installed without kernels: by their own documentation they call nvcc, or a C++ compiler with CUDA's
+    # headers, when they are used
+    {"deepspeed", "exllamav2", "flashinfer-python", "gsplat", "nerfacc", "pycuda", "tilelang"}
 )
 
 NEEDS_TORCH: Final = frozenset(
-    # these require torch, so that pip fetches it where nothing else asks for it
+    # these require torch, themselves or through another, so that pip fetches it where nothing else asks for
+    # it: from the locks that uv makes of them
     {
-        "accelerate",
-        "bertopic",
-        "easyocr",
-        "fastai",
-        "flair",
-        "kornia",
-        "lightning",
-        "openai-whisper",
-        "open-clip-torch",
-        "peft",
-        "pyannote-audio",
-        "pytorch-lightning",
-        "sentence-transformers",
-        "spacy-transformers",
-        "stable-baselines3",
-        "stanza",
-        "timm",
-        "torchmetrics",
-        "trl",
-        "ultralytics",
+        *("accelerate", "bertopic", "botorch", "compel", "controlnet-aux", "demucs", "easyocr", "encodec"),
+        *("facenet-pytorch", "fastai", "flagembedding", "flair", "gliner", "gpytorch", "keybert", "kornia"),
+        *("lightning", "lightning-fabric", "llama-index-embeddings-huggingface", "lpips", "marker-pdf"),
+        *("monai", "neuralforecast", "open-clip-torch", "openai-whisper", "optimum", "peft", "piq"),
+        *("pyannote-audio", "pytorch-lightning", "pytorch-metric-learning", "rfdetr", "setfit"),
+        *("segmentation-models-pytorch", "sentence-transformers", "spacy-transformers", "speechbrain"),
+        *("stable-baselines3", "stanza", "surya-ocr", "timm", "torchdiffeq", "torchmetrics", "torchsde"),
+        *("trl", "ultralytics", "whisperx"),
     }
 )
 
+# The newest releases of these come as wheels, and compile nothing later.
 _WHEELS: Final = (
-    # releases of these come as wheels for 64-bit x86 Linux, or are pure Python, and compile nothing later
-    "accelerate aiofiles aiohttp albumentations altair anthropic anyio asyncpg av beautifulsoup4 black "
-    "boto3 botocore bottleneck catboost certifi cffi chainlit charset-normalizer chromadb click "
-    "cloudpickle colorama contourpy cryptography cycler cython datasets decord diffusers dill docker "
-    "duckdb einops evaluate faiss-cpu fastapi fastparquet filelock flask flax fonttools fsspec ftfy "
-    "gdown google-cloud-storage gradio grpcio gunicorn h5py hf-transfer hf-xet httpx huggingface-hub "
-    "hydra-core idna imageio imgaug importlib-metadata ipykernel ipython jinja2 jiwer joblib jsonlines "
-    "jsonschema jupyter jupyterlab kaggle keras kornia langchain langchain-community librosa lightgbm "
-    "lightning lightning-utilities loguru lxml markdown matplotlib ml-collections mlflow mlxtend monai "
-    "more-itertools msgpack multidict neptune nltk ninja notebook numba numpy nvidia-ml-py omegaconf "
-    "onnx onnxruntime onnxruntime-gpu openai opencv-contrib-python opencv-contrib-python-headless "
-    "opencv-python opencv-python-headless optax optuna orjson packaging pandas peft pillow pip plotly "
-    "polars prometheus-client protobuf psutil psycopg2-binary pyarrow pycryptodome pydantic "
-    "pydantic-settings pygments pymongo pynvml pytest python-dateutil python-dotenv python-multipart "
-    "pytorch-lightning pytz pyyaml qdrant-client ray redis regex requests rich s3fs safetensors "
-    "scikit-image scikit-learn scipy seaborn sentence-transformers sentencepiece sentry-sdk setuptools "
-    "shap six sortedcontainers soundfile spacy sqlalchemy starlette statsmodels streamlit supervision "
-    "sympy tensorboard tensorboardx tenacity termcolor tiktoken timm tokenizers toml torch torchaudio "
-    "torchinfo torchmetrics torchvision tornado tqdm transformers trl typer typing-extensions "
-    "ultralytics umap-learn urllib3 uv uvicorn wandb websockets werkzeug wheel xgboost xxhash yarl zarr "
+    "accelerate aiofiles aiohttp aiosqlite albumentations alembic altair annotated-types anthropic "
+    "anyio asyncpg attrs av azure-storage-blob bcrypt beautifulsoup4 black boto3 botocore bottleneck "
+    "cachetools catboost celery certifi cffi chainlit charset-normalizer chromadb click cloudpickle "
+    "colorama contourpy cryptography ctranslate2 cycler cython datasets decord diffusers dill docker "
+    "duckdb einops einx elasticsearch evaluate faiss-cpu fastapi faster-whisper fastparquet filelock "
+    "fire flask flax fonttools fsspec ftfy gdown google-auth google-cloud-storage google-genai "
+    "gradio grpcio gunicorn h5py hf-transfer hf-xet httpx huggingface-hub hydra-core idna imageio "
+    "imgaug importlib-metadata instructor ipykernel ipython ipywidgets jinja2 jiwer joblib jsonlines "
+    "jsonschema jupyter jupyterlab kaggle keras kornia lancedb langchain langchain-community "
+    "langchain-core langchain-huggingface langchain-openai langgraph langsmith librosa lightgbm "
+    "lightning lightning-utilities litellm llama-index-core loguru lxml markdown markupsafe "
+    "matplotlib mcp ml-collections mlflow mlxtend monai more-itertools mpmath msgpack multidict "
+    "nbconvert neptune networkx ninja nltk notebook numba numpy nvidia-ml-py omegaconf onnx "
+    "onnxruntime onnxruntime-gpu openai opencv-contrib-python opencv-contrib-python-headless "
+    "opencv-python opencv-python-headless openpyxl opentelemetry-api opentelemetry-sdk optax optuna "
+    "orjson packaging pandas passlib peft pgvector pillow pip plotly polars polars-runtime-32 "
+    "prometheus-client protobuf psutil psycopg psycopg-binary psycopg2-binary pyarrow pycryptodome "
+    "pydantic pydantic-core pydantic-settings pygments pyjwt pymilvus pymongo pymupdf pynvml pypdf "
+    "pytest python-dateutil python-docx python-dotenv python-json-logger python-multipart "
+    "pytorch-lightning pytz pyyaml qdrant-client rapidfuzz ray redis regex requests rich s3fs "
+    "sacrebleu safetensors scikit-image scikit-learn scipy seaborn sentence-transformers "
+    "sentencepiece sentry-sdk setuptools shap six sortedcontainers soundfile spacy sqlalchemy "
+    "sse-starlette starlette statsmodels streamlit structlog supervision sympy tenacity tensorboard "
+    "tensorboardx tensorflow-cpu termcolor tf-keras tiktoken timm tokenizers toml torch "
+    "torch-geometric torchaudio torchinfo torchmetrics torchvision tornado tqdm transformers "
+    "tritonclient trl typer typing-extensions ultralytics umap-learn urllib3 uv uvicorn wandb "
+    "weaviate-client websocket-client websockets werkzeug wheel xgboost xxhash yarl zarr "
 )
 COMES_AS_WHEELS: Final = frozenset(_WHEELS.split())
 

@@ -13,7 +13,7 @@ the image runs on that kind alone: "no kernel image is available for execution o
 ```dockerfile
 FROM nvidia/cuda:12.4.1-devel-ubuntu22.04 AS build
 RUN pip install --no-cache-dir torch==2.4.0
-RUN pip wheel --no-build-isolation --wheel-dir /wheels mamba-ssm==2.2.2
+RUN pip wheel --no-build-isolation --wheel-dir /wheels grouped-gemm==0.3.0
 
 FROM python:3.10-slim
 COPY --from=build /wheels /wheels
@@ -25,7 +25,7 @@ COPY --from=build /wheels /wheels
 FROM nvidia/cuda:12.4.1-devel-ubuntu22.04 AS build
 RUN pip install --no-cache-dir torch==2.4.0
 ARG TORCH_CUDA_ARCH_LIST="8.0;8.6;8.9;9.0"
-RUN pip wheel --no-build-isolation --wheel-dir /wheels mamba-ssm==2.2.2
+RUN pip wheel --no-build-isolation --wheel-dir /wheels grouped-gemm==0.3.0
 
 FROM python:3.10-slim
 COPY --from=build /wheels /wheels
@@ -53,7 +53,7 @@ RUN pip install --no-cache-dir -e /opt/detectron2
 ```dockerfile
 FROM nvidia/cuda:12.4.1-devel-ubuntu22.04 AS build
 ENV TORCH_CUDA_ARCH_LIST="9.0"
-RUN pip wheel --no-build-isolation --wheel-dir /wheels mamba-ssm==2.2.2
+RUN pip wheel --no-build-isolation --wheel-dir /wheels grouped-gemm==0.3.0
 ```
 
 ## Good: nothing to compile with
@@ -90,8 +90,21 @@ if TYPE_CHECKING:
 _LIST: Final = "TORCH_CUDA_ARCH_LIST"
 _ALSO: Final = frozenset({_LIST, "CMAKE_CUDA_ARCHITECTURES", "CUDAARCHS", "CUDA_ARCHITECTURES"})
 _OF_THEIR_OWN: Final = frozenset(
-    # these choose their architectures themselves
-    {"flash-attn", "llama-cpp-python", "autoawq", "nvdiffrast", "transformer-engine"}
+    # these choose their architectures themselves, or have another variable for them (each one's own setup.py,
+    # November 2026)
+    {
+        "causal-conv1d",
+        "flash-attn",
+        "llama-cpp-python",
+        "mamba-ssm",
+        "natten",
+        "nvdiffrast",
+        "tiny-cuda-nn",
+        "tinycudann",
+        "transformer-engine",
+        "transformer-engine-jax",
+        "transformer-engine-torch",
+    }
 )
 _FROM_GIT: Final = frozenset({"vllm", "xformers", "bitsandbytes"})
 _KNOWN_SINCE: Final = (
