@@ -311,6 +311,11 @@ def test_what_something_else_may_need_is_not_left_out(text: str, tmp_path: Path)
             "RUN --mount=type=bind,source=r.txt,target=/tmp/r.txt pip install -r /tmp/r.txt",
             Safety.SAFE,
         ),
+        (  # setuptools writes into what it builds from
+            "COPY pkg /tmp/pkg\nRUN pip install /tmp/pkg && rm -r /tmp/pkg",
+            "RUN --mount=type=bind,rw,source=pkg,target=/tmp/pkg pip install /tmp/pkg",
+            Safety.SAFE,
+        ),
         (
             "COPY a.sh /a.sh\nENV X=1\nRUN bash /a.sh && rm -f /a.sh",
             "ENV X=1\nRUN --mount=type=bind,source=a.sh,target=/a.sh bash /a.sh",
@@ -320,7 +325,7 @@ def test_what_something_else_may_need_is_not_left_out(text: str, tmp_path: Path)
 )
 def test_what_one_run_reads_is_mounted(lines: str, after: str, safety: Safety, tmp_path: Path) -> None:
     text = f"FROM python:3.12-slim\n{lines}\n"
-    (finding,) = verdicts("G5", text, tmp_path, {"r.txt": "numpy", "a.sh": "x"})
+    (finding,) = verdicts("G5", text, tmp_path, {"r.txt": "numpy", "a.sh": "x", "pkg/setup.py": "x"})
     assert fixed(text, finding) == f"FROM python:3.12-slim\n{after}\n"
     assert finding.fix is not None
     assert finding.fix.safety is safety

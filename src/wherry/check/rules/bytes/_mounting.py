@@ -55,6 +55,13 @@ def mounted(copy: CopyFacts, run: RunFacts, target: str) -> tuple[Edit, ...] | N
     if path in {"", "."}:
         return None
     end = run.instruction.keyword_span.end
-    text = f" --mount=type=bind,{origin}source={path},target={target}"
+    mode = "rw," if _may_be_written(source, run) else ""
+    text = f" --mount=type=bind,{mode}{origin}source={path},target={target}"
     dockerfile = run.stage.facts.dockerfile
     return (taken_out(dockerfile, copy.instruction), Edit(dockerfile.source.name, Span(end, end), text))
+
+
+def _may_be_written(source: str, run: RunFacts) -> bool:
+    """A directory that something may be built in, not one of wheels: what is written is thrown away."""
+    named = [package.url for install in run.installs for package in install.packages if package.is_local]
+    return not _FILE.search(source) and not (named and all(url.endswith(".whl") for url in named))
