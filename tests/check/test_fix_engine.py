@@ -372,9 +372,7 @@ def test_what_is_mounted_instead_of_copied_or_not_taken_at_all_may_be_so(context
             fix = Fix("do without", (edit,), Safety.SAFE, effect)
             yield Finding("G1", Severity.WARNING, facts.place(copy.span), "copied", "it is", fix=fix)
 
-    assert fixed(context, check, "Dockerfile") == [
-        ({str(context / "Dockerfile"): b"FROM x\nRUN true\n"}, [])
-    ]
+    assert fixed(context, check, "Dockerfile") == [({str(context / "Dockerfile"): b"FROM x\nRUN true\n"}, [])]
 
 
 def test_what_another_dockerfile_of_the_context_copies_is_not_ignored(context: Path) -> None:
