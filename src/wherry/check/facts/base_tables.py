@@ -271,3 +271,6 @@ CUDA_ANNOUNCED: Final[dict[str, Fate]] = {
 
 NVIDIA_ENV: Final = frozenset({"LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"})
 """What images of nvidia/cuda, pytorch/pytorch and NGC set."""
+
+NGC_TORCH_ENV: Final = frozenset({"TORCH_CUDA_ARCH_LIST"})
+"""What NGC's PyTorch sets besides."""

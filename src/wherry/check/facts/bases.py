@@ -21,6 +21,7 @@ from wherry.check.facts.base_tables import (
     FAMILIES,
     MIRRORED,
     NGC,
+    NGC_TORCH_ENV,
     NVIDIA_ENV,
     PACKAGE_MANAGERS,
     SUITES,
@@ -55,6 +56,7 @@ _NUMBERED: Final = regex(
 _NUMBERED_DISTROS: Final = frozenset({"rockylinux", "almalinux", "fedora", "amazonlinux", "centos"})
 _LONG_NAMES: Final = {"rocky": "rockylinux", "amzn": "amazonlinux"}
 _FLAVOURS: Final = ("devel", "runtime", "base", "slim", "minimal", "alpine")
+_WINDOWS: Final = regex(r"microsoft\.com/windows[/:]|nanoserver|servercore")
 _GPU_FAMILIES: Final = frozenset({"cuda", "nvidia", "vllm", "sglang"})
 
 
@@ -115,6 +117,11 @@ class BaseFacts(Frozen):
     def is_scratch(self) -> bool:
         """It is ``scratch``: nothing at all."""
         return self.family == "scratch"
+
+    @property
+    def is_windows(self) -> bool:
+        """It is Windows, whose shell is cmd and whose paths are its own."""
+        return bool(_WINDOWS.search(f"{self.repository}:{self.tag}".lower()))
 
     @property
     def is_known(self) -> bool:
@@ -190,7 +197,7 @@ def base_facts(reference: str) -> BaseFacts:
         has_compiler=is_devel or "compiler" in family.tools or _is_full_python(family, flavour),
         has_nvcc=(is_devel and cuda is not None) or "nvcc" in family.tools,
         frameworks=frozenset(family.frameworks),
-        env_names=NVIDIA_ENV if family.name in {"cuda", "nvidia", "pytorch"} else frozenset(),
+        env_names=_env_names(family, name),
         fate=_fate(family, name, cuda),
     )
 
@@ -344,6 +351,12 @@ def _flavour(family: Family, name: _Name, cuda: Version | None) -> str:
         return "devel"
     is_plain = family.name in {"python", "debian", "ubuntu"} or (family.name == "conda" and family.has_python)
     return "full" if is_plain and cuda is None else ""
+
+
+def _env_names(family: Family, name: _Name) -> frozenset[str]:
+    if family.name not in {"cuda", "nvidia", "pytorch"}:
+        return frozenset()
+    return NVIDIA_ENV | NGC_TORCH_ENV if name.repository == "nvcr.io/nvidia/pytorch" else NVIDIA_ENV
 
 
 def _is_full_python(family: Family, flavour: str) -> bool:

@@ -54,6 +54,22 @@ DEFAULT_CUDA: Final = {
 }
 """PyPI's torch for 64-bit x86 Linux: which nvidia-cuda-runtime it requires."""
 
+CUDA_BUILDS: Final = {
+    (1, 13): ((11, 6), (11, 7)),
+    (2, 0): ((11, 7), (11, 8)),
+    (2, 1): ((11, 8), (12, 1)),
+    (2, 2): ((11, 8), (12, 1)),
+    (2, 3): ((11, 8), (12, 1)),
+    (2, 4): ((11, 8), (12, 1), (12, 4)),
+    (2, 5): ((11, 8), (12, 1), (12, 4)),
+    (2, 6): ((11, 8), (12, 4), (12, 6)),
+    (2, 7): ((11, 8), (12, 6), (12, 8)),
+    (2, 8): ((12, 6), (12, 8), (12, 9)),
+    (2, 9): ((12, 6), (12, 8), (13, 0)),
+    (2, 10): ((12, 6), (12, 8), (13, 0)),
+}
+"""For which CUDA releases of torch were built for 64-bit x86 Linux, on PyTorch's own indexes."""
+
 # torchvision 0.N goes with torch 2.(N-15); torchaudio has torch's own version.
 _VISION_OFFSET: Final = 15
 _VISION_OF_ONE: Final = {14: (1, 13)}
@@ -183,7 +199,9 @@ _THROUGH_TORCH: Final = (
 _LOADS: Final = ("system", "unknown", None, "its wheels load CUDA and carry none")
 _COMPILED: Final = ("source", "unknown", None, "PyPI has no wheel of it")
 _OTHERS: Final[dict[str, Kind]] = {
-    **dict.fromkeys(("xformers", "vllm", "sglang", "bitsandbytes", "torchcodec"), _THROUGH_TORCH),
+    # by what uv locks for each of them alone (November 2026)
+    **dict.fromkeys(("bitsandbytes", "exllamav2", "flashinfer-python", "lmdeploy"), _THROUGH_TORCH),
+    **dict.fromkeys(("sglang", "unsloth", "vllm", "xformers"), _THROUGH_TORCH),
     **dict.fromkeys(("ctranslate2", "faster-whisper"), _LOADS),
     **dict.fromkeys(("flash-attn", "llama-cpp-python", "deepspeed"), _COMPILED),
 }
@@ -215,9 +233,10 @@ def _jax(name: str, extras: tuple[str, ...]) -> Kind:
     local = next((extra for extra in extras if extra.startswith("cuda") and extra.endswith("-local")), None)
     if local:
         return "system", "cuda", None, "its extra says that CUDA is the system's"
-    found = next((extra for extra in extras if _CUDA_EXTRA.fullmatch(extra)), None)
-    if found or "plugin" in name:
+    if "with-cuda" in extras or any(map(_CUDA_EXTRA.fullmatch, extras)):
         return "wheels", "cuda", None, "its extra brings nvidia-* wheels"
+    if "plugin" in name:
+        return "system", "cuda", None, "without its extra it loads CUDA and brings none"
     return "none", "cpu", None, "it has no CUDA extra"
 
 

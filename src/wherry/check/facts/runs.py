@@ -123,11 +123,11 @@ class RunFacts:
 
     @cached_property
     def script(self) -> Script:
-        """Its commands as the shell reads them; none where it is for another interpreter.
+        """Its commands as the shell reads them; none where it is for another interpreter, or for Windows.
 
         Of a file with more RUNs than any the last are not read: see `Facts.last_run_read`.
         """
-        if self.index > self.stage.facts.last_run_read:
+        if self.index > self.stage.facts.last_run_read or self.stage.base.is_windows:
             return Script(errors=True)
         return read_instruction(self.instruction, self.scope.shell)
 

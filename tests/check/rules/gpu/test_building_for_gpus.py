@@ -113,3 +113,9 @@ def test_a_compiler_older_than_all_that_are_known_gets_no_list() -> None:
     assert (
         verdicts("C9", "FROM nvidia/cuda:9.2-devel-ubuntu16.04\nRUN pip install grouped-gemm")[0].fix is None
     )
+
+
+def test_the_list_that_the_base_sets_is_not_missed() -> None:
+    build = "RUN pip install --no-build-isolation pytorch3d\n"
+    assert not verdicts("C9", f"FROM nvcr.io/nvidia/pytorch:24.04-py3\n{build}")
+    assert verdicts("C9", f"FROM nvidia/cuda:12.4.1-devel-ubuntu22.04\n{build}")

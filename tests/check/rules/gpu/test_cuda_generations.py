@@ -39,10 +39,13 @@ source = { registry = "https://h/whl/cu118" }
             "nvidia-cudnn-cu11 brings CUDA 11, beside CUDA 12 of torch 2.4.0",
         ),
         (
-            f"{PYTHON}\nRUN pip install cupy-cuda11x cudf-cu12",
+            f"{PYTHON}\nRUN pip install 'cupy-cuda11x[ctk]' cudf-cu12",
             "cupy-cuda11x brings CUDA 11, beside CUDA 12 of cudf-cu12",
         ),
-        (f"{PYTHON}\nRUN pip install torch==2.12.1 jax-cuda12-plugin", "jax-cuda12-plugin brings CUDA 12"),
+        (
+            f"{PYTHON}\nRUN pip install torch==2.12.1 'jax-cuda12-plugin[with-cuda]'",
+            "jax-cuda12-plugin brings CUDA 12",
+        ),
         (
             "FROM tensorflow/tensorflow:2.13.0-gpu\nRUN pip install torch",
             "beside CUDA 12 or newer of torch",
@@ -61,6 +64,8 @@ def test_two_generations_in_one_environment_are_found(text: str, what: str) -> N
     [
         f"{PYTHON}\nRUN pip install torch==2.4.0 nvidia-cudnn-cu12 cupy-cuda12x",
         f"{PYTHON}\nRUN pip install torch cupy-cuda11x",
+        f"{PYTHON}\nRUN pip install torch==2.4.0 cupy-cuda13x jax-cuda13-plugin",
+        f"{PYTHON}\nRUN pip install torch==2.4.0 xgboost nvidia-nccl-cu13",
         f"{PYTHON}\nRUN pip install torch==2.4.0+cpu nvidia-cudnn-cu11 numpy",
         f"{PYTHON} AS a\nRUN pip install cupy-cuda11x torch==2.0.1\n{PYTHON}\nRUN pip install torch==2.4.0",
         "FROM tensorflow/tensorflow:2.19.0-gpu\nRUN pip install torch",

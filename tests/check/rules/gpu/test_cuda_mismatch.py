@@ -98,3 +98,61 @@ def test_tags_in_a_variable_are_left_to_their_author() -> None:
     text = f"{PYTHON}\nARG CU=+cu118\nRUN pip install torch==2.1.0+cu121 torchvision==0.16.0$CU"
 
     assert [finding.fix for finding in verdicts("C3", text)] == [None]
+
+
+WHEELS = "https://wheels.example.com/whl"
+
+
+@pytest.mark.parametrize(
+    ("install", "what"),
+    [
+        (f"torch==2.9.0 --index-url {WHEELS}/cu121", "torch 2.9.0 has no build for CUDA 12.1"),
+        (f"torch==2.2.1+cu124 -f {WHEELS}/torch_stable.html", "torch 2.2.1 has no build for CUDA 12.4"),
+    ],
+)
+def test_a_release_that_was_never_built_for_that_cuda_is_not_found(install: str, what: str) -> None:
+    (finding,) = verdicts("C3", f"{PYTHON}\nRUN pip install {install}\n")
+    assert finding.what == what
+    assert finding.severity is Severity.ERROR
+
+
+@pytest.mark.parametrize(
+    "install",
+    [
+        f"torch==2.5.1 --index-url {WHEELS}/cu121",
+        f"torch==2.9.0 --index-url {WHEELS}/nightly/cu121",
+        f"torch==2.99.0 --index-url {WHEELS}/cu121",
+        f"torch==2.9.0 --extra-index-url {WHEELS}/cu121",
+        f"torch --index-url {WHEELS}/cu121",
+        f"'torch<2.6' --extra-index-url {WHEELS}/cu121",
+        f"torch==2.5.1 --extra-index-url {WHEELS}/cu121",
+        f"torch --extra-index-url {WHEELS}/cu130",
+        f"torch --extra-index-url {WHEELS}/cpu",
+    ],
+)
+def test_releases_that_are_there_or_nobody_knows_of_are_left_alone(install: str) -> None:
+    assert not verdicts("C3", f"{PYTHON}\nRUN pip install {install}\n")
+
+
+def test_the_newest_torch_of_pypi_wins_over_an_extra_index_that_ended_before() -> None:
+    install = f"torch --extra-index-url {WHEELS}/cu118 transformers"
+    (finding,) = verdicts("C3", f"{PYTHON}\nRUN pip install {install}\n")
+    assert finding.what == "PyPI's newest torch is taken, and not that of the index cu118"
+    assert finding.fix is None  # transformers is on PyPI alone
+    assert not verdicts("C3", f"{PYTHON}\nRUN uv pip install --system {install}\n")  # the first index wins
+    assert not verdicts(
+        "C3", f"FROM pytorch/pytorch:2.4.0-cuda11.8-cudnn9-runtime\nRUN pip install {install}\n"
+    )
+
+
+def test_python_3_8_gets_no_newer_torch_than_the_index_has() -> None:
+    install = f"RUN pip install torch --extra-index-url {WHEELS}/cu121"
+    assert not verdicts("C3", f"FROM python:3.8-slim\n{install}\n")
+
+
+def test_wheels_of_a_list_by_cuda_and_torch_are_not_compiled() -> None:
+    wheels = "https://wheels.example.com/mmcv/dist/cu110/torch1.7.0/index.html"
+    text = f"FROM pytorch/pytorch:1.7.0-cuda11.0-cudnn8-devel\nRUN pip install mmcv-full -f {wheels}\n"
+    assert not verdicts("C9", text)
+    other = f"{PYTHON}\nRUN pip install torch==1.8.0+cu111 && pip install mmcv-full -f {wheels}\n"
+    assert "mmcv-full is for torch 1.7+cu110" in verdicts("C3", other)[0].what

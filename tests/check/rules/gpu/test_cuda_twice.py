@@ -220,3 +220,8 @@ def test_a_base_in_parts_or_below_other_stages_stays(head: str) -> None:
     text = f"{head}\nRUN apt-get install -y python3\nRUN pip install torch\n"
 
     assert "python:3.10-slim" not in fixed(text, verdicts("C2", text)[0])
+
+
+def test_a_torch_of_no_known_version_has_no_figure() -> None:
+    (finding,) = verdicts("C2", "FROM nvcr.io/nvidia/pytorch:24.04-py3\nRUN pip install torch==2.4.0\n")
+    assert finding.cost.size_bytes == 0

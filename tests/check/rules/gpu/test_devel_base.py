@@ -191,3 +191,42 @@ def test_the_word_is_changed_where_it_stands(head: str, expected: str) -> None:
 )
 def test_an_image_to_work_in_is_only_mentioned(end: str, severities: list[Severity]) -> None:
     assert [finding.severity for finding in verdicts("C1", f"{DEVEL}\n{end}")] == severities
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "RUN nvcc --version",
+        "ENV TORCH_CUDA_ARCH_LIST=8.0\nRUN pip install git+https://git.example.com/org/kernels",
+        "RUN pip install git+https://git.example.com/org/kernels --global-option=--force_cuda",
+    ],
+)
+def test_what_calls_the_toolkit_keeps_it(step: str) -> None:
+    findings = verdicts("C1", f"{DEVEL}\n{step}\n{END}\n")
+    assert [finding.fix for finding in findings] == [None] * len(findings)
+
+
+@pytest.mark.parametrize(
+    "package", ["libcusparse-dev-12-4", "cuda-nvcc-12-4", "libnccl-dev", "libcudnn9-dev-cuda-12"]
+)
+def test_who_installs_parts_of_the_toolkit_may_want_the_rest(package: str, tmp_path: Path) -> None:
+    text = f"{DEVEL}\nRUN apt-get install -y {package}\nCOPY . /app\n{END}\n"
+    (finding,) = verdicts("C1", text, tmp_path, SERVER)
+    assert finding.fix is not None
+    assert finding.fix.safety is Safety.UNSAFE
+
+
+@pytest.mark.parametrize(
+    "taken",
+    [
+        "FROM gcc AS b\nCOPY --from=a /usr/local/cuda/include /inc",
+        "FROM gcc AS b\nRUN --mount=type=bind,from=a,target=/a make -C /a",
+        "FROM a AS c\nFROM gcc AS b\nCOPY --from=c / /all",
+    ],
+)
+def test_a_toolkit_that_another_stage_takes_stays(taken: str, tmp_path: Path) -> None:
+    text = (
+        f"{DEVEL} AS a\nRUN pip install numpy\n{taken}\nFROM a\nCOPY --from=b /inc /inc\nCOPY . /app\n{END}\n"
+    )
+    (finding,) = verdicts("C1", text, tmp_path, SERVER)
+    assert finding.fix is None

@@ -172,3 +172,9 @@ def test_a_floor_in_parts_is_left_to_its_author() -> None:
     text = 'FROM python:3.12\nENV NVIDIA_REQUIRE_CUDA=cuda">="12.4'
 
     assert [finding.fix for finding in verdicts("C15", text)] == [None]
+
+
+@pytest.mark.parametrize("name", ["HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"])
+def test_devices_of_rocm_are_hard_coded_too(name: str) -> None:
+    (finding,) = verdicts("C11", f"FROM rocm/pytorch:latest\nENV {name}=0\n")
+    assert finding.what == f"{name}=0 is in the image"

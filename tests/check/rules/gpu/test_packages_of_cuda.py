@@ -139,3 +139,11 @@ def test_the_hosts_driver_is_told_where_it_comes_with_other_things(command: str)
 )
 def test_what_is_no_driver_or_has_its_place_is_left_alone(text: str) -> None:
     assert verdicts("C7", text) == []
+
+
+def test_a_toolkit_for_containers_that_is_called_has_its_place() -> None:
+    install = "RUN apt-get update && apt-get install -y nvidia-container-toolkit"
+    assert not verdicts("C7", f"FROM ubuntu:22.04\n{install} && nvidia-ctk runtime configure\n")
+    assert not verdicts("C7", f"FROM ubuntu:22.04\n{install}\nRUN nvidia-ctk cdi generate\n")
+    (held,) = verdicts("C7", f"FROM ubuntu:22.04\n{install} && apt-mark hold nvidia-container-toolkit\n")
+    assert held.fix is None

@@ -271,3 +271,27 @@ def test_a_pointer_is_told_with_what_it_stands_for(tmp_path: Path) -> None:
     assert verdicts("D8", f"{PYTHON}COPY --from=x /m /m\nCOPY none /m\n", tmp_path) == []
     assert verdicts("D8", f"FROM scratch AS a\nCOPY m /m\n{PYTHON}", tmp_path) == []
     assert verdicts("D8", f"{PYTHON}COPY m /m\n") == []
+
+
+def test_weights_behind_the_code_are_told_of_once(tmp_path: Path) -> None:
+    text = f"{PYTHON}COPY server /app/server\nCOPY model.safetensors /models/\n"
+    text += "RUN huggingface-cli download org/m --local-dir /m\n"
+    files = {"server/__init__.py": ""}
+    assert not verdicts("D1", text, tmp_path, files)
+    assert not verdicts("D2", text, tmp_path, files)
+    assert len(verdicts("D4", text, tmp_path, files)) == 2
+
+
+def test_weights_ahead_of_the_code_are_those_of_the_image_rules(tmp_path: Path) -> None:
+    text = f"{PYTHON}COPY model.safetensors /models/\nCOPY server /app/server\n"
+    assert verdicts("D1", text, tmp_path, {"server/__init__.py": ""})
+    assert not verdicts("D4", text, tmp_path, {"server/__init__.py": ""})
+
+
+def test_the_script_that_fetches_is_no_code_that_comes_before(tmp_path: Path) -> None:
+    files = {"fetch.py": "from huggingface_hub import snapshot_download\nsnapshot_download('org/m')\n"}
+    text = f"{PYTHON}WORKDIR /a\nCOPY fetch.py wanted.txt ./\nRUN python fetch.py --model large\nCOPY . .\n"
+    assert not verdicts("D4", text, tmp_path, files)
+    assert verdicts("D2", text, tmp_path, files)
+    beside = text.replace("fetch.py wanted.txt", "fetch.py app.py")
+    assert verdicts("D4", beside, tmp_path, {**files, "app.py": "print()\n"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -58,6 +59,25 @@ def built_on(facts: Facts, root: StageFacts) -> list[StageFacts]:
             begun.add(parent.index)
     last = sorted(found - begun)
     return [facts.stages[index] for index in last] if len(found) <= _MOST_STAGES else []
+
+
+def gives_toolkit(facts: Facts, root: StageFacts) -> bool:
+    """Another stage copies or mounts CUDA's toolkit out of *root*, or of one that is built on it."""
+    own = {stage.index for stage in facts.stages if root in stage.chain}
+    for stage in facts.stages:
+        for copy in stage.copies:
+            if copy.from_stage and copy.from_stage.index in own and any(map(_holds_toolkit, copy.sources)):
+                return True
+        for mount in (mount for run in stage.runs for mount in run.mounts if mount.from_):
+            origin = facts.stage_named(mount.from_)
+            if origin and origin.index in own and _holds_toolkit(mount.source or "/"):
+                return True
+    return False
+
+
+def _holds_toolkit(path: str) -> bool:
+    plain = posixpath.normpath(posixpath.join("/", path))
+    return plain in {"/", "/usr", "/usr/local"} or "cuda" in plain or any(sign in plain for sign in "$*?[")
 
 
 def retagged(  # noqa: PLR0913 - what is replaced by what, and what a fix says of itself

@@ -37,6 +37,12 @@ _LOADS: Final = regex(
 )
 _COMPILES: Final = regex(rb"\btorch\.compile\b")
 _FORCING: Final = frozenset({"FORCE_CUDA", "TORCH_CUDA_ARCH_LIST", "CMAKE_CUDA_ARCHITECTURES"})
+_CUDA_OPTIONS: Final = regex(r"--(?:cuda_ext|force_cuda)")
+_OF_THE_TOOLKIT: Final = frozenset({"nvcc", "cuobjdump", "nvprune", "nvlink", "ptxas", "cuda-gdb"})
+_TOOLKIT_PACKAGE: Final = regex(
+    r"cuda-(?:toolkit|nvcc|compiler|cudart-dev|libraries-dev|command-line-tools|minimal-build)[\w.-]*"
+    r"|lib(?:cu[a-z]+|np[a-z]*|nv[a-z]+|nccl)\d*-dev(?:-[\w.-]+)?|libcudnn\d*-(?:dev|headers)[\w.-]*"
+)
 _PURE_BACKENDS: Final = ("hatchling", "flit", "poetry.core", "uv_build", "pdm.backend")
 _EXTENSIONS: Final = regex(rb"ext_modules|Extension\(|cpp_extension|cythonize|cmake|Pybind11|rust_extensions")
 
@@ -93,6 +99,8 @@ def _all(stage: StageFacts) -> Iterator[Found]:
         for install in run.installs:
             if install.brings_packages and (install.is_python or install.is_conda):
                 yield from _of_install(install, stage)
+            if install.is_system and (headers := next(filter(_TOOLKIT_PACKAGE.fullmatch, install.names), "")):
+                yield Found(Need.MAYBE, headers, install.span)
     yield from _of_entry(stage)
     yield from _of_code(stage)
 
@@ -105,6 +113,8 @@ def _of_compilers(run: RunFacts) -> Iterator[Found]:
                 Need.BUILD, one.call.program if one.kind != "setup.py" else one.kind, one.call.command.span
             )
     for call in run.calls:
+        if call.program in _OF_THE_TOOLKIT:
+            yield Found(Need.BUILD, call.program, call.command.span)
         if call.program == "pyenv" and any(word.startswith("install") for word in call.texts):
             yield Found(Need.BUILD, "Python", call.command.span)
 
@@ -132,6 +142,8 @@ def _of_install(install: Install, stage: StageFacts) -> Iterator[Found]:
             yield Found(Need.BUILD, asked.name, install.span)
         elif asked.name in COMPILES_AT_RUN_TIME:
             yield Found(Need.RUN, asked.name, install.span)
+        elif asked.is_source and _is_told_cuda(install):
+            yield Found(Need.BUILD, asked.name or "a package", install.span)
         elif asked.is_source or not (asked.is_wheel or asked.name in COMES_AS_WHEELS):
             yield Found(Need.MAYBE, asked.name or "a package", install.span)
     if install.is_conda:
@@ -146,7 +158,7 @@ def _of_install(install: Install, stage: StageFacts) -> Iterator[Found]:
 def _of_project(install: Install, stage: StageFacts) -> Iterator[Found]:
     """The project itself: compiled where its setup.py says so, or where it is a clone of one that is."""
     names = clones_of(install) & BUILT_WITH_NVCC
-    if names or not _FORCING.isdisjoint(install.env) or "--cuda_ext" in " ".join(install.call.texts):
+    if names or _is_told_cuda(install):
         yield Found(Need.BUILD, min(names, default="the project itself"), install.span)
         return
     project, context = install.inputs.project, stage.facts.context
@@ -164,6 +176,11 @@ def _of_project(install: Install, stage: StageFacts) -> Iterator[Found]:
         yield Found(Need.MAYBE, "the project itself", install.span)
     elif _EXTENSIONS.search(setup):
         yield Found(Need.BUILD, "the project's setup.py", install.span)
+
+
+def _is_told_cuda(install: Install) -> bool:
+    """Its environment or its options say that it is compiled for CUDA."""
+    return not _FORCING.isdisjoint(install.env) or bool(_CUDA_OPTIONS.search(" ".join(install.call.texts)))
 
 
 def setup_of(install: Install) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.frozen import Frozen
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,6 +107,10 @@ _WHEELS: Final = (
 )
 COMES_AS_WHEELS: Final = frozenset(_WHEELS.split())
 
+_WHEEL_LISTS: Final = regex(
+    r"/cu\d{2,3}/torch\d|/torch-\d[\w.]*(?:\+|%2B)cu\d|llama-cpp-python/whl/|flashinfer\.ai/whl"
+)
+
 
 class Asked(Frozen):
     """One package that an install asks for.
@@ -132,8 +137,9 @@ def asked_of(install: Install) -> Iterator[Asked]:
         listed = (entry for environment in inputs.environments for entry in environment.pip)
         yield from (Asked(one.name, _is_wheel(one.url), one.git is not None) for one in listed)
         return
+    lists = " ".join((*install.values("--find-links"), *install.index_urls))
     for package in install.packages:
-        is_wheel = _is_wheel(package.url) or install.has("--only-binary")
+        is_wheel = _is_wheel(package.url) or install.has("--only-binary") or _is_listed(package.name, lists)
         yield Asked(package.name, is_wheel, package.is_git)
     for file in inputs.files:
         for entry in file.all_entries:
@@ -147,6 +153,11 @@ def asked_of(install: Install) -> Iterator[Asked]:
                 yield Asked(locked.name, has_wheel, locked.git is not None)
     elif inputs.pyproject:
         yield from (Asked(one.name, is_source=one.git is not None) for one in inputs.pyproject.dependencies)
+
+
+def _is_listed(name: str, lists: str) -> bool:
+    """Whoever makes it has wheels of it, by torch and CUDA, where the install looks."""
+    return name in BUILT_WITH_NVCC and bool(_WHEEL_LISTS.search(lists))
 
 
 def _is_wheel(url: str) -> bool:

@@ -117,7 +117,7 @@ _KNOWN_SINCE: Final = (
 
 def _check(facts: Facts) -> Iterator[Finding]:
     for stage in facts.stages:
-        if not stage.is_reachable or not stage.base.has_nvcc:
+        if not stage.is_reachable or not stage.base.has_nvcc or _LIST in stage.base.env_names:
             continue
         for run in stage.runs:
             built = next(((name, one) for one in run.installs if (name := _built(one))), None)

@@ -75,9 +75,14 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding, Place
 
 _LIBRARY: Final = regex(
-    r"(?:nvidia-[a-z-]+|cudf|cuml|cugraph|cuspatial|cuvs|raft-dask|pylibraft|rmm)-cu(\d\d)"
+    # NCCL alone is no generation: xgboost requires one whatever CUDA the others have
+    r"(?:nvidia-(?!nccl-)[a-z-]+|cudf|cuml|cugraph|cuspatial|cuvs|raft-dask|pylibraft|rmm)-cu(\d\d)"
 )
-_NAMED: Final = regex(r"cupy-cuda(\d\d)\d?x?|jax-cuda(\d\d)-plugin")
+_BY_EXTRA: Final = (
+    # these load CUDA, and bring it only with the extra
+    (regex(r"cupy-cuda(\d\d)\d?x?"), "ctk"),
+    (regex(r"jax-cuda(\d\d)-plugin"), "with-cuda"),
+)
 _EXTRA: Final = regex(r"cuda(\d\d)(?:-pip)?")
 _SINCE_TWO_ONE: Final = 12  # PyPI's torch of today, whichever, has no older CUDA
 
@@ -144,8 +149,9 @@ def _of_packages(facts: Facts, stage: StageFacts) -> Iterator[_Sign]:
                 numbers = [match[1] for extra in extras if (match := _EXTRA.fullmatch(extra))]
                 if library := _LIBRARY.fullmatch(name):
                     numbers.append(library[1])
-                elif found := _NAMED.fullmatch(name):
-                    numbers.append(found[1] or found[2])
+                numbers += [
+                    match[1] for one, extra in _BY_EXTRA if extra in extras and (match := one.fullmatch(name))
+                ]
                 if numbers:
                     yield _Sign(int(numbers[0]), name, place)
 

@@ -5,7 +5,9 @@ another they fail when they are imported ("PyTorch and torchvision were compiled
 versions", "operator torchvision::nms does not exist", "undefined symbol"), and some only when a GPU is
 there, so the build is green. An extension that is compiled with the nvcc of another major version stops the
 build: "The detected CUDA version mismatches the version that was used to compile PyTorch". `cupy-cuda11x`
-on a base with CUDA 12 finds no library at all.
+on a base with CUDA 12 finds no library at all. A release of torch is built for two or three CUDAs: of
+another pip finds none. And beside `--extra-index-url` pip takes the highest version that any index has: where
+no version is asked for, PyPI's newest torch wins over an index whose CUDA ended releases ago.
 
 ## Bad: two tags
 
@@ -37,6 +39,27 @@ RUN pip install --no-cache-dir torchvision==0.19.0
 FROM python:3.10-slim
 RUN pip install --no-cache-dir torch==2.1.0 --index-url https://wheels.example.com/whl/cu118
 RUN pip install --no-cache-dir torch-scatter -f https://wheels.example.com/whl/torch-2.0.0+cu117.html
+```
+
+## Bad: a build that there never was
+
+```dockerfile
+FROM python:3.11-slim
+RUN pip install --no-cache-dir torch==2.3.0 --index-url https://wheels.example.com/whl/cu124
+```
+
+## Bad: an index that newer releases overrule
+
+```dockerfile
+FROM python:3.11-slim
+RUN pip install --no-cache-dir torch torchvision --extra-index-url https://wheels.example.com/whl/cu121
+```
+
+## Fixed: an index that newer releases overrule
+
+```dockerfile
+FROM python:3.11-slim
+RUN pip install --no-cache-dir torch torchvision --index-url https://wheels.example.com/whl/cu121
 ```
 
 ## Bad: another compiler
@@ -75,8 +98,9 @@ RUN pip install --no-cache-dir torch==2.4.0 torchvision==0.19.0 --index-url http
 ## Fix
 
 Unsafe, for tags in one command: the companion gets the tag of torch, whose version may not have been built
-for it. None otherwise: install torch and its companions by one command from one index, and choose the base
-by the CUDA that they are built for.
+for it. Unsafe, for an extra index beside torch and its companions alone: it becomes the index. None
+otherwise: install torch and its companions by one command from one index, and choose the base by the CUDA
+that they are built for.
 """
 
 from __future__ import annotations
@@ -86,7 +110,9 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.gpu._environments import environments
 from wherry.check.rules.gpu._packages import BUILT_WITH_NVCC, asked_of
+from wherry.check.rules.gpu._releases import FAMILY, missing_build, overruled_index
 from wherry.check.rules.gpu._shipping import named, says_cuda
+from wherry.dockerfile.source import Span
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -102,6 +128,7 @@ if TYPE_CHECKING:
 _COMPANIONS: Final = frozenset({"torchvision", "torchaudio"})
 _TAG: Final = regex(r"\+(cpu|cu\d{2,3})")
 _LINKS: Final = regex(r"torch-(\d+\.\d+)(?:\.\d+)?(?:\+|%2B)(cpu|cu\d{2,3})")
+_LINKS_BY_CUDA: Final = regex(r"/(cpu|cu\d{2,3})/torch(\d+\.\d+)")
 _WHEEL: Final = regex(r"/([\w.]+?)-\d[^/]*?\+cu\d{2,3}torch(\d+\.\d+)[^/]*\.whl")
 _FOR_ONE_CUDA: Final = regex(r"(cupy-cuda(\d\d))\d?x?")
 
@@ -111,10 +138,43 @@ _WHY: Final = "it fails when it is imported, or only where a GPU is"
 def _check(facts: Facts) -> Iterator[Finding]:
     for stage, found in environments(facts):
         torch = next((one for one in found if one.framework.name == "torch"), None)
+        if torch is not None:
+            yield from _of_releases(facts, torch)
         if torch is not None and torch.framework.build in {"cuda", "cpu"}:
             yield from _of_companions(facts, torch, found)
             yield from _of_extensions(facts, torch, stage)
         yield from _of_base(facts, stage, torch)
+
+
+def _of_releases(facts: Facts, torch: Installed) -> Iterator[Finding]:
+    """A torch that is not there, or another one than the index was named for."""
+    what, why = missing_build(torch)
+    if what:
+        yield RULE.at(_place(facts, torch), what, why=why, severity=Severity.ERROR)
+    index, last = overruled_index(torch, torch.stage)
+    if index:
+        yield RULE.at(
+            _place(facts, torch),
+            f"PyPI's newest torch is taken, and not that of the index {index}",
+            why=f"pip takes the highest version of all indexes, and that index ends with torch {last}",
+            fix=_only_index(facts, torch.install),
+        )
+
+
+def _only_index(facts: Facts, install: Install) -> Fix | None:
+    """Make the extra index the only one, where it has all that is asked for."""
+    option = install.option("--extra-index-url")
+    word = option.words[0] if option and len(install.values("--extra-index-url")) == 1 else None
+    is_whole = word is not None and word.is_literal and word.raw.startswith("--extra-index-url")
+    if word is None or not is_whole or install.requirement_files or not FAMILY.issuperset(install.names):
+        return None
+    span = Span(word.span.start, word.span.start + len("--extra-index-url"))
+    return Fix(
+        "ask that index alone",
+        (Edit(facts.file.name, span, "--index-url"),),
+        Safety.UNSAFE,
+        Effect(frozenset({install.run.index}), aspects=frozenset({Aspect.COMMANDS})),
+    )
 
 
 def _of_companions(facts: Facts, torch: Installed, found: Sequence[Installed]) -> Iterator[Finding]:
@@ -189,8 +249,11 @@ def _of_extensions(facts: Facts, torch: Installed, stage: StageFacts) -> Iterato
 def _made_for(install: Install) -> Iterator[tuple[str, str, str]]:
     """What is installed, for which torch, and for which build where that is told."""
     for url in install.values("--find-links"):
+        name = install.names[0] if install.names else "what is installed here"
         if found := _LINKS.search(url):
-            yield install.names[0] if install.names else "what is installed here", found[1], found[2]
+            yield name, found[1], found[2]
+        elif found := _LINKS_BY_CUDA.search(url):
+            yield name, found[2], found[1]
     for package in install.packages:
         if found := _WHEEL.search(package.url):
             yield package.name or found[1], found[2], ""

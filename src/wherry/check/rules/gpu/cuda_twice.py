@@ -227,7 +227,7 @@ def _second_framework(facts: Facts, root: StageFacts) -> Iterator[Finding]:
         old = _version_of(root, framework)
         if old is None or not framework.version or _is_same(old, framework.version):
             continue
-        closure = closure_of(framework.name, old)
+        closure = closure_of(framework.name, old) if old else None
         yield RULE.at(
             framework.text.place if framework.text else facts.place(found.install.span),
             f"{named(framework)} takes the place of {framework.name} {old}".rstrip()

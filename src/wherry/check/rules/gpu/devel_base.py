@@ -113,8 +113,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends cmake && rm -rf
 
 Safe where nothing compiles, in the build or when a container runs: every package is known to come as a
 wheel, no script was left unread, and the code neither imports Triton nor calls `torch.compile` (or a C
-compiler is installed besides). Unsafe where something may. None where something does: compile it in a stage
-of its own on the devel base, and copy what was made.
+compiler is installed besides). Unsafe where something may. None where something does, or where another stage
+takes the toolkit out of this one: compile it in a stage of its own on the devel base, and copy what was made.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Safety, Severity
-from wherry.check.rules.gpu._bases import built_on, is_for_building, retagged, root_of
+from wherry.check.rules.gpu._bases import built_on, gives_toolkit, is_for_building, retagged, root_of
 from wherry.check.rules.gpu._compiling import Need, installs_compiler, needs_of
 from wherry.check.rules.gpu._sizes import devel_over_runtime
 
@@ -181,8 +181,10 @@ def _what(found: Found, reference: str) -> str:
 def _fix(facts: Facts, root: StageFacts, found: Found) -> Fix | None:
     if found.need is Need.BUILD or root.base.family not in _WITH_RUNTIME:
         return None
-    safety = Safety.SAFE
     stages = built_on(facts, root)
+    if gives_toolkit(facts, root):
+        return None
+    safety = Safety.SAFE
     for stage in stages:
         need = needs_of(stage).need
         if need in {Need.BUILD, Need.RUN}:

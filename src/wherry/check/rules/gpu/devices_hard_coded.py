@@ -88,7 +88,9 @@ if TYPE_CHECKING:
     from wherry.check.facts.variables import Variable
     from wherry.check.model import Finding
 
-_VISIBLE: Final = frozenset({"NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"})
+_VISIBLE: Final = frozenset(
+    {"NVIDIA_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"}
+)
 _CAPABILITIES: Final = "NVIDIA_DRIVER_CAPABILITIES"
 _DEVICES: Final = regex(r"all|\d+(?:,\d+)*|(?:GPU|MIG)-[\w-]+(?:,.*)?")
 _DISPLAY: Final = regex(r"gl\b|vulkan|opengl|egl|isaac|omniverse|l4t|unreal")

@@ -100,6 +100,7 @@ _DRIVER: Final = regex(
 )
 _EVERYTHING: Final = regex(r"cuda(?:-\d{1,2}-\d{1,2})?|cuda-runtime-\d{1,2}-\d{1,2}")
 _INSTALLER: Final = regex(r"(?:.*/)?NVIDIA-Linux-\S+\.run")
+_PROGRAMS: Final = ("nvidia-ctk", "nvidia-container", "nvidia-docker")
 _DAEMONS: Final = frozenset({"docker-ce", "docker.io", "moby-engine", "containerd.io", "containerd"})
 
 _WHY_DRIVER: Final = (
@@ -120,8 +121,11 @@ def _check(facts: Facts) -> Iterator[Finding]:
 
 
 def _runs_containers(stage: StageFacts) -> bool:
-    """A Docker daemon is in the image: there the toolkit has its place."""
+    """A Docker daemon is in the image, or the toolkit is called: there it has its place."""
     if stage.base.repository.startswith("docker"):
+        return True
+    calls = (*(call for run in stage.all_runs for call in run.calls), *stage.ending.calls)
+    if any(call.program.startswith(_PROGRAMS) for call in calls):
         return True
     return any(not _DAEMONS.isdisjoint(install.names) for install in stage.all_installs)
 
@@ -142,8 +146,16 @@ def _of_install(facts: Facts, install: Install) -> Iterator[Finding]:
             f"{names} {'is' if len(found) == 1 else 'are'} {what}",
             why=why,
             related=[facts.place(package.word.span) for package in found[1:4]],
-            fix=without_packages(facts, install, found, title, safety) if safety else None,
+            fix=without_packages(facts, install, found, title, safety)
+            if safety and not _is_held(facts, {package.name for package in found})
+            else None,
         )
+
+
+def _is_held(facts: Facts, names: set[str]) -> bool:
+    """``apt-mark hold`` fails for packages that are not there."""
+    marks = (call for run in facts.runs for call in run.calls if call.program == "apt-mark")
+    return any(not names.isdisjoint(call.texts) for call in marks)
 
 
 def _of_installer(facts: Facts, run: RunFacts) -> Iterator[Finding]:

@@ -233,6 +233,8 @@ def _compiles_later(stage: StageFacts) -> bool:
     asked = {name for install in stage.all_installs if install.is_python for name in install.names}
     files = (file for install in stage.all_installs for file in install.inputs.files)
     asked |= {entry.name for file in files for entry in file.all_entries}
+    projects = (install.inputs.pyproject for install in stage.all_installs)
+    asked |= {one.name for pyproject in projects if pyproject for one in pyproject.all_requirements}
     if asked & _COMPILING:
         return True
     imports = stage.facts.project.imports

@@ -94,28 +94,22 @@ write to one place.
 from __future__ import annotations
 
 import posixpath
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import put_before, taken_out, written
-from wherry.check.model import Aspect, Cost, Effect, Fix, Rule, Safety, Severity
-from wherry.check.rules.weights._copied import copied_weights
-from wherry.check.rules.weights._fetched import fetched_by
+from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.weights._ignoring import listed
-from wherry.check.rules.weights._policy import LARGE_BYTES
-from wherry.frozen import Frozen
+from wherry.check.rules.weights._late import late_weights
 from wherry.store.disk import readable_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from wherry.check.facts import Facts
     from wherry.check.facts.copies import CopyFacts
     from wherry.check.facts.runs import RunFacts
-    from wherry.check.facts.stages import StageFacts
     from wherry.check.model import Finding
-    from wherry.check.rules.weights._copied import Copied
-    from wherry.dockerfile.syntax import Instruction
+    from wherry.check.rules.weights._late import Late
 
 _FETCHERS: Final = frozenset(
     {
@@ -140,63 +134,17 @@ _FETCHERS: Final = frozenset(
     }
 )
 _CACHES: Final = frozenset({"HF_HOME", "HF_HUB_CACHE", "TRANSFORMERS_CACHE", "TORCH_HOME", "XDG_CACHE_HOME"})
-_MOST: Final = 50  # findings of a stage
 _INERT: Final = frozenset(
     {"copy", "label", "expose", "stopsignal", "healthcheck", "cmd", "entrypoint", "volume"}
 )
-_OF_CODE: Final = frozenset({"src", "app", "api", "server", "service", "code", "lib"})
-
-
-class _Late(Frozen):
-    """An instruction that brings weights, and how large they are where that is known."""
-
-    instruction: Instruction
-    names: tuple[str, ...]
-    cost: Cost = Cost()
-    run: RunFacts | None = None
-    copy: CopyFacts | None = None
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    copied = list(islice(copied_weights(facts), _MOST))
-    for stage in facts.shipped:
-        code = next((copy for copy in stage.copies if _is_code(copy)), None)
-        if code is None:
-            continue
-        late = (one for one in _weights(copied, stage) if one.instruction.index > code.index)
-        for one in islice(late, _MOST):
-            yield _finding(facts, code, one)
+    for late in late_weights(facts):
+        yield _finding(facts, late)
 
 
-def _is_code(copy: CopyFacts) -> bool:
-    """It copies the project's own code, which changes with every commit."""
-    if not copy.is_from_context:
-        return False
-    if copy.takes_all:
-        return True
-    context = copy.stage.facts.context
-    for source in copy.sources:
-        name = posixpath.basename(source.rstrip("/"))
-        if name in _OF_CODE or name.endswith(".py"):
-            return True
-        if context and context.exists(posixpath.join(source, "__init__.py")):
-            return True
-    return False
-
-
-def _weights(copied: Sequence[Copied], stage: StageFacts) -> Iterator[_Late]:
-    for found in copied:
-        copy = found.copy
-        is_own = not copy.takes_all and (found.size_bytes >= LARGE_BYTES or found.missing)
-        if copy.stage is stage and is_own and not copy.link:
-            yield _Late(copy.instruction, tuple(found.names), found.cost, copy=copy)
-    for run in stage.runs:
-        fetched = [one for one in fetched_by(run) if not one.is_small]
-        if fetched:
-            yield _Late(run.instruction, tuple(dict.fromkeys(one.name for one in fetched)), run=run)
-
-
-def _finding(facts: Facts, code: CopyFacts, late: _Late) -> Finding:
+def _finding(facts: Facts, late: Late) -> Finding:
     verb = "downloaded" if late.run else "copied"
     size = f" ({readable_size(late.cost.size_bytes)})" if late.cost.size_bytes else ""
     return RULE.at(
@@ -204,14 +152,14 @@ def _finding(facts: Facts, code: CopyFacts, late: _Late) -> Finding:
         f"{listed(late.names)}{size} {'is' if len(late.names) == 1 else 'are'} {verb} behind the code",
         why=f"every change of the code has it {verb} again, and pushed and pulled as a new layer",
         cost=late.cost,
-        related=(facts.place(code.span),),
-        fix=_fix(facts, code, late),
+        related=(facts.place(late.code.span),),
+        fix=_fix(facts, late),
     )
 
 
-def _fix(facts: Facts, code: CopyFacts, late: _Late) -> Fix | None:
+def _fix(facts: Facts, late: Late) -> Fix | None:
     """Move it above the first COPY of code, over nothing that matters to it."""
-    stage = code.stage
+    code, stage = late.code, late.code.stage
     if late.instruction.flags and late.run:
         return None
     between = [one for one in stage.stage.instructions if code.index <= one.index < late.instruction.index]
@@ -233,7 +181,7 @@ def _fix(facts: Facts, code: CopyFacts, late: _Late) -> Fix | None:
     )
 
 
-def _is_apart(copy: CopyFacts, late: _Late) -> bool:
+def _is_apart(copy: CopyFacts, late: Late) -> bool:
     """A COPY that it would move over neither feeds it nor writes where it writes."""
     if late.copy is not None:
         ends = [late.copy.target_of(source) for source in late.copy.sources]

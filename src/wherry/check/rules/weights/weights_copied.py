@@ -10,7 +10,7 @@ policy = "warn"   # "allow" says nothing, "forbid" makes it an error
 ```
 
 Files are known by their first bytes as much as by their names. Below 50 MB nothing is said, unless the
-policy is `forbid`.
+policy is `forbid`; nor of weights behind the code, of which D4 tells.
 
 ## Bad
 
@@ -94,6 +94,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.weights._copied import copied_weights
 from wherry.check.rules.weights._ignoring import left_out, listed
+from wherry.check.rules.weights._late import late_weights
 from wherry.check.rules.weights._policy import LARGE_BYTES, POLICIES, POLICY, allows, forbids, severity_of
 from wherry.store.disk import readable_size
 
@@ -109,9 +110,12 @@ _MOST: Final = 50  # instructions that are told
 def _check(facts: Facts) -> Iterator[Finding]:
     if allows(facts, RULE):
         return
+    late = () if forbids(facts, RULE) else tuple(one.instruction for one in late_weights(facts))
     for found in islice(copied_weights(facts, anywhere=forbids(facts, RULE)), _MOST):
         if found.size_bytes < LARGE_BYTES and not found.missing and not forbids(facts, RULE):
             continue
+        if found.copy.instruction in late:
+            continue  # D4 tells of it
         size = found.size_bytes
         yield RULE.at(
             facts.place(found.copy.span),

@@ -119,6 +119,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.weights._apart import all_apart
 from wherry.check.rules.weights._fetched import fetched_by, fetched_by_add
+from wherry.check.rules.weights._late import late_weights
 from wherry.check.rules.weights._policy import POLICIES, POLICY, allows, forbids, severity_of
 
 if TYPE_CHECKING:
@@ -151,10 +152,13 @@ def _check(facts: Facts) -> Iterator[Finding]:
 def _found(facts: Facts) -> Iterator[tuple[RunFacts | None, list[Fetched]]]:
     """What stays in the image, by RUN or ADD; where it is forbidden, in any stage that is built for it."""
     is_forbidden = forbids(facts, RULE)
+    late = () if is_forbidden else tuple(one.instruction for one in late_weights(facts))
     for stage in facts.stages:
         if not (stage.is_shipped or (is_forbidden and stage.is_reachable)):
             continue
         for run in stage.runs:
+            if run.instruction in late:
+                continue  # D4 tells of it
             if some := [one for one in fetched_by(run) if is_forbidden or not one.is_small]:
                 yield run, some
         for copy in stage.copies:
