@@ -8,14 +8,22 @@ from tests.check.findings import found
 from tests.report.findings.reviews import HOSTILE_NAME, hostile_review, review, whole_review
 from wherry.errors import InputError
 from wherry.report.findings.github import github_lines
+from wherry.report.findings.model import Review
 
 COMMAND = re.compile(r"::(error|warning|notice)(?: ([^:]*))?::(.*)")
+
+
+def commands(made: Review) -> list[str]:
+    """The lines that are commands; none of the others could be one."""
+    lines = list(github_lines(made))
+    assert not [line for line in lines if not line.startswith("::") and ("::" in line or "##[" in line)]
+    return [line for line in lines if line.startswith("::")]
 
 
 def test_a_review_becomes_annotations() -> None:
     where = "file=app/Dockerfile"
     cost = "(2.40 GB and 41.0 s a build)"
-    broken, pip, copy, theirs, shell = github_lines(whole_review())
+    broken, pip, copy, theirs, shell, *notes = commands(whole_review())
 
     assert broken == "::error file=broken/Dockerfile,line=3::unknown instruction RUNN%0Adid you mean RUN?"
     assert pip == (
@@ -33,25 +41,43 @@ def test_a_review_becomes_annotations() -> None:
         f"::notice {where},line=5,endLine=6,title=H3 shell-form"
         "::CMD runs in a shell%0Asignals do not reach python"
     )
+    assert notes == ["::notice::a note", "::notice::could not read x"]
 
 
 def test_a_place_without_width_has_a_column() -> None:
-    (line,) = github_lines(review(found(at=None, line=7)))
+    (line,) = commands(review(found(at=None, line=7)))
 
     assert "line=7,endLine=7,col=1,endColumn=4" in line
 
 
 def test_an_error_without_a_place_has_no_properties() -> None:
-    (line,) = github_lines(review(broken=(InputError("no"),)))
+    (line,) = commands(review(broken=(InputError("no"),)))
 
     assert line == "::error::no"
 
 
-def test_nothing_of_a_hostile_file_becomes_a_command_or_a_property() -> None:
-    lines = list(github_lines(hostile_review()))
+def test_the_log_of_a_run_without_findings_says_so() -> None:
+    assert list(github_lines(review())) == ["no findings in 1 file"]
 
-    assert len(lines) == 3
-    for line in lines:
+
+def test_the_log_ends_with_what_all_findings_come_to() -> None:
+    lines = [line for line in github_lines(whole_review()) if not line.startswith("::")]
+
+    assert lines[0].startswith("4 findings in 2 files")
+    assert any(line.startswith("  together they cost 2.40 GB") for line in lines)
+
+
+def test_what_could_not_be_read_is_a_notice() -> None:
+    assert commands(Review((), lambda _: None, notes=("a%b is no YAML",))) == ["::notice::a%25b is no YAML"]
+
+
+def test_nothing_of_a_hostile_file_becomes_a_command_or_a_property() -> None:
+    lines = commands(hostile_review())
+    notes = hostile_review().all_notes
+
+    assert len(lines) == 3 + len(notes)
+    assert all(line.startswith("::notice::") and line.isprintable() for line in lines[3:])
+    for line in lines[:3]:
         match = COMMAND.fullmatch(line)
         assert match is not None
         assert line.isprintable()

@@ -11,11 +11,15 @@ from urllib.parse import unquote_to_bytes
 import pytest
 from jsonschema import Draft4Validator  # type: ignore[import-untyped]
 
+from tests.check.findings import found
 from tests.programs import cannot_run
-from tests.report.findings.reviews import HOSTILE_NAME, PIP, hostile_review, review, whole_review
-from wherry.report.findings.sarif import SCHEMA, fingerprint, sarif, uri
+from tests.report.findings.reviews import HOSTILE_NAME, hostile_review, review, whole_review
+from wherry.errors import InputError
+from wherry.report.findings.sarif import SCHEMA, fingerprints, sarif, uri
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from wherry.report.findings.model import Review
 
 
@@ -66,6 +70,7 @@ def test_a_rule_brings_its_page() -> None:
         "id": "G1",
         "name": "PipCacheKept",
         "shortDescription": {"text": "A page."},
+        "fullDescription": {"text": "A page.\n\nWhy: so."},
         "help": {"text": "A page.\n\nWhy: so.", "markdown": "A page.\n\nWhy: so."},
         "defaultConfiguration": {"enabled": True, "level": "warning"},
         "properties": {"tags": ["bytes"]},
@@ -80,7 +85,9 @@ def test_a_result_has_place_cost_related_places_and_its_fix_in_bytes() -> None:
         "region": {"startLine": 3, "startColumn": 5, "endLine": 3, "endColumn": 29},
     }
     assert result["level"] == "warning"
-    assert result["message"]["text"] == "pip keeps its downloads in the layer. they are never read again"
+    assert result["message"]["text"] == (
+        "pip keeps its downloads in the layer (2.40 GB and 41.0 s a build). they are never read again"
+    )
     assert result["locations"] == [{"physicalLocation": location}]
     assert (
         result["relatedLocations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "app/requirements.txt"
@@ -102,8 +109,19 @@ def test_a_result_has_place_cost_related_places_and_its_fix_in_bytes() -> None:
     assert replaced["deletedRegion"] == {"byteOffset": 112, "byteLength": 13}
 
 
+def test_github_finds_all_that_it_demands_of_a_rule() -> None:
+    rules = sarif(whole_review())["runs"][0]["tool"]["driver"]["rules"]
+
+    for rule in rules:
+        for key in ("shortDescription", "fullDescription", "help"):
+            assert rule[key]["text"], rule["id"]
+        assert len(rule["fullDescription"]["text"]) <= 1024
+
+
 def test_a_file_that_no_build_takes_is_an_error_of_the_rule_syntax() -> None:
-    assert results(whole_review())[0] == {
+    result = results(whole_review())[0]
+    assert result.pop("partialFingerprints")["wherry/v1"]
+    assert result == {
         "ruleId": "syntax",
         "level": "error",
         "message": {"text": "unknown instruction RUNN. did you mean RUN?"},
@@ -124,6 +142,37 @@ def test_a_path_is_a_reference_that_leads_back_to_it() -> None:
     assert uri("./Dockerfile") == "Dockerfile"
 
 
-def test_a_fingerprint_stays_when_lines_move_and_takes_any_name() -> None:
-    assert fingerprint(PIP) == fingerprint(PIP)
-    assert len({fingerprint(one) for one in hostile_review().findings}) == 1
+def test_an_absolute_path_is_told_from_the_project_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert uri(f"{tmp_path}/a b/Dockerfile") == "a%20b/Dockerfile"
+    assert uri(f"{tmp_path}/..a/Dockerfile") == "..a/Dockerfile"
+    assert uri(f"{tmp_path.parent}/x y/Dockerfile") == f"file://{tmp_path.parent}/x%20y/Dockerfile"
+
+
+def test_a_broken_file_without_a_line_has_one_all_the_same() -> None:
+    (result,) = results(review(broken=(InputError("is a directory", where="a/Dockerfile"),)))
+
+    assert result["locations"][0]["physicalLocation"]["region"] == {"startLine": 1}
+
+
+def test_a_fingerprint_stays_when_lines_move_and_figures_change() -> None:
+    there = found(line=3, what="data/ is copied: 3.00 MB")
+    moved = found(line=9, what="data/ is copied: 412 kB")
+    other = found(line=3, what="models/ is copied: 3.00 MB")
+
+    assert fingerprints([there]) == fingerprints([moved])
+    assert fingerprints([there]) != fingerprints([other])
+
+
+def test_equal_findings_are_told_apart_by_their_order_in_the_file() -> None:
+    first, second = found(line=3), found(line=9)
+
+    assert len({*fingerprints([first, second])}) == 2
+    assert fingerprints([second, first]) == fingerprints([first, second])[::-1]
+
+
+def test_a_fingerprint_takes_any_name() -> None:
+    assert len({*fingerprints(hostile_review().findings)}) == len(hostile_review().findings)

@@ -1,7 +1,8 @@
 """Findings as GitHub Actions' workflow commands: annotations on the lines of a change.
 
 Source: GitHub's "Workflow commands for GitHub Actions"; what a message or a property may not hold is escaped.
-Columns are named for one line only: the runner drops them where a place has several.
+Columns are named for one line only: the runner drops them where a place has several. The figures of all
+findings follow as plain text: GitHub shows ten annotations of a kind, and nothing where nothing was found.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from wherry.check.catalogue import title_of
 from wherry.check.model import Severity
 from wherry.report.findings.excerpt import printable
 from wherry.report.findings.model import place_of_error
-from wherry.report.findings.text import cost_words
+from wherry.report.findings.text import cost_words, totals_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,7 @@ _KINDS: Final = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.
 
 
 def github_lines(review: Review) -> Iterator[str]:
-    """One command for each finding and each broken file."""
+    """One command for each finding, each broken file and each note; then what they come to."""
     for error in review.broken:
         path, line = place_of_error(error)
         at = [f"file={_property(path)}"] if path else []
@@ -35,6 +36,9 @@ def github_lines(review: Review) -> Iterator[str]:
         properties = [*_place(finding.place), f"title={_property(title_of(finding.rule))}"]
         what = f"{finding.what}{f' ({cost})' if cost else ''}"
         yield _command(_KINDS[finding.severity], properties, [what, finding.why])
+    for note in review.all_notes:
+        yield _command("notice", [], [note])
+    yield from ("".join(text for text, _ in pieces) for pieces in totals_lines(review))
 
 
 def _place(place: Place) -> Iterator[str]:

@@ -6,15 +6,12 @@ Source: GitLab's "Code Quality", report format: a list of Code Climate issues.
 from __future__ import annotations
 
 import posixpath
-from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from wherry.check.model import Severity
-from wherry.digest import Digest
-from wherry.dockerfile.source import encode
 from wherry.report.findings.json import well_formed
-from wherry.report.findings.model import place_of_error
-from wherry.report.findings.sarif import fingerprint
+from wherry.report.findings.model import in_project, place_of_error
+from wherry.report.findings.sarif import fingerprint_of_error, fingerprints
 from wherry.report.findings.text import cost_words
 
 if TYPE_CHECKING:
@@ -24,18 +21,16 @@ _SEVERITIES: Final = {Severity.ERROR: "critical", Severity.WARNING: "major", Sev
 
 
 def gitlab(review: Review) -> list[dict[str, Any]]:
-    """The review as a list of issues; equal findings have fingerprints of their own."""
+    """The review as a list of issues, each with a fingerprint of its own."""
     issues: list[dict[str, Any]] = []
-    seen: Counter[str] = Counter()
-    for finding in review.findings:
-        same = fingerprint(finding)
-        seen[same] += 1
+    findings = review.findings
+    for finding, known_by in zip(findings, fingerprints(findings), strict=True):
         cost = cost_words(finding.cost)
         issues.append(
             {
                 "description": f"{finding.what}{f' ({cost})' if cost else ''}",
                 "check_name": finding.rule,
-                "fingerprint": Digest.of_bytes(f"{same}{seen[same]}".encode()).hex,
+                "fingerprint": known_by,
                 "severity": _SEVERITIES[finding.severity],
                 "location": {
                     "path": _path(finding.place.path),
@@ -49,7 +44,7 @@ def gitlab(review: Review) -> list[dict[str, Any]]:
             {
                 "description": error.what,
                 "check_name": "syntax",
-                "fingerprint": Digest.of_bytes(encode(f"{error.where}\0{error.what}")).hex,
+                "fingerprint": fingerprint_of_error(error),
                 "severity": "blocker",
                 "location": {
                     "path": _path(path),
@@ -61,5 +56,5 @@ def gitlab(review: Review) -> list[dict[str, Any]]:
 
 
 def _path(path: str) -> str:
-    """A path as GitLab compares it: without a dot in front."""
-    return posixpath.normpath(path)
+    """A path as GitLab compares it: from the project, without a dot in front."""
+    return posixpath.normpath(in_project(path))

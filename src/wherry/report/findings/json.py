@@ -35,7 +35,7 @@ def findings_json(review: Review) -> dict[str, Any]:
             for one in review.mended
             for finding, reason in one.refused
         ],
-        "notes": [*review.notes, *(note for one in review.judgements for note in one.notes)],
+        "notes": review.all_notes,
         "summary": {
             "files": summary.files,
             "findings": summary.findings,

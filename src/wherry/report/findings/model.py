@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,14 @@ def place_of_error(error: InputError) -> tuple[str, int | None]:
     return error.where, None
 
 
+def in_project(path: str) -> str:
+    """A path as those name it who show findings beside the code: from the directory that was checked in."""
+    if not os.path.isabs(path):  # noqa: PTH117 - of the path as it is written
+        return path
+    below = os.path.relpath(path)
+    return path if below.split("/", 1)[0] == ".." else below
+
+
 class Review(Frozen):
     """Everything one `wherry check` found."""
 
@@ -48,6 +57,11 @@ class Review(Frozen):
     def findings(self) -> list[Finding]:
         """All that stand, the costliest first."""
         return in_order(finding for one in self.judgements for finding in one.findings)
+
+    @property
+    def all_notes(self) -> list[str]:
+        """What could not be read or judged."""
+        return [*self.notes, *(note for one in self.judgements for note in one.notes)]
 
     @property
     def silenced(self) -> int:

@@ -42,7 +42,7 @@ def text_lines(review: Review, columns: int = COLUMNS) -> Iterator[Line]:
         yield ()
     for judgement in review.judgements:
         yield from _ignore_lines(judgement, review)
-    for note in [*review.notes, *(note for one in review.judgements for note in one.notes)]:
+    for note in review.all_notes:
         yield (("note: ", "info"), (printable(note), ""))
     yield from summary_lines(review)
 
@@ -55,8 +55,7 @@ def broken_lines(review: Review) -> Iterator[Line]:
 
 
 def summary_lines(review: Review) -> Iterator[Line]:
-    """How many findings there are, what they cost together, and what can be mended."""
-    summary = review.summary()
+    """What was mended, and what all findings that are left come to."""
     for finding in (finding for one in review.mended for finding in one.applied):
         title = f": {printable(finding.fix.title)}" if finding.fix else ""
         yield (("mended: ", "good"), (f"{finding.rule} at {printable(str(finding.place))}{title}", ""))
@@ -65,6 +64,12 @@ def summary_lines(review: Review) -> Iterator[Line]:
             ("not mended: ", "warning"),
             (f"{finding.rule} at {printable(str(finding.place))}: {printable(reason)}", ""),
         )
+    yield from totals_lines(review)
+
+
+def totals_lines(review: Review) -> Iterator[Line]:
+    """How many findings there are, what they cost together, and what can be mended; no word of a file."""
+    summary = review.summary()
     head = _count(summary.findings, "finding") if summary.findings else "no findings"
     yield ((f"{head} in {_count(summary.files, 'file')}", "mark"), (_kinds(summary), ""))
     if summary.size_bytes or summary.seconds:
