@@ -87,7 +87,9 @@ def test_companions_go_with_a_torch() -> None:
         ("jax", ("cuda12",), "wheels", "cuda"),
         ("jax", ("cuda12-local",), "system", "cuda"),
         ("jax", (), "none", "cpu"),
-        ("jax-cuda12-plugin", (), "wheels", "cuda"),
+        ("jax-cuda12-plugin", (), "system", "cuda"),
+        ("jax-cuda12-plugin", ("with-cuda",), "wheels", "cuda"),
+        ("lmdeploy", (), "wheels", "cuda"),
         ("tensorflow", ("and-cuda",), "wheels", "cuda"),
         ("tensorflow", (), "system", "unknown"),
         ("tensorflow-cpu", (), "none", "cpu"),
@@ -113,6 +115,7 @@ def test_frameworks_carry_cuda_or_look_for_it(
 def test_what_has_nothing_to_do_with_cuda_is_no_framework() -> None:
     assert framework_of("numpy") is None
     assert framework_of("tensorflow-datasets") is None
+    assert framework_of("torchcodec") is None  # it links to CUDA, and requires nothing
     assert framework_of("cupy-cuda114") is not None
 
 
@@ -221,11 +224,15 @@ def test_frameworks_of_files_are_all_of_them(tmp_path: Path) -> None:
         package("torch", "2.6.0")
         + package("nvidia-cuda-runtime-cu12", "12.4.1")
         + package("tensorflow", "2.21")
+        + package("jax", "0.10.2")
+        + package("jax-cuda12-plugin", "0.10.2")
     )
     locked = frameworks_in_lock(parse_lock(Path("uv.lock"), source_of(text), Reader()))
     assert {one.name: (one.carries, one.cuda) for one in locked} == {
         "torch": ("wheels", (12, 4)),
         "tensorflow": ("wheels", None),
+        "jax": ("none", None),
+        "jax-cuda12-plugin": ("wheels", None),
     }
     written = frameworks_in_pyproject(
         pyproject(tmp_path, "[project]\ndependencies = ['torch==2.6.0', 'vllm', 'numpy']\n")

@@ -233,9 +233,10 @@ def _jax(name: str, extras: tuple[str, ...]) -> Kind:
     local = next((extra for extra in extras if extra.startswith("cuda") and extra.endswith("-local")), None)
     if local:
         return "system", "cuda", None, "its extra says that CUDA is the system's"
-    if "with-cuda" in extras or any(map(_CUDA_EXTRA.fullmatch, extras)):
+    is_plugin = "plugin" in name
+    if ("with-cuda" in extras and is_plugin) or any(map(_CUDA_EXTRA.fullmatch, extras)):
         return "wheels", "cuda", None, "its extra brings nvidia-* wheels"
-    if "plugin" in name:
+    if is_plugin:
         return "system", "cuda", None, "without its extra it loads CUDA and brings none"
     return "none", "cpu", None, "it has no CUDA extra"
 

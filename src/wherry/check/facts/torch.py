@@ -143,7 +143,7 @@ def frameworks_in_lock(lock: LockFile) -> list[Framework]:
     cuda = _runtime_of(lock)
     found = []
     for package in lock.packages:
-        extras = ("and-cuda",) if package.name == "tensorflow" and cuda else ()
+        extras = ("and-cuda", "with-cuda") if cuda else ()  # a lock has what they bring, and not them
         one = framework_of(package.name, package.version, extras, [package.index], package.text)
         if one and package.name == "torch" and (torch := torch_in_lock(lock)):
             carries = "none" if torch.build == "cpu" else "wheels"
