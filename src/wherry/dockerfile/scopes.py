@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.syntax import Instruction
 
 DEFAULT_SHELL: Final = ("/bin/sh", "-c")
+_WINDOWS_SHELL: Final = ("cmd", "/S", "/C")
 SCRATCH_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The PATH that BuildKit gives to an image from nothing."""
 
@@ -367,7 +368,8 @@ class StageScopes:
             is_scratch = stage.base == "scratch"
             if is_scratch:
                 history.put("env", "PATH", SCRATCH_PATH, is_known=True)
-            return Scope(history, history.version, history.version, is_whole=is_scratch)
+            shell = _WINDOWS_SHELL if stage.is_windows else DEFAULT_SHELL
+            return Scope(history, history.version, history.version, is_whole=is_scratch, shell=shell)
         end = self._made[stage.parent.index][-1]
         is_heir = self._heir[stage.parent.index] == stage.index
         history = end.history if is_heir else History(end.history, end.version)

@@ -28,6 +28,7 @@ __all__ = ["DEFAULT_SHELL", "Problem", "Scope", "Stage", "StageGraph", "Use", "b
 DEFAULT_PLATFORM: Final = "linux/amd64"
 _NO_ARGS: Final[Mapping[str, str]] = MappingProxyType({})
 _NUMBER: Final = regex(r"[+-]?[0-9]{1,18}")
+_WINDOWS: Final = regex(r"windowsservercore|nanoserver|(?:^|/)windows(?:[/:@]|$)")
 _MAX_TRIGGERED: Final = 100_000  # instructions that ONBUILD brings into stages of the same file, in all
 
 
@@ -85,6 +86,11 @@ class Stage:
 
     def __repr__(self) -> str:
         return f"Stage({self.index}, {self.name!r}, base={self.base!r})"
+
+    @property
+    def is_windows(self) -> bool:
+        """It is one of Windows, where cmd is the shell and nobody is root, as far as names tell."""
+        return (self.platform or "").startswith("windows") or _WINDOWS.search(self.root_base) is not None
 
     def chain(self) -> tuple[Stage, ...]:
         """Itself, then the stages of this file that it is built from, nearest first."""

@@ -27,7 +27,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context_walk import MAX_ENTRIES, MAX_SECONDS, Entry, Kind, Walk, walk_context
-from wherry.check.facts.texts import Reader
+from wherry.check.facts.texts import Reader, read_bounded
 from wherry.check.model import Basis, Cost
 from wherry.errors import InputError
 from wherry.regex import regex
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from wherry.dockerfile.source import Source
     from wherry.progress import Progress
 
+_HEAD_BYTES: Final = 512
 _SMALL_BYTES: Final = 1 << 20
 _WILD: Final = regex(r"[*?\[\\]")
 _STARS: Final = regex(r"\*{2,}")
@@ -289,6 +290,14 @@ class Context:
         """A small file of the context, sent or not; None where there is none that can be read."""
         plain = normal(path)
         return None if plain in {None, "."} else self.reader.read(self.root / str(plain), limit_bytes)
+
+    def head(self, path: str) -> bytes | None:
+        """The first bytes of a file, sent or not; None where there is none that can be read."""
+        plain = normal(path)
+        try:
+            return read_bounded(self.root / plain, _HEAD_BYTES) if plain and self.is_file(plain) else None
+        except OSError:
+            return None
 
     def sent_by(self, sources: Iterable[str]) -> Sent:
         """What ``COPY sources... dest`` takes: files, directories, ``.`` and wildcards as Go matches them."""

@@ -6,6 +6,7 @@ copy.urls, copy.inline_files       what ADD fetches; heredocs, by name
 copy.sent                          what of the context it takes (`context.Sent`); None without a context
 copy.takes_all                     ``.``, ``./``, ``*`` or ``/`` of the context
 copy.lands(path)                   whether a source is written at or above an absolute path
+copy.unpacks                       whether ADD unpacks or fetches a source; None where that is not certain
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 _URL: Final = regex(r"(?:https?|ftp|git|ssh)://|git@", re.IGNORECASE)
 _WINDOWS: Final = regex(r"[A-Za-z]:[\\/]")
+_NOT_PLAIN: Final = regex(r"[$*?\[\\]")
+_ARCHIVES: Final = regex(rb"\x1f\x8b|BZh|\xfd7zXZ|\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")
+"""What BuildKit knows a compressed archive by; a tar holds zero bytes in its head."""
 _HEREDOC: Final = regex(r"\d*<<")
 _ALL: Final = frozenset({"", ".", "*", "**", "/"})
 _TREES: Final = "/opt /srv /mnt /home /root /etc /var /usr /usr/bin /usr/local /usr/local/bin /tmp"
@@ -213,6 +217,29 @@ class CopyFacts:
     def sent_files(self) -> int | None:
         """How many files it takes of the context."""
         return self.sent.files if self.sent else None
+
+    @cached_property
+    def unpacks(self) -> bool | None:
+        """ADD makes something else of a source than COPY; None where the file itself is not there to tell."""
+        if self.urls or self.instruction.flag("checksum"):
+            return True
+        told = [self._is_archive(value) for value in self.instruction.values[:-1]]
+        if True in told:
+            return True
+        return None if None in told or self.instruction.flag("unpack") else False
+
+    def _is_archive(self, source: str) -> bool | None:
+        if self.inline_files and _HEREDOC.match(source):
+            return False
+        if posixpath.normpath(source) in {".", "/"}:
+            return False
+        context = self.stage.facts.context
+        if context is None or _NOT_PLAIN.search(source):
+            return None
+        if context.is_directory(source):
+            return False
+        head = context.head(source)
+        return None if head is None else _ARCHIVES.match(head) is not None or b"\0" in head
 
     def target_of(self, source: str) -> str:
         """Where a source that is a file ends up."""

@@ -90,3 +90,22 @@ def test_what_cannot_be_mended_is_a_finding_of_its_own() -> None:
     first, second = verdicts("G16", text)
     assert first.fix is not None
     assert second.fix is None
+
+
+@pytest.mark.parametrize(
+    "later",
+    ["ONBUILD RUN apt-get install -y curl", "RUN apt-get download curl", "RUN apt-cache policy > /versions"],
+)
+def test_lists_that_somebody_asks_later_stay(later: str) -> None:
+    text = f"FROM debian:bookworm-slim\nRUN apt-get update && apt-get install -y git\n{later}\n"
+    (finding,) = verdicts("G2", text)
+    assert finding.fix is None
+
+
+def test_archives_that_conda_installs_from_offline_stay() -> None:
+    text = "FROM condaforge/miniforge3:24.9.2-0\nRUN conda install -y numpy=2.1\n"
+    (finding,) = verdicts("G16", text)
+    assert finding.fix
+    later = "RUN conda create -y -n b --offline numpy=2.1 && conda clean -ay\n"
+    (finding,) = verdicts("G16", text + later)
+    assert finding.fix is None

@@ -432,3 +432,49 @@ def test_a_copied_archive_is_measured_and_mounted(tmp_path: Path) -> None:
 )
 def test_an_archive_that_cannot_go_is_only_said(lines: str) -> None:
     assert not [one for one in verdicts("G6", f"{FROM}{lines}\n") if one.fix]
+
+
+ARCHIVE = "RUN wget -q https://example.com/a.tgz && tar -xzf a.tgz -C /opt"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "RUN cp a.tgz /srv/"),
+        ("", "RUN ls *.t?z"),
+        ("", 'CMD ["./serve", "--data", "/a.tgz"]'),
+        ("", "FROM python:3.12-slim\nCOPY --from=0 /a.tgz /srv/"),
+    ],
+)
+def test_an_archive_that_something_later_takes_stays(before: str, after: str) -> None:
+    text = f"FROM debian:bookworm-slim AS dl\n{before}{ARCHIVE}\n{after}\n"
+    assert not [one for one in verdicts("G6", text) if one.fix]
+
+
+def test_an_archive_that_is_opened_twice_is_there_the_second_time() -> None:
+    text = f"FROM debian:bookworm-slim\n{ARCHIVE} lib && tar -xzf a.tgz -C /srv bin\n"
+    *others, last = verdicts("G6", text)
+    assert not any(one.fix for one in others)
+    assert last.fix
+
+
+@pytest.mark.parametrize(
+    ("copy", "run", "is_mended"),
+    [
+        ("COPY . /srv", "rm -rf /srv/tests", True),
+        ("COPY . /srv", 'if [ -z "$KEEP" ]; then rm -rf /srv/tests; fi', False),
+        ("COPY . /srv", 'test -n "$KEEP" || rm -rf /srv/tests', False),
+        ("COPY . /srv", 'test -z "$KEEP" && rm -rf /srv/tests; true', False),
+    ],
+)
+def test_what_may_be_removed_is_still_sent(copy: str, run: str, is_mended: bool, tmp_path: Path) -> None:  # noqa: FBT001 - the verdict
+    text = f"FROM python:3.12-slim\nARG KEEP\n{copy}\nRUN {run}\n"
+    files = {"tests/test_a.py": "import a", "a.py": ""}
+    assert any(one.fix for one in verdicts("G5", text, tmp_path, files)) is is_mended
+
+
+def test_a_command_that_also_removes_what_the_base_has_stays(tmp_path: Path) -> None:
+    text = "FROM python:3.12-slim\nCOPY etc /etc\nRUN rm -rf /etc/apt\n"
+    (finding,) = verdicts("G5", text, tmp_path, {"etc/apt/mine.list": "deb x", "etc/mine.conf": ""})
+    assert finding.fix
+    assert fixed(text, finding) == text

@@ -356,3 +356,40 @@ def test_an_environment_of_conda_may_leave_versions_open(
 def test_an_environment_that_is_read_twice_is_told_of_once(tmp_path: Path) -> None:
     text = "FROM condaforge/miniforge3:24.9.2-0\nCOPY env.yml .\n" + "RUN conda env update -f env.yml\n" * 2
     assert len(found("F3", tmp_path, text, {"env.yml": "dependencies: [numpy]\n"})) == 1
+
+
+LOCKED = {
+    "pyproject.toml": '[project]\nname = "api"\nversion = "1"\ndependencies = ["fastapi"]\n',
+    "uv.lock": 'version = 1\n[[package]]\nname = "api"\nversion = "1"\nsource = { editable = "." }\n'
+    'dependencies = [{ name = "fastapi" }]\n[package.metadata]\nrequires-dist = [{ name = "fastapi" }]\n'
+    '[[package]]\nname = "fastapi"\nversion = "0.115.6"\n'
+    'source = { registry = "https://index.example/simple" }\n',
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "is_mended"),
+    [
+        ("RUN uv sync --no-dev", True),
+        ("RUN uv sync --no-dev --upgrade", False),
+        ("RUN uv sync --no-dev -P fastapi", False),
+        ("RUN uv lock && uv sync --no-dev", False),
+    ],
+)
+def test_who_asks_for_newer_versions_is_not_held_to_the_lock(
+    line: str,
+    is_mended: bool,  # noqa: FBT001 - the verdict
+    tmp_path: Path,
+) -> None:
+    text = f"{PYTHON}COPY pyproject.toml uv.lock ./\n{line}\n"
+    assert any(one.fix for one in found("F13", tmp_path, text, LOCKED)) is is_mended
+
+
+@pytest.mark.parametrize(
+    ("argument", "count"), [("ARG TARGETPLATFORM=linux/amd64", 0), ("ARG TARGETPLATFORM", 1)]
+)
+def test_a_platform_that_the_file_chooses_is_said_for_a_reason(
+    argument: str, count: int, tmp_path: Path
+) -> None:
+    text = f"{argument}\nFROM --platform=$TARGETPLATFORM python:3.12-slim\n"
+    assert len(found("F9", tmp_path, text)) == count

@@ -25,3 +25,95 @@ FROM = "FROM python:3.12-slim\n"
 def test_a_pipe_is_spoken_of_once(line: str, codes: set[str], tmp_path: Path) -> None:
     text = f"{FROM}RUN {line}\n"
     assert {code for code in ("F4", "H11") if found(code, tmp_path, text)} == codes
+
+
+def safety(code: str, folder: Path, text: str, files: dict[str, str] | None = None) -> str:
+    """Of the one finding: "safe", "unsafe", or "none" where it has no fix."""
+    (finding,) = found(code, folder, text, files)
+    return finding.fix.safety.value if finding.fix else "none"
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("CMD python serve.py", "safe"),
+        ("ENTRYPOINT python serve.py", "safe"),
+        ('ENTRYPOINT python serve.py\nCMD ["--verbose"]', "none"),  # the shell swallowed it so far
+        ("CMD ulimit -n", "none"),
+        ("CMD wait", "none"),
+        ('ENTRYPOINT ["tini", "--"]\nCMD python serve.py', "safe"),
+        ('ENTRYPOINT ["/bin/bash", "-c"]\nCMD python serve.py', "unsafe"),
+        ('ENTRYPOINT ["./start.sh"]\nCMD python serve.py', "unsafe"),
+    ],
+)
+def test_the_words_of_a_shell_become_json_where_they_mean_the_same(
+    lines: str, expected: str, tmp_path: Path
+) -> None:
+    assert safety("H3", tmp_path, f"{FROM}{lines}\n") == expected
+
+
+def test_arguments_that_compose_gives_an_entry_point_were_swallowed_too(tmp_path: Path) -> None:
+    compose = "services: {api: {build: ., command: [--workers, '4']}}\n"
+    assert safety("H3", tmp_path, f"{FROM}ENTRYPOINT python a.py\n", {"compose.yaml": compose}) == "none"
+
+
+@pytest.mark.parametrize(
+    "base", ["mcr.microsoft.com/windows/servercore:ltsc2022", "python:3.12-windowsservercore-ltsc2022"]
+)
+def test_what_the_shell_of_windows_runs_is_not_judged(base: str, tmp_path: Path) -> None:
+    text = f"FROM {base}\nRUN pip install numpy\nCMD python serve.py\n"
+    assert not any(found(code, tmp_path, text) for code in ("H3", "G1", "F2", "H1"))
+
+
+@pytest.mark.parametrize(
+    ("line", "content", "expected"),
+    [
+        ("ADD serve.py /app/", "print()", "safe"),
+        ("ADD . /app", "print()", "safe"),
+        ("ADD gone.py /app/", "print()", "unsafe"),
+        ("ADD serve.py /app/", "BZh91AY", ""),  # an archive, whatever it is called
+        ("ARG WHAT=serve.py\nADD ${WHAT} /app/", "print()", ""),
+        ("ADD serve.[p]y /app/", "print()", "unsafe"),
+        ("ADD serve.py /app/\nADD . /all", "print()", "safe"),
+    ],
+)
+def test_add_is_copy_where_what_it_adds_is_seen_to_be_no_archive(
+    line: str, content: str, expected: str, tmp_path: Path
+) -> None:
+    text, files = f"{FROM}{line}\n", {"serve.py": content}
+    assert (
+        safety("H13", tmp_path, text, files) == expected
+        if expected
+        else not found("H13", tmp_path, text, files)
+    )
+
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: api}
+spec: {containers: [{name: api, image: i, securityContext: {runAsNonRoot: true}}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("made", "number"),
+    [
+        ("useradd -u 2000 app", "2000"),
+        ("adduser --disabled-password --gecos '' --uid=2000 app", "2000"),
+        ("groupadd app && useradd -u 2000 -g app other && useradd -g app app", None),
+        ("useradd -u 2000 app && usermod -u 3000 app", None),
+        ("id app || useradd -u 2000 app", None),
+    ],
+)
+def test_a_user_has_the_number_that_he_was_made_with(made: str, number: str | None, tmp_path: Path) -> None:
+    text = f'{FROM}RUN {made}\nUSER app\nCMD ["python", "a.py"]\n'
+    (finding,) = found("H2", tmp_path, text, {"pod.yaml": POD})
+    assert (finding.fix.edits[0].text if finding.fix else None) == number
+
+
+def test_a_port_is_left_alone_where_compose_starts_the_server_itself(tmp_path: Path) -> None:
+    text = f'{FROM}EXPOSE 8080\nCMD ["uvicorn", "a:b", "--port", "8000"]\n'
+    compose = "services: {api: {build: ., command: uvicorn a:b --port 8080}}\n"
+    assert safety("H5", tmp_path, text) == "safe"
+    assert safety("H5", tmp_path, text, {"compose.yaml": compose}) == "none"

@@ -117,3 +117,28 @@ def test_who_compiles_by_hand_is_left_alone(tmp_path: Path) -> None:
 )
 def test_output_that_is_held_back_is_told_of(text: str, count: int, tmp_path: Path) -> None:
     assert len(found("E14", tmp_path, PYTHON + text)) == count
+
+
+ENVIRONMENT = {
+    ".env": "OPENAI_API_KEY=sk-proj-" + "9fKq2LmXzR7vTbYc3PdSwJhGnUa8eKo" + "\n",
+    "a.py": "print()\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("lines", "code", "expected"),
+    [
+        ("COPY . /app", "print()", "safe"),
+        ("COPY . /app", "from dotenv import load_dotenv", "unsafe"),
+        ("COPY .env* /app/", "print()", "none"),
+        ("COPY . /app\nCOPY .env /etc/app.env", "print()", "none"),
+        ("COPY . /app\nRUN --mount=type=bind,source=.env,target=/e cat /e", "print()", "none"),
+    ],
+)
+def test_a_secret_file_that_something_asks_for_is_not_left_out(
+    lines: str, code: str, expected: str, tmp_path: Path
+) -> None:
+    first, *_ = found(
+        "E6", tmp_path, f"FROM python:3.12-slim\n{lines}\n", {**ENVIRONMENT, "a.py": code + "\n"}
+    )
+    assert (first.fix.safety.value if first.fix else "none") == expected

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.commands import SHELLS
 from wherry.check.rules.bytes._bounds import own_runs, stages_of
@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from wherry.check.facts.runs import RunFacts
 
 LISTS = "/var/lib/apt/lists"
+_MANAGERS: Final = frozenset({"apt", "apt-get", "aptitude"})
+_ASKS: Final = frozenset({"apt-cache", "apt-file", "aptitude"})
+_VERBS: Final = (
+    "update install upgrade dist-upgrade full-upgrade download source build-dep satisfy show policy"
+)
+_NEEDS: Final = frozenset(_VERBS.split())
 
 
 def updates_lists(run: RunFacts) -> Install | None:
@@ -53,11 +59,23 @@ def later_runs(run: RunFacts) -> Iterator[RunFacts]:
 
 
 def needs_lists(run: RunFacts) -> bool:
-    """It installs before it fetches lists of its own."""
-    for install in run.installs:
-        if install.manager == "apt" and install.action in {"update", "install", "upgrade"}:
-            return install.action != "update"
+    """It installs, or asks what there is, before it fetches lists of its own."""
+    for call in run.calls:
+        if call.program in _ASKS:
+            return True
+        if call.program in _MANAGERS and not _NEEDS.isdisjoint(call.texts):
+            return "update" not in call.texts
     return False
+
+
+def is_built_on_by_apt(run: RunFacts) -> bool:
+    """Who builds on a stage that has these lists installs by them, as ONBUILD says."""
+    return any(
+        "apt" in stage.facts.text(one.span) and "update" not in stage.facts.text(one.span)
+        for stage in stages_of(run.stage.facts)
+        if run.stage in stage.chain
+        for one in stage.instructions("onbuild")
+    )
 
 
 def runs_scripts(run: RunFacts, after: int = 0) -> bool:

@@ -96,21 +96,24 @@ ADD vendor/tpu.tar.gz /opt/
 ## Fix
 
 Safe: `rm` behind the command that opens it, in one RUN with the download where the two follow each other;
-or a mount (with BuildKit) in place of a COPY. None for ADD of a URL: fetch it in the RUN that unpacks it.
+or a mount (with BuildKit) in place of a COPY. None for ADD of a URL: fetch it in the RUN that unpacks it; and
+none where something later names the file, or takes it with others.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.commands import SHELLS
 from wherry.check.joining import joined
 from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
-from wherry.check.rules.bytes._bounds import copies_of, own_runs, runs_of
+from wherry.check.rules.bytes._bounds import all_copies, copies_of, own_runs, runs_of
 from wherry.check.rules.bytes._chain import command_behind, without
 from wherry.check.rules.bytes._mounting import mounted, target_of
 from wherry.check.rules.bytes._removals import covers, is_removed
+from wherry.dockerfile.source import Span
 from wherry.frozen import Frozen
 from wherry.regex import regex
 
@@ -127,6 +130,8 @@ if TYPE_CHECKING:
 _INSTALLER: Final = regex(r"(?i)\.run$|(?:conda|forge|mamba)[^/]*\.sh$")
 _PACKAGES: Final = (".deb", ".rpm", ".whl")
 _REMOVES_ITSELF: Final = frozenset({"gunzip"})
+_WILD: Final = regex(r"[*?\[]")
+_AROUND: Final = "\"',;[]()"
 _WHY: Final = "it is pulled with what came out of it, and nobody opens it again"
 
 
@@ -240,6 +245,8 @@ def _is_mounted(run: RunFacts, path: str) -> bool:
 
 def _removal_fix(writer: RunFacts, run: RunFacts, opened: _Opened) -> Fix | None:
     call = opened.call
+    if _is_needed_later(run, opened):
+        return None
     words = [value.word for value in call.arguments if call.path(value.text) == opened.archive]
     word = next(iter(words or call.command.words[:1]), None)
     edit = command_behind(run, call.command, f"rm {word.raw}") if word and "\n" not in word.raw else None
@@ -255,6 +262,25 @@ def _removal_fix(writer: RunFacts, run: RunFacts, opened: _Opened) -> Fix | None
         edits = (*one_run, edit)
     effect = Effect(frozenset(one.index for one in touched), aspects=frozenset({Aspect.COMMANDS}))
     return Fix("remove it where it is unpacked", edits, Safety.SAFE, effect)
+
+
+def _is_needed_later(run: RunFacts, opened: _Opened) -> bool:
+    """Something behind the command that opened it names the file, or takes it by a pattern or a directory."""
+    facts = run.stage.facts
+    name = posixpath.basename(opened.archive)
+    rest = facts.text(Span(opened.call.command.span.end, run.span.end))
+    later = [facts.text(one.span) for one in facts.dockerfile.instructions[run.index + 1 :]]
+    if any(name in text for text in (rest, *later)):
+        return True
+    patterns = (word.strip(_AROUND) for text in (rest, *later) for word in text.split() if _WILD.search(word))
+    if any(fnmatch.fnmatchcase(name, posixpath.basename(pattern)) for pattern in patterns):
+        return True
+    return any(
+        copy.from_stage is not None
+        and run.stage in copy.from_stage.chain
+        and any(f"{opened.archive}/".startswith(f"/{source.strip('/')}/") for source in copy.sources)
+        for copy in all_copies(facts)
+    )
 
 
 RULE = Rule("G6", "archive-kept", Severity.WARNING, _check, also=("DL3010",))

@@ -82,6 +82,8 @@ if TYPE_CHECKING:
     from wherry.check.facts.installs import Install
     from wherry.check.model import Edit, Finding
 
+_BY_CACHE: Final = ("--offline", "--use-index-cache")
+_MOST: Final = 500
 _FILLS: Final = frozenset({"install", "upgrade"})
 
 
@@ -103,7 +105,14 @@ def _stays(install: Install) -> bool:
 
 
 def _cleaned(install: Install) -> Edit | None:
+    if any(later.span > install.span and later.has(*_BY_CACHE) for later in _all_of_conda(install)):
+        return None
     return command_behind(install.run, install.command, f"{install.command.name} clean -ay")
+
+
+def _all_of_conda(install: Install) -> Iterator[Install]:
+    """Of the stage and those that may be built on it."""
+    return (one for one in install.run.stage.facts.installs[:_MOST] if one.is_conda)
 
 
 def _finding(facts: Facts, installs: Sequence[Install], edits: tuple[Edit, ...]) -> Finding:

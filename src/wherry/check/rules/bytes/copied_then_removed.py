@@ -137,6 +137,9 @@ _SECRET: Final = regex(
 )
 _GLOB: Final = regex(r"[*?\[{]")
 _PLAIN: Final = regex(r"[\w.+@%/-]+")
+_TESTS: Final = frozenset({"[", "[[", "test", "grep", "if"})
+_TREES: Final = "/bin/ /boot/ /dev/ /etc/ /home/ /lib/ /media/ /mnt/ /opt/ /root/ /sbin/ /tmp/ /usr/ /var/"
+_OF_BASES: Final = tuple(_TREES.split())
 _SMALL_BYTES: Final = 1_000_000
 
 
@@ -228,6 +231,8 @@ def _cost(facts: Facts, found: Sequence[_Removed]) -> Cost:
 def _mount_fix(run: RunFacts, found: Sequence[_Removed]) -> Fix | None:
     """Mount what the COPY brought for this RUN, which is the only one to read it."""
     one = found[0]
+    if not _is_certain(run, one.removal):
+        return None
     if len(found) > 1 or not one.is_whole or not is_next(one.copy, run):
         return None
     if [path.rstrip("/") for path in one.removal.paths] != [one.path]:
@@ -254,6 +259,8 @@ def _ignore_fix(facts: Facts, run: RunFacts, found: Sequence[_Removed]) -> Fix |
         return None
     if not all(is_next(one.copy, run) and _is_forced(one.removal) for one in found):
         return None
+    if not all(_is_certain(run, one.removal) for one in found):
+        return None
     if any(_is_taken_elsewhere(facts, one) for one in found):
         return None
     covered = {one.path for one in found}
@@ -262,10 +269,30 @@ def _ignore_fix(facts: Facts, run: RunFacts, found: Sequence[_Removed]) -> Fix |
         path.removesuffix("/*").rstrip("/") for removal in run.removals for path in removal.paths
     } <= covered
     edits = [_ignored(facts, origins)]
-    if is_all and len(run.calls) == len(removals):
+    if is_all and len(run.calls) == len(removals) and all(map(_is_only_of_copy, found)):
         edits.append(taken_out(facts.dockerfile, run.instruction))
     effect = Effect(frozenset({run.index}), aspects=frozenset({Aspect.FILES, Aspect.COMMANDS}))
     return Fix("leave it out with .dockerignore", tuple(edits), Safety.SAFE, effect)
+
+
+def _is_certain(run: RunFacts, removal: Removal) -> bool:
+    """It is done in every build, whatever a variable or a file says."""
+    earlier = (call for call in run.calls if call.command.span < removal.call.command.span)
+    return not removal.call.is_conditional and not any(call.program in _TESTS for call in earlier)
+
+
+def _is_only_of_copy(one: _Removed) -> bool:
+    """Neither the base nor an earlier step has something there that the command removes too."""
+    stage, copy = one.copy.stage, one.copy
+    if one.path.startswith(_OF_BASES) or not (stage.base.is_known or stage.base.is_scratch):
+        return False
+    earlier = stage.all_instructions
+    text = copy.destination.rstrip("/")
+    return not any(
+        text in stage.facts.text(before.span)
+        for before in earlier[: earlier.index(copy.instruction)]
+        if before.keyword in {"run", "copy", "add"}
+    )
 
 
 def _is_forced(removal: Removal) -> bool:

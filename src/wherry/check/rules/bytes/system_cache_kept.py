@@ -126,7 +126,13 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Aspect, Cost, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._bounds import runs_of
-from wherry.check.rules.bytes._caches import later_runs, needs_lists, runs_scripts, updates_lists
+from wherry.check.rules.bytes._caches import (
+    is_built_on_by_apt,
+    later_runs,
+    needs_lists,
+    runs_scripts,
+    updates_lists,
+)
 from wherry.check.rules.bytes._chain import command_behind, option_behind
 from wherry.check.sizes import apt_lists
 
@@ -184,7 +190,7 @@ def _edits(install: Install) -> tuple[Edit, ...]:
         return ()  # it brings nothing else: what it is for stands elsewhere
     if install.manager != "apt":
         text = _CLEANING[install.manager].format(last.command.name)
-    elif any(map(needs_lists, later_runs(run))):
+    elif any(map(needs_lists, later_runs(run))) or is_built_on_by_apt(run):
         return ()
     else:
         text = "rm -rf /var/lib/apt/lists/*"

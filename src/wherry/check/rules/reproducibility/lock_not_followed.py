@@ -179,6 +179,9 @@ _OUTCOME: Final = {
     "poetry": "Poetry solves the versions anew in each build",
 }
 _HELD: Final = ("--locked", "--frozen", "--check")
+_LOCKS_ANEW: Final = frozenset(
+    {"--upgrade", "--upgrade-package", "--upgrade-group", "--refresh", "--refresh-package", "--no-sources"}
+)
 _TOOLS: Final = {
     "uv.lock": "uv sync --locked",
     "poetry.lock": "poetry install",
@@ -247,7 +250,7 @@ def _is_left_behind(install: Install, lock: LockFile) -> bool:
 
 def _may_lock_anew(install: Install) -> bool:
     is_sync = install.manager == "uv" and install.subcommand == "sync"
-    return is_sync and not any(map(install.is_on, _HELD)) and not install.has("--script")
+    return is_sync and not any(map(install.is_on, _HELD)) and not install.has("--script", "--dry-run")
 
 
 def _solves_anew(install: Install) -> bool:
@@ -263,6 +266,8 @@ def _fix(facts: Facts, install: Install, lock: LockFile) -> Fix | None:
     run = install.run
     if word is None or not word.is_literal or run.instruction.is_json or run.script.errors:
         return None
+    if not _LOCKS_ANEW.isdisjoint(install.options) or _is_locked_before(install):
+        return None
     pyproject = install.inputs.pyproject
     is_told = bool(pyproject and not pyproject.is_dynamic and any(one.local for one in lock.packages))
     span = Span(word.span.end, word.span.end)
@@ -272,6 +277,12 @@ def _fix(facts: Facts, install: Install, lock: LockFile) -> Fix | None:
         Safety.SAFE if is_told else Safety.UNSAFE,
         Effect(frozenset({run.index}), aspects=frozenset({Aspect.COMMANDS})),
     )
+
+
+def _is_locked_before(install: Install) -> bool:
+    """The build itself writes the lock, or what it goes by: ``uv lock``, ``uv add``."""
+    earlier = (call for run in install.run.stage.all_runs for call in run.calls if call.program == "uv")
+    return any({"lock", "add", "remove", "version"} & set(call.texts[:2]) for call in earlier)
 
 
 RULE = Rule("F13", "lock-not-followed", Severity.WARNING, _check)

@@ -110,7 +110,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
         if flag is None:
             continue
         value = (flag.value or "").strip("\"'")
-        if value in _REDUNDANT:
+        if value in _REDUNDANT and not _is_chosen_here(facts):
             yield RULE.at(
                 facts.place(flag.span),
                 f"--platform={value} says what holds without it",
@@ -128,6 +128,11 @@ def _check(facts: Facts) -> Iterator[Finding]:
             )
     if _is_for_several(facts):
         yield from _downloads(facts)
+
+
+def _is_chosen_here(facts: Facts) -> bool:
+    """An ARG above the first FROM gives it a default, which wins over the platform that is asked for."""
+    return any(one.name == "TARGETPLATFORM" and one.raw is not None for one in facts.global_args)
 
 
 def _is_named_so(stage: StageFacts, platform: str) -> bool:

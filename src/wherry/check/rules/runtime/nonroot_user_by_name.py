@@ -65,9 +65,9 @@ number takes the name's place.
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from wherry.check.facts.accounts import number_of
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 
 if TYPE_CHECKING:
@@ -75,9 +75,6 @@ if TYPE_CHECKING:
 
     from wherry.check.facts import Facts
     from wherry.check.model import Finding
-
-_MAKERS: Final = frozenset({"useradd", "adduser"})
-_UID: Final = frozenset({"--uid", "-u"})
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
@@ -101,8 +98,8 @@ def _check(facts: Facts) -> Iterator[Finding]:
 
 def _fix(facts: Facts, user: str) -> Fix | None:
     said = facts.target.ending.user_instruction
-    number = _number_of(facts, user)
-    if said is None or number is None or said.values != (user,):
+    number = number_of(facts.target, user)
+    if said is None or number is None or number == "0" or said.values != (user,):
         return None
     return Fix(
         f"number the user: {number}",
@@ -110,18 +107,6 @@ def _fix(facts: Facts, user: str) -> Fix | None:
         Safety.SAFE,
         Effect(frozenset({said.index}), aspects=frozenset({Aspect.USER})),
     )
-
-
-def _number_of(facts: Facts, user: str) -> str | None:
-    """The number that the command which makes the user gives it."""
-    calls = (call for run in facts.target.all_runs for call in run.calls if call.program in _MAKERS)
-    for texts in (call.texts for call in calls if user in call.texts):
-        for text, following in pairwise(texts):
-            name, equals, value = text.partition("=")
-            given = value if equals else following
-            if name in _UID and given.isdecimal() and given != "0":
-                return given
-    return None
 
 
 RULE = Rule("H2", "nonroot-user-by-name", Severity.ERROR, _check, also=("DL3066",))

@@ -66,8 +66,9 @@ ADD https://models.example/tokenizer.tar.gz /models/
 
 ## Fix
 
-Safe: COPY in place of ADD, where what is added is neither a URL nor an archive; a label in place of
-MAINTAINER. None for WORKDIR and `cd`: only the author knows where it should be.
+Safe: COPY in place of ADD, where what is added is there and is a directory or a text; a label in place of
+MAINTAINER. Unsafe where the file is not there, or is of bytes: ADD unpacks by content, whatever the name.
+None for WORKDIR and `cd`: only the author knows where it should be.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.regex import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from wherry.check.facts import Facts
     from wherry.check.facts.copies import CopyFacts
@@ -94,14 +95,11 @@ _PLAIN_NAME: Final = regex(r"[\w .@<>+-]+")
 def _check(facts: Facts) -> Iterator[Finding]:
     for stage in facts.stages:
         yield from _workdirs(facts, stage)
-        for copy in stage.copies:
-            if copy.is_add and _is_plain(copy):
-                yield RULE.at(
-                    facts.place(copy.instruction.keyword_span),
-                    "ADD of local files does what COPY does",
-                    why="ADD unpacks an archive and fetches a URL as soon as the name looks like one",
-                    fix=_copied(facts, copy.instruction),
-                )
+        adds = [copy for copy in stage.copies if copy.is_add and _is_plain(copy)]
+        for safety in Safety:
+            own = [copy for copy in adds if (copy.unpacks is False) is (safety is Safety.SAFE)]
+            if own:
+                yield _added(facts, own, safety)
         for one in stage.instructions("maintainer"):
             yield RULE.at(
                 facts.place(one.span),
@@ -132,22 +130,34 @@ def _workdirs(facts: Facts, stage: StageFacts) -> Iterator[Finding]:
             )
 
 
+def _added(facts: Facts, adds: Sequence[CopyFacts], safety: Safety) -> Finding:
+    first, *rest = adds
+    return RULE.at(
+        facts.place(first.instruction.keyword_span),
+        "ADD of local files does what COPY does",
+        why="ADD unpacks an archive and fetches a URL as soon as one takes the place of what is there today",
+        related=[facts.place(copy.instruction.keyword_span) for copy in rest],
+        fix=_copied(facts, [copy.instruction for copy in adds], safety),
+    )
+
+
 def _is_plain(copy: CopyFacts) -> bool:
     """It neither fetches nor unpacks, as far as names and flags tell."""
-    if copy.urls or copy.inline_files or not copy.sources or copy.instruction.flag("checksum"):
+    if copy.unpacks or copy.inline_files or not copy.sources:
         return False
-    return not any(_ARCHIVE.search(source) or "*" in source or "$" in source for source in copy.sources)
+    written = copy.instruction.values[:-1]
+    return not any(_ARCHIVE.search(source) or "*" in source or "$" in source for source in written)
 
 
-def _copied(facts: Facts, instruction: Instruction) -> Fix | None:
-    if {flag.name for flag in instruction.flags} - {"chown", "chmod", "link"}:
+def _copied(facts: Facts, adds: Sequence[Instruction], safety: Safety) -> Fix | None:
+    if any({flag.name for flag in one.flags} - {"chown", "chmod", "link"} for one in adds):
         return None
-    text = "COPY" if facts.text(instruction.keyword_span).isupper() else "copy"
+    words = [(one.keyword_span, facts.text(one.keyword_span)) for one in adds]
     return Fix(
         "use COPY",
-        (Edit(facts.file.name, instruction.keyword_span, text),),
-        Safety.SAFE,
-        Effect(frozenset({instruction.index}), aspects=frozenset({Aspect.COPIES})),
+        tuple(Edit(facts.file.name, span, "COPY" if word.isupper() else "copy") for span, word in words),
+        safety,
+        Effect(frozenset(one.index for one in adds), aspects=frozenset({Aspect.COPIES})),
     )
 
 

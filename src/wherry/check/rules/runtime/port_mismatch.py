@@ -150,6 +150,8 @@ def _published(facts: Facts, server: Call, number: int) -> Iterator[Finding]:
 
 
 def _fix(facts: Facts, ports: tuple[Port, ...], number: int) -> Fix | None:
+    if _is_run_otherwise(facts):
+        return None
     if len(ports) != 1 or facts.text(ports[0].span) != str(ports[0].first):
         return None
     return Fix(
@@ -157,6 +159,15 @@ def _fix(facts: Facts, ports: tuple[Port, ...], number: int) -> Fix | None:
         (Edit(facts.file.name, ports[0].span, str(number)),),
         Safety.SAFE,
         Effect(frozenset({ports[0].instruction.index}), aspects=frozenset({Aspect.ENTRY})),
+    )
+
+
+def _is_run_otherwise(facts: Facts) -> bool:
+    """Somebody starts the image with words of his own, and the port may be the one of these."""
+    services = facts.compose
+    containers = [one.container for one in facts.running]
+    return any(one.command or one.entrypoint for one in services) or any(
+        one.command or one.args for one in containers
     )
 
 

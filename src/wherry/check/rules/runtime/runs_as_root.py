@@ -91,6 +91,8 @@ def _check(facts: Facts) -> Iterator[Finding]:
         return
     if facts.target.base.reference and not facts.target.base.is_known and ending.user_instruction is None:
         return  # the base may well have a user of its own
+    if facts.target.stage.is_windows:
+        return
     if is_shell_alone(ending.calls) or facts.target.instructions("onbuild"):
         return  # somebody works in it, or builds on it, and says what rights they have
     if _is_set_by_compose(facts) or "/lambda/" in facts.target.base.reference:

@@ -63,8 +63,9 @@ CMD bash
 
 ## Fix
 
-Safe, for one command of plain words: the same words as JSON. None where a shell is needed: put `exec` before
-the command.
+Safe, for one command of plain words: the same words as JSON. Unsafe for a CMD that an ENTRYPOINT takes, which
+may make something else of the words than of a shell. None where a shell is needed: put `exec` before the
+command; and none for an ENTRYPOINT whose shell swallowed arguments so far, of CMD or of who runs it.
 """
 
 from __future__ import annotations
@@ -86,6 +87,16 @@ if TYPE_CHECKING:
 _CONDA: Final = frozenset({"conda", "mamba"})
 _SH_IS_BASH: Final = frozenset({"dnf", "yum", "microdnf", "zypper"})
 _PASSES_ON: Final = frozenset({"--no-capture-output", "--live-stream"})
+_STARTERS: Final = frozenset({"tini", "dumb-init", "docker-init", "catatonit"})
+"""They run what they are given, and no more."""
+_BUILTINS: Final = (
+    "! . : [[ alias bg bind break builtin caller case cd command compgen complete coproc continue declare"
+    " dirs disown enable eval exec exit export fc fg for function getopts hash help history if jobs let"
+    " local logout mapfile popd pushd read readarray readonly return select set shift shopt source suspend"
+    " time times trap type typeset ulimit umask unalias unset until wait while"
+)
+_OF_THE_SHELL: Final = frozenset(_BUILTINS.split())
+"""Commands that no file is there for."""
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
@@ -138,9 +149,13 @@ def _fix(facts: Facts, entry: Entry) -> Fix | None:
     instruction, calls = entry.instruction, entry.calls
     if len(calls) != 1 or instruction.comments or instruction.heredocs:
         return None
+    if instruction.keyword == "entrypoint" and _is_given_arguments(facts):
+        return None
     call = calls[0]
     command = call.command
     is_plain = all(word.is_literal for word in command.words)
+    if command.name in _OF_THE_SHELL:
+        return None
     if not is_plain or command.wrapped_by or command.redirects or command.assignments or command.nesting:
         return None
     body = instruction.body.data
@@ -152,9 +167,26 @@ def _fix(facts: Facts, entry: Entry) -> Fix | None:
     return Fix(
         "write it as JSON",
         (Edit(facts.file.name, span, f"{lead}{text}"),),
-        Safety.SAFE,
+        _safety(facts, entry),
         Effect(frozenset({instruction.index}), aspects=frozenset({Aspect.ENTRY})),
     )
+
+
+def _is_given_arguments(facts: Facts) -> bool:
+    """Words that the shell swallowed would reach the program."""
+    if facts.target.ending.cmd is not None:
+        return True
+    return any(service.command for service in facts.compose) or any(
+        one.container.args for one in facts.running
+    )
+
+
+def _safety(facts: Facts, entry: Entry) -> Safety:
+    starter = facts.target.ending.entrypoint
+    if starter is None or entry is starter:
+        return Safety.SAFE
+    is_known = bool(starter.calls) and starter.argv[0].rpartition("/")[2] in _STARTERS
+    return Safety.SAFE if is_known else Safety.UNSAFE
 
 
 RULE = Rule(

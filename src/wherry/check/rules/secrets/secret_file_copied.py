@@ -66,13 +66,15 @@ print("served")
 
 ## Fix
 
-Safe: the files are named in .dockerignore. None where COPY asks for one by name, which would then not be
-found: take the COPY out, and give it to the RUN that needs it with `--mount=type=secret`. A container that
+Safe: the files are named in .dockerignore; unsafe where the code loads an environment file by `dotenv`, whose
+values the container must then be given otherwise. None where COPY asks for one by name, which would then not
+be found: take the COPY out, and give it to the RUN that needs it with `--mount=type=secret`. A container that
 needs one gets it when it starts.
 """
 
 from __future__ import annotations
 
+import fnmatch
 import posixpath
 from typing import TYPE_CHECKING, Final
 
@@ -106,7 +108,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
                 f"{names}{more} would be copied into {'the image' if copy.stage.is_shipped else 'a stage'}",
                 why=f"{_kinds(found)}: everyone who can pull the layer can read it",
                 severity=Severity.ERROR if copy.stage.is_shipped else Severity.WARNING,
-                fix=None if _is_named(copy, found) else _fix(context, found),
+                fix=None if _is_asked_for(facts, found) else _fix(facts, context, found),
             )
             return  # the same files again would be the same finding
 
@@ -118,17 +120,21 @@ def _takes(context: Context, copy: CopyFacts, path: str) -> bool:
     return any(entry.path == path or entry.path.startswith(f"{path}/") for entry in sent.entries)
 
 
-def _is_named(copy: CopyFacts, found: Sequence[Found]) -> bool:
-    """COPY asks for one of them by name: without it the build would end there."""
-    named = {posixpath.normpath(source).lstrip("/") for source in copy.sources}
-    return any(secret.path in named for secret in found)
+def _is_asked_for(facts: Facts, found: Sequence[Found]) -> bool:
+    """A COPY or a mount asks for one of them by name or pattern: without it the build would end there."""
+    copied = [source for copy in facts.copies if copy.is_from_context for source in copy.sources]
+    mounts = [mount for run in facts.runs for mount in run.mounts if mount.type == "bind" and not mount.from_]
+    named = [posixpath.normpath(path).lstrip("/") for path in (*copied, *(one.source for one in mounts))]
+    return any(
+        fnmatch.fnmatchcase(secret.path, path) for secret in found for path in named if path.strip("*")
+    )
 
 
 def _kinds(found: Sequence[Found]) -> str:
     return " and ".join(dict.fromkeys(secret.what for secret in found))
 
 
-def _fix(context: Context, found: Sequence[Found]) -> Fix | None:
+def _fix(facts: Facts, context: Context, found: Sequence[Found]) -> Fix | None:
     if any(_SPECIAL.intersection(secret.path) or secret.path != secret.path.strip() for secret in found):
         return None
     before = context.ignore_source.data if context.ignore_source else b""
@@ -138,9 +144,15 @@ def _fix(context: Context, found: Sequence[Found]) -> Fix | None:
     return Fix(
         "leave them out by .dockerignore",
         (Edit(context.ignore_path, span, text),),
-        Safety.SAFE,
+        Safety.UNSAFE if _is_read_by_code(facts) else Safety.SAFE,
         Effect(aspects=frozenset({Aspect.FILES})),
     )
+
+
+def _is_read_by_code(facts: Facts) -> bool:
+    """The program looks for an environment file beside itself, and may not start without."""
+    imports = facts.project.imports
+    return imports is not None and not {"dotenv", "decouple", "environs"}.isdisjoint(imports.names)
 
 
 RULE = Rule("E6", "secret-file-copied", Severity.ERROR, _check)
