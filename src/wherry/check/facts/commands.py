@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 _RM: Final = Grammar.of("", "-r/--recursive -R/--recursive -f/--force")
 _CHOWN: Final = Grammar.of("--reference --from", "-R/--recursive")
 _LOGIN: Final = Grammar.of(
-    "--token -p/--password -u/--username --api-key --access-token --key --key-file --relogin --host --profile"
+    "--token -p/--password -u/--username --api-key --access-token --key --key-file --host --profile"
     " --registry --service-principal --tenant -c/--config",
-    "--password-stdin --with-token -q/--quiet",
+    "--password-stdin --with-token --relogin -q/--quiet",
 )
 SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh"})
 _INTERPRETERS: Final = SHELLS | {"python", "python3", "perl", "ruby", "node", "tclsh"}
