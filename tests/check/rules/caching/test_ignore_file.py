@@ -157,3 +157,49 @@ def test_the_line_that_leaves_a_file_out_is_named(tmp_path: Path) -> None:
 def test_only_files_that_are_there_and_named_are_missed(copy: str, tmp_path: Path) -> None:
     files = {"a.txt": "", ".dockerignore": "*.txt\n"}
     assert not verdicts("B12", f"FROM a AS x\nFROM b\n{copy}\n", tmp_path, files)
+
+
+@pytest.mark.parametrize(
+    ("steps", "files"),
+    [
+        ("RUN make version", {"Makefile": "version:\n\tgit describe --tags > VERSION\n"}),
+        ("RUN ./build.sh", {"build.sh": "#!/bin/sh\nREV=$(git rev-parse HEAD)\n"}),
+        ("RUN bash scripts/a.sh", {"scripts/a.sh": "git log -1\n"}),
+        ("RUN npm run build", {"package.json": '{"scripts": {"build": "git describe > v"}}'}),
+        ("WORKDIR /app\nRUN python stamp.py", {"stamp.py": "import subprocess\nrun(['git', 'describe'])\n"}),
+        ("RUN go build ./...", {}),
+    ],
+)
+def test_the_repository_stays_for_programs_that_look_into_it(
+    steps: str, files: dict[str, str], tmp_path: Path
+) -> None:
+    findings = verdicts("B11", f"{COPY_ALL}{steps}\n", tmp_path, {".git/HEAD": "x", **files})
+    assert all(".git" not in _written(finding) for finding in findings)
+
+
+@pytest.mark.parametrize(
+    ("steps", "files"),
+    [
+        ("RUN make all", {"Makefile": "all:\n\tpip install git+https://h/x.git\n"}),
+        ("RUN ./build.sh", {"build.sh": "curl https://github.com/x/y.git\n"}),
+    ],
+)
+def test_programs_that_only_name_a_repository_do_not_look_into_this_one(
+    steps: str, files: dict[str, str], tmp_path: Path
+) -> None:
+    (finding,) = verdicts("B11", f"{COPY_ALL}{steps}\n", tmp_path, {".git/HEAD": "x", **files})
+    assert ".git" in _written(finding)
+
+
+def test_code_that_is_there_as_byte_code_alone_is_not_left_out(tmp_path: Path) -> None:
+    (finding,) = verdicts("B11", COPY_ALL, tmp_path, {"app/__main__.pyc": "x"})
+    assert "**/*.py[cod]" not in _written(finding)
+    beside = {"app/__main__.py": "x"}
+    (finding,) = verdicts("B11", COPY_ALL, tmp_path, beside)
+    assert "**/*.py[cod]" in _written(finding)
+
+
+def test_an_environment_file_that_the_code_loads_stays(tmp_path: Path) -> None:
+    files = {".env": "A=1", "app.py": "from dotenv import load_dotenv\nload_dotenv()\n", ".git/HEAD": "x"}
+    (finding,) = verdicts("B11", COPY_ALL, tmp_path, files)
+    assert ".env" not in _written(finding)

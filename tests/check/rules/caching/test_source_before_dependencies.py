@@ -367,3 +367,45 @@ def test_packages_named_on_the_command_line_are_installed_again_too(tmp_path: Pa
     (finding,) = verdicts("B1", text, tmp_path, FILES)
     assert finding.what == "the source is copied before pip installs torch, numpy and 2 more"
     assert fixed(text, finding) == _of("RUN pip install torch==2.4.1 numpy scipy pandas\nCOPY . .")
+
+
+@pytest.mark.parametrize(
+    ("setting", "path"),
+    [
+        ("ENV PIP_CONSTRAINT=/app/limits.txt", "limits.txt"),
+        ("ENV PIP_CONFIG_FILE=pip.conf", "pip.conf"),
+        ("ENV PIP_FIND_LINKS='https://h/x ./wheels'", "wheels/a.whl"),
+        ("ENV SSL_CERT_FILE=/app/certs/ca.pem", "certs/ca.pem"),
+        ("ENV HOME=/app", ".pip/pip.conf"),
+    ],
+)
+def test_what_variables_send_pip_to_is_there_when_it_runs(setting: str, path: str, tmp_path: Path) -> None:
+    text = _of(f"{setting}\nCOPY . .\n{INSTALL}")
+    findings = verdicts("B1", text, tmp_path, {**FILES, path: "x"})
+    assert [finding.fix for finding in findings] == [None] * len(findings)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "ENV PIP_CACHE_DIR=/app/.cache",
+        "ENV PIP_NO_CACHE_DIR=1",
+        "ENV PIP_INDEX_URL=https://index.example/simple",
+        "ENV UV_PROJECT_ENVIRONMENT=/app/.venv",
+    ],
+)
+def test_settings_that_name_no_file_of_the_source_are_no_hindrance(setting: str, tmp_path: Path) -> None:
+    (finding,) = verdicts("B1", _of(f"{setting}\nCOPY . .\n{INSTALL}"), tmp_path, FILES)
+    assert finding.fix is not None
+    assert finding.fix.safety is Safety.SAFE
+
+
+def test_a_copy_that_leaves_something_out_stays(tmp_path: Path) -> None:
+    steps = f"RUN echo scipy > requirements.txt\nCOPY --exclude=requirements.txt . .\n{INSTALL}"
+    assert all(finding.fix is None for finding in verdicts("B1", _of(steps), tmp_path, FILES))
+
+
+def test_windows_is_not_judged_as_linux(tmp_path: Path) -> None:
+    text = f"FROM mcr.microsoft.com/windows/servercore:ltsc2022\nWORKDIR C:/app\nCOPY . .\n{INSTALL}\n"
+    assert not verdicts("B1", text, tmp_path, FILES)
+    assert not verdicts("B1", text.replace("servercore:ltsc2022", "nanoserver:1809"), tmp_path, FILES)

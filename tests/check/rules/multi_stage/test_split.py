@@ -229,3 +229,26 @@ def test_what_was_measured_has_a_figure() -> None:
     assert finding.cost.size_bytes == 139_900_000
     (finding,) = verdicts("A6", _of(SLIM, "RUN pip install isort", END))
     assert not finding.cost.size_bytes
+
+
+def test_a_stage_that_compose_names_by_number_is_not_cut(tmp_path: Path) -> None:
+    text = _of(SLIM, APT, PIP, END)
+    compose = "services:\n  app:\n    build:\n      context: .\n      target: '0'\n"
+    (finding,) = verdicts("A1", text, tmp_path, {"compose.yaml": compose})
+    assert finding.fix is None
+    (finding,) = verdicts("A1", text, tmp_path, {"compose.yaml": compose.replace("      target: '0'\n", "")})
+    assert finding.fix is not None
+
+
+def test_a_compiler_that_a_declared_dependency_calls_is_wanted(tmp_path: Path) -> None:
+    pyproject = """
+        [project]
+        name = "service"
+        version = "1"
+        dependencies = ["fastapi"]
+        [project.optional-dependencies]
+        gpu = ["vllm>=0.6"]
+    """
+    text = _of(SLIM, APT, "COPY pyproject.toml /app/", "WORKDIR /app", "RUN uv sync --extra gpu", END)
+    assert not verdicts("A1", text, tmp_path, {"pyproject.toml": pyproject})
+    assert verdicts("A1", text, tmp_path, {"pyproject.toml": pyproject.replace("vllm", "numpy")})

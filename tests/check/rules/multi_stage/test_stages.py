@@ -129,7 +129,12 @@ def test_only_the_name_is_changed() -> None:
     (finding,) = verdicts("A4", text)
     assert fixed(text, finding) == text.replace("from=whel", "from=wheel")
     assert finding.fix is not None
-    assert finding.fix.safety is Safety.SAFE
+    assert finding.fix.safety is Safety.UNSAFE  # a builder may be given a context of that name
+
+
+def test_a_name_that_an_image_has_is_no_slip_of_the_pen() -> None:
+    mount = "RUN --mount=type=bind,from=debian,target=/d ls /d"
+    assert not verdicts("A4", f"FROM python:3.12 AS debians\nFROM python:3.12-slim\n{mount}\n")
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,21 @@ _VARIABLE: Final = regex(r"\$\{?(\w+)")
 _MODE: Final = regex(r"[0-7]{3,4}|[ugoa]*[-+=][rwxXst]+")
 
 
+_SETS_FILE: Final = regex(
+    r"(?i)(?:PIP|UV|POETRY|PDM|CONDA|MAMBA|NPM_CONFIG|YARN|APT)_(?!\w*(?:CACHE|_DIR$|PROJECT_ENV|PATH$|LOG))\w+"
+    r"|CONDARC|NETRC|REQUESTS_CA_BUNDLE|SSL_CERT_FILE|CURL_CA_BUNDLE"
+)
+_FILE_ENDS: Final = (".txt", ".conf", ".ini", ".toml", ".cfg", ".pem", ".crt", ".in", ".npmrc", "rc")
+_IN_HOME: Final = (
+    ".pip/pip.conf",
+    ".config/pip/pip.conf",
+    ".netrc",
+    ".condarc",
+    ".npmrc",
+    ".config/uv/uv.toml",
+)
+
+
 class Step(Frozen):
     """An instruction that may pass, with what it installs and what that reads."""
 
@@ -124,7 +139,7 @@ class Passage:
                     return None
             elif install.brings_packages and install.action != "run":
                 needs = needs_of(install)
-                if needs is None or self._collides(needs):
+                if needs is None or self._collides(needs) or self._is_set_by_source(install):
                     return None
                 found.append((install, needs))
             elif install.action not in _ASIDE and not _sets(install):
@@ -164,6 +179,16 @@ class Passage:
         """It fills a directory that the COPY would then write over."""
         return any(self._is_sent(path) for path in needs.makes)
 
+    def _is_set_by_source(self, install: Install) -> bool:
+        """A variable or the home names settings of the package manager that the COPY brings."""
+        named = [
+            path for name, text in install.env.items() if _SETS_FILE.match(name) for path in _files(text)
+        ]
+        home = install.run.home
+        usual = [posixpath.join(home, name) for name in _IN_HOME] if home else []
+        paths = [install.call.path(path) for path in named]
+        return any(map(self._in_trees, paths)) or any(map(self._is_sent, [*usual, "/etc/pip.conf"]))
+
     def _is_sent(self, path: str) -> bool:
         """The context brings something to *path*."""
         context = self._facts.context
@@ -171,6 +196,12 @@ class Passage:
             return False
         origins = (context_origin(copy, path) for copy in self._copies)
         return any(context.has(origin) for origin in origins if origin)
+
+
+def _files(text: str) -> list[str]:
+    """What of a variable's value may be a file or directory here."""
+    words = [word for word in text.split() if "://" not in word]
+    return [word for word in words if "/" in word or word.endswith(_FILE_ENDS)]
 
 
 def _sets(install: Install) -> bool:
@@ -187,7 +218,7 @@ def _is_same_file(other: CopyFacts, copy: CopyFacts, source: str) -> bool:
 def context_origin(copy: CopyFacts, path: str) -> str | None:
     """What of the context a COPY of directories brings to *path*, if it is there; None where it cannot."""
     tree = copy.destination.rstrip("/")
-    if copy.parents or not (path == tree or path.startswith(f"{tree}/")):
+    if copy.parents or copy.excludes or not (path == tree or path.startswith(f"{tree}/")):
         return None
     inner = path[len(tree) + 1 :]
     context = copy.stage.facts.context

@@ -93,7 +93,7 @@ def late_copies(stage: StageFacts) -> Iterator[Late]:
 
 def is_source(copy: CopyFacts) -> bool:
     """It takes a directory of code out of the context, or all of it."""
-    if not copy.is_from_context or copy.inline_files or copy.urls or copy.parents:
+    if not copy.is_from_context or copy.inline_files or copy.urls or copy.parents or copy.excludes:
         return False
     return copy.takes_all or any(_is_code(copy, source) for source in copy.sources)
 

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context import normal
+from wherry.check.rules.caching._git import reads_git
 from wherry.frozen import Frozen
-from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -32,12 +32,9 @@ _CACHES: Final = frozenset(
         "node_modules",
     }
 )
+_LOADERS: Final = frozenset({"dotenv", "decouple", "environs", "pydantic_settings"})
 _TESTERS: Final = frozenset({"pytest", "tox", "nox", "jupyter", "papermill"})
 _ENVIRONMENT: Final = "virtual environment"
-_GIT_ALOOF: Final = frozenset({"clone", "config", "lfs", "init", "ls-remote", "--version", "version"})
-_BY_GIT: Final = regex(
-    r"setuptools[-_]scm|hatch-vcs|versioneer|versioningit|dunamai|poetry-dynamic-versioning"
-)
 _MOST_NEIGHBOURS: Final = 20
 
 
@@ -75,7 +72,7 @@ def companions_of(facts: Facts, context: Context, broad: Sequence[CopyFacts]) ->
 def _candidates(facts: Facts, context: Context) -> Iterator[Found]:
     kinds = context.kinds
     installs = [install for install in facts.installs if install.brings_packages]
-    if not _reads_git(facts):
+    if context.kinds.repository and not reads_git(facts, context):
         yield from kinds.repository
     for cache in kinds.caches:
         name = cache.path.rpartition("/")[2].lower()
@@ -87,7 +84,14 @@ def _candidates(facts: Facts, context: Context) -> Iterator[Found]:
                 yield cache
         elif name in _CACHES:
             yield cache
-    yield from kinds.secrets
+    is_loaded = _loads_environment(facts)
+    yield from (one for one in kinds.secrets if not (is_loaded and one.what == "environment file"))
+
+
+def _loads_environment(facts: Facts) -> bool:
+    """The code reads an environment file when it runs; E6 tells of it."""
+    imports = facts.project.imports
+    return imports is not None and not _LOADERS.isdisjoint(imports.names)
 
 
 def _pattern(found: Found) -> str:
@@ -116,18 +120,6 @@ def _is_taken_back(context: Context, path: str) -> bool:
         pattern.takes_back and (pattern.matches_exactly(path) or pattern.may_reach_below(path))
         for pattern in patterns
     )
-
-
-def _reads_git(facts: Facts) -> bool:
-    """Some step of the build wants the repository: git itself, or a version made of its tags."""
-    for run in facts.runs:
-        for call in run.calls:
-            words = [word for word in call.texts if not word.startswith("-")]
-            if call.program == "git" and (not words or words[0] not in _GIT_ALOOF):
-                return True
-    pyproject = facts.project.pyproject
-    text = pyproject.source.data.decode("utf-8", "replace") if pyproject else ""
-    return bool(_BY_GIT.search(text)) or facts.project.has("versioneer.py")
 
 
 class _Mentions:

@@ -128,9 +128,10 @@ PORT=8000
 
 Safe: what it writes leaves out version control, byte code, caches, environments and stored keys, and of those
 only what is there or what every Python project has sooner or later. `.git` stays where a command of the build
-reads it (`git describe`, setuptools-scm), an environment where the Dockerfile installs nothing itself, and
-whatever another Dockerfile beside this one names. Tests and notebooks are named and not touched, and data is
-not its business: what of them an image needs only its author knows (D7).
+reads it (`git describe`, setuptools-scm, a script or Makefile that calls git), byte code where it is there
+without its source, an environment where the Dockerfile installs nothing itself, `.env` where the code loads
+it, and whatever another Dockerfile beside this one names. Tests and notebooks are named and not touched, and
+data is not its business: what of them an image needs only its author knows (D7).
 """
 
 from __future__ import annotations
@@ -152,9 +153,10 @@ if TYPE_CHECKING:
 
 _MOST_NAMED: Final = 3
 _MOST_COPIES: Final = 500
+_BYTE_CODE: Final = "**/*.py[cod]"
 _ALWAYS: Final = (
     "**/__pycache__",
-    "**/*.py[cod]",
+    _BYTE_CODE,
     "**/.pytest_cache",
     "**/.mypy_cache",
     "**/.ruff_cache",
@@ -225,6 +227,8 @@ def _fix(context: Context, found: Sequence[Unwanted]) -> Fix | None:
     wanted = list(dict.fromkeys(one.pattern for one in found))
     if file is None:
         always = [pattern for pattern in _ALWAYS if pattern not in wanted]
+        if _has_code_as_bytes(context):
+            always.remove(_BYTE_CODE)
         text = "".join(f"{pattern}\n" for pattern in (*_ordered(wanted), *always))
         span, title = Span(0, 0), f"write {context.ignore_path.rpartition('/')[2]}"
     elif wanted:
@@ -236,6 +240,14 @@ def _fix(context: Context, found: Sequence[Unwanted]) -> Fix | None:
         return None
     effect = Effect(aspects=frozenset({Aspect.FILES}))
     return Fix(title, (Edit(context.ignore_path, span, text),), Safety.SAFE, effect)
+
+
+def _has_code_as_bytes(context: Context) -> bool:
+    """Byte code that is there without its source: some ship it in place of that."""
+    if not context.is_complete:
+        return True
+    compiled = (one.path for one in context.entries if one.path.endswith((".pyc", ".pyd", ".pyo")))
+    return any("__pycache__/" not in path and not context.exists(f"{path[:-1]}") for path in compiled)
 
 
 def _ordered(patterns: Sequence[str]) -> list[str]:

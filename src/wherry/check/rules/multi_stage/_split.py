@@ -42,7 +42,14 @@ def split_fix(facts: Facts) -> Fix | None:
     base = target.base
     is_alone = target.parent is None and target.stage is facts.graph.stages[-1]
     is_slim = base.family == "python" and not base.has_compiler and base.flavour in {"slim", "alpine"}
-    if not is_alone or not is_slim or facts.graph.users_of(target.stage) or target.base_span is None:
+    is_numbered = any(service.target and service.target.value.isdecimal() for service in facts.compose)
+    if (
+        is_numbered
+        or not is_alone
+        or not is_slim
+        or facts.graph.users_of(target.stage)
+        or target.base_span is None
+    ):
         return None
     cut = _cut_of(target)
     return _Split(facts, target, cut).fix() if cut else None

@@ -86,8 +86,9 @@ COPY --from=ghcr.io/astral-sh/uv:0.5.11 /uv /bin/uv
 
 ## Fix
 
-Safe: the name becomes that of the one stage it differs from by a letter or two. For a stage further down, for
-the stage itself and for numbers there is none: only the author knows what was meant.
+Unsafe: the name becomes that of the one stage it differs from by a letter or two; a builder may be given a
+context of the name that stands there (`--build-context`), or know an image of it. For a stage further down,
+for the stage itself and for numbers there is none: only the author knows what was meant.
 """
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ def _meant(facts: Facts, use: Use) -> str:
     """The one stage whose name is almost the reference; empty where none is, or it is an image on purpose."""
     import difflib  # noqa: PLC0415 - only where a name is no stage's
 
-    if not _WORD.fullmatch(use.reference) or (use.kind == "copy" and _is_known_image(use.reference)):
+    if not _WORD.fullmatch(use.reference) or _is_known_image(use.reference):
         return ""
     above = [stage.name for stage in facts.graph.stages[: use.stage.index][:_MOST_NAMES] if stage.name]
     near = difflib.get_close_matches(use.reference.lower(), above, n=2, cutoff=_NEAR)
@@ -169,7 +170,7 @@ def _fix(facts: Facts, use: Use, meant: str) -> Fix | None:
     return Fix(
         f"take it from {meant}",
         (Edit(facts.file.name, span, meant),),
-        Safety.SAFE,
+        Safety.UNSAFE,
         Effect(frozenset({use.instruction.index}), aspects=frozenset({aspect})),
     )
 
