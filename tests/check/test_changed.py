@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.check.findings import found, judged, place
+from tests.check.repositories import Repository
 from tests.programs import require_program
 from wherry.check import git, programs
 from wherry.check.changed import Changes, changed_since
@@ -19,46 +19,9 @@ from wherry.errors import InputError, WorldError
 TEN = "".join(f"RUN step {number}\n" for number in range(1, 11))
 
 
-class Repository:
-    """A git repository in a directory, which is the current one."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.git("init", "--quiet", "--initial-branch=main")
-
-    def git(self, *arguments: str) -> str:
-        options = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-        done = subprocess.run(
-            [require_program("git"), *options, *arguments],
-            cwd=self.root,
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        return done.stdout.strip()
-
-    def write(self, name: str, text: str | bytes) -> Path:
-        path = self.root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return path
-
-    def commit(self) -> str:
-        self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", "--message=x")
-        return self.git("rev-parse", "HEAD")
-
-
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repository:
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    root = tmp_path / "repository"
-    root.mkdir()
-    monkeypatch.chdir(root)
-    return Repository(root)
+    return Repository.alone(tmp_path, monkeypatch)
 
 
 def touched(changes: Changes, name: str = "Dockerfile", lines: int = 12) -> list[int]:

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 TIMEOUT_S: Final = 120.0
 
-_SETTINGS: Final = ("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.quotePath=true")
+_SETTINGS: Final = (
+    *("core.fsmonitor=false", "core.hooksPath=/dev/null", "core.quotePath=true"),
+    *("log.showSignature=false", "log.follow=false", "log.diffMerges=separate"),
+)
 
 
 class Git:

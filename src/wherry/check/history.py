@@ -2,20 +2,23 @@
 
 Pure: the commits come as the paths they changed. Every commit is built with the Dockerfile as it is today,
 after the one before it, on a machine that kept its cache. A layer is rebuilt when what it copies changed or a
-layer below it was rebuilt; a stage that copies from a rebuilt layer's stage is taken to change with it.
+layer below it was rebuilt, unless it is linked; a stage that copies from a rebuilt layer's stage is taken to
+change with it.
 """
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.installed import heaviest
 from wherry.check.sizes import INSTALLED_A_SECOND
 from wherry.dockerfile.ignore import IgnoreFile
+from wherry.dockerfile.pattern import PatternError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from wherry.check.facts import Facts
     from wherry.check.facts.copies import CopyFacts
@@ -75,7 +78,7 @@ def replay(facts: Facts, commits: Sequence[frozenset[str]]) -> CacheHistory:
     """
     stages = [stage for stage in facts.stages if stage.is_reachable]
     takers = {
-        copy.instruction.index: _taker(copy)
+        copy.instruction.index: _taken(copy)
         for stage in stages
         for copy in stage.copies
         if copy.from_ is None
@@ -98,13 +101,23 @@ def replay(facts: Facts, commits: Sequence[frozenset[str]]) -> CacheHistory:
     return CacheHistory(len(commits), building, layers)
 
 
-def _taker(copy: CopyFacts) -> IgnoreFile | None:
-    """What a COPY takes of the context, as patterns; None for everything."""
-    return None if copy.takes_all else IgnoreFile.of_patterns(source.strip("/") for source in copy.sources)
+def _taken(copy: CopyFacts) -> Callable[[str], bool]:
+    """Whether a COPY takes a path of the context."""
+    sources = (
+        ["**"]
+        if copy.takes_all
+        else [posixpath.normpath(f"/{source}").lstrip("/") for source in copy.sources]
+    )
+    excludes = copy.excludes if copy.takes_all else ()  # else they start at the sources: none is held to them
+    try:
+        wanted, left_out = IgnoreFile.of_patterns(sources), IgnoreFile.of_patterns(excludes)
+    except PatternError:  # no build takes anything by it
+        return lambda _: False
+    return lambda path: wanted.matches(path) and not left_out.matches(path)
 
 
 def _rebuilt(
-    stages: Sequence[StageFacts], takers: dict[int, IgnoreFile | None], paths: Sequence[str]
+    stages: Sequence[StageFacts], takers: dict[int, Callable[[str], bool]], paths: Sequence[str]
 ) -> set[int]:
     """The layers that are made anew when *paths* have changed."""
     rebuilt: set[int] = set()
@@ -114,25 +127,31 @@ def _rebuilt(
         for one in stage.stage.instructions:
             if one.keyword not in _LAYERS:
                 continue
-            is_broken = is_broken or _breaks(stage, one, takers, paths, changed)
-            if is_broken:
+            breaks = _breaks(stage, one, takers, paths, changed)
+            is_broken = is_broken or breaks
+            if breaks or (is_broken and not _is_linked(stage, one)):
                 rebuilt.add(one.index)
         if is_broken:
             changed.add(stage.index)
     return rebuilt
 
 
+def _is_linked(stage: StageFacts, one: Instruction) -> bool:
+    """Whether the layer is the same whatever lies below it."""
+    copy = stage.facts.copy_of(one)
+    return copy is not None and copy.link
+
+
 def _breaks(
     stage: StageFacts,
     one: Instruction,
-    takers: dict[int, IgnoreFile | None],
+    takers: dict[int, Callable[[str], bool]],
     paths: Sequence[str],
     changed: set[int],
 ) -> bool:
     """Whether a layer whose layers below are kept is made anew."""
     if one.index in takers:
-        taker = takers[one.index]
-        return bool(paths) if taker is None else any(taker.matches(path) for path in paths)
+        return any(map(takers[one.index], paths))
     copy = stage.facts.copy_of(one)
     if copy is not None:
         return copy.from_stage is not None and copy.from_stage.index in changed

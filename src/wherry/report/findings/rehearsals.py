@@ -21,10 +21,7 @@ def rehearsal_lines(rehearsal: Rehearsal) -> list[str]:
     """How often each layer was rebuilt, what that cost, and what the proposed order would have cost."""
     today, proposed = rehearsal.today, rehearsal.proposed
     lines = [
-        (
-            f"{printable(rehearsal.source.name)}: the last {today.commits} commits in its context, replayed;"
-            f" {today.building} rebuilt something"
-        ),
+        f"{printable(rehearsal.source.name)}: {_heading(today)}",
         *_table(rehearsal.source, today),
     ]
     if proposed is None or rehearsal.proposed_source is None:
@@ -42,6 +39,16 @@ def rehearsal_lines(rehearsal: Rehearsal) -> list[str]:
         *_table(rehearsal.proposed_source, proposed),
         f"  saved: {size(max(0, saved))} and {seconds(max(0.0, today.seconds - proposed.seconds))}",
     ]
+
+
+def _heading(history: CacheHistory) -> str:
+    if not history.commits:
+        return "no commit changed anything in its context"
+    if history.commits == 1:
+        verdict = "it rebuilt something" if history.building else "it rebuilt nothing"
+        return f"the last commit in its context, replayed; {verdict}"
+    verdict = f"{history.building} rebuilt something" if history.building else "none rebuilt anything"
+    return f"the last {history.commits} commits in its context, replayed; {verdict}"
 
 
 def rehearsal_json(rehearsal: Rehearsal) -> dict[str, Any]:
