@@ -75,6 +75,24 @@ def test_a_disk_that_fills_up_is_said_for_each_file(desk: Desk, monkeypatch: pyt
     assert sorted(one.name for one in (desk.root / "a").iterdir()) == ["Dockerfile"]
 
 
+def test_who_interrupts_finds_each_file_whole(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [desk.file(f"{name}/Dockerfile", PLAIN) for name in ("a", "b", "c")]
+    synced: list[int] = []
+
+    def interrupt(descriptor: int) -> None:
+        synced.append(descriptor)
+        if len(synced) > 2:  # one file is synced twice
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    done = desk.check("--fix", "--select", "G1")
+
+    assert (done.code, done.out) == (130, "")
+    assert "interrupted: nothing was left half-written" in done.err
+    assert [path.read_text() for path in paths] == [MENDED, PLAIN, PLAIN]
+    assert [one.name for path in paths for one in path.parent.iterdir()] == ["Dockerfile"] * 3
+
+
 # ---- what two have in common ----
 
 

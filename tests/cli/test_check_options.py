@@ -226,6 +226,22 @@ def test_the_last_commits_are_replayed_in_both_orders(repository: Desk) -> None:
     assert rehearsal["proposed"]["moved_bytes"] < rehearsal["today"]["moved_bytes"]
 
 
+def test_a_broken_file_is_told_beside_the_history_of_the_others(repository: Desk) -> None:
+    repository.file("a/Dockerfile", "RUNN x\n")
+    repository.file("b/Dockerfile", "FROM x\nCOPY . .\n")
+    commit(repository)
+
+    text = repository.check("--cache-history")
+    written = repository.check("--cache-history", "--output", "history.txt")
+
+    assert (text.code, written.code) == (2, 2)
+    assert text.out.startswith(
+        "b/Dockerfile: the last commit in its context, replayed; it rebuilt something\n"
+    )
+    assert "at: a/Dockerfile:1" in text.err
+    assert (repository.root / "history.txt").read_text() == text.out
+
+
 @pytest.mark.parametrize("number", ["0", "-1", "x"])
 def test_a_history_has_at_least_one_commit(repository: Desk, number: str) -> None:
     repository.file("Dockerfile", PLAIN)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -108,3 +111,72 @@ def test_a_file_that_is_broken_and_excluded_is_left_alone(desk: Desk) -> None:
 
     assert desk.check().code == 0
     assert desk.check("old/Dockerfile").code == 0
+
+
+def test_a_pattern_that_is_none_is_an_input_error(desk: Desk) -> None:
+    desk.file("pyproject.toml", '[tool.wherry.check]\nexclude = ["a["]\n')
+    desk.file("Dockerfile", PLAIN)
+
+    done = desk.check()
+
+    assert (done.code, done.out) == (2, "")
+    assert "error: exclude in [tool.wherry.check]" in done.err
+    assert "at: pyproject.toml" in done.err
+
+
+# ---- names that are none, and where results go ----
+
+
+@pytest.mark.parametrize(
+    "arguments", [[""], ["--output", ""], ["--baseline", ""], ["--write-baseline", ""], ["Dockerfile", ""]]
+)
+def test_an_empty_word_is_not_taken_for_the_working_directory(desk: Desk, arguments: list[str]) -> None:
+    desk.file("Dockerfile", PLAIN)
+
+    done = desk.check(*arguments)
+
+    assert (done.code, done.out) == (2, "")
+    assert "an empty word names no path" in done.err
+
+
+def test_a_path_behind_cache_history_is_told_from_a_number(desk: Desk) -> None:
+    desk.file("Dockerfile", PLAIN)
+
+    done = desk.check("--cache-history", "Dockerfile")
+
+    assert (done.code, done.out) == (2, "")
+    assert "'Dockerfile' is no number of commits: write --cache-history=100" in done.err
+
+
+def test_a_dash_is_standard_output(desk: Desk) -> None:
+    desk.file("Dockerfile", PLAIN)
+
+    assert desk.check("--output", "-", "--select", "G1").out == desk.check("--select", "G1").out
+    assert not (desk.root / "-").exists()
+
+
+def test_a_directory_that_is_not_there_is_not_made_for_the_output(desk: Desk) -> None:
+    desk.file("Dockerfile", PLAIN)
+
+    for option in ("--output", "--write-baseline"):
+        done = desk.check(option, "reports/x")
+        assert (done.code, done.out) == (3, "")
+        assert "cannot write: no such file or directory\n  at: reports/x\n" in done.err
+    assert not (desk.root / "reports").exists()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_terminal_that_lacks_characters_is_no_failure(
+    desk: Desk, encoding: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.file(
+        os.fsdecode(b"caf\xe9 \xf0\x9f\x9a\xa2.Dockerfile"), b"# \xff \xf0\x9f\x9a\xa2\n" + PLAIN.encode()
+    )
+    shown = io.BytesIO()
+    screen = io.TextIOWrapper(shown, encoding=encoding, errors="strict")
+    monkeypatch.setattr(sys, "stdout", screen)
+
+    for options in (["--select", "G1"], ["--diff"], ["--format", "json"], ["--format", "markdown"]):
+        assert desk.check(*options).code == 1
+    screen.flush()
+    assert b"G1" in shown.getvalue()

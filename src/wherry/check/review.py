@@ -148,7 +148,7 @@ class _Desk:
 
         """
         project = _project_of(directory) if self._asked.stdin is None else None
-        if project is None or not _is_excluded(path, project.parent, self._settings_in(project)):
+        if project is None or not _is_excluded(path, project, self._settings_in(project)):
             return False
         self._excluded[path] = project
         return True
@@ -343,13 +343,27 @@ def _project_of(directory: Path) -> Path | None:
     return next((one for one in there if one.is_file()), None)
 
 
-def _is_excluded(path: Path, directory: Path, settings: CheckSettings) -> bool:
-    """Whether a pattern, which starts at the *directory* of the settings, means the file."""
+def _is_excluded(path: Path, project: Path, settings: CheckSettings) -> bool:
+    """Whether a pattern, which starts at the directory of the pyproject.toml *project*, means the file.
+
+    Raises:
+        InputError: One of them is no pattern.
+
+    """
     if not settings.exclude:
         return False
     from wherry.dockerfile.ignore import IgnoreFile  # noqa: PLC0415 - few projects exclude
+    from wherry.dockerfile.pattern import PatternError  # noqa: PLC0415 - the same
 
-    return IgnoreFile.of_patterns(settings.exclude).matches(os.path.relpath(path, directory))
+    try:
+        patterns = IgnoreFile.of_patterns(settings.exclude)
+    except PatternError as error:
+        raise InputError(
+            f"exclude in [tool.wherry.check]: {error}",
+            where=str(project),
+            mend="patterns are those of .dockerignore",
+        ) from None
+    return patterns.matches(os.path.relpath(path, project.parent))
 
 
 def narrowed(

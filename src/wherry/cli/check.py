@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
 from wherry.cli import check_output, options
+from wherry.cli.check_arguments import Commits, NamedPath, pairs, refuse_together, words
 from wherry.cli.check_sieve import Sieve
 from wherry.cli.console import JSON_VERSION, show_progress
 
@@ -24,33 +24,8 @@ if TYPE_CHECKING:
     from wherry.report.findings.model import Review
 
 
-_APART: Final = {
-    "--cache-history": (
-        *("--fix", "--unsafe-fixes", "--diff", "--since"),
-        *("--baseline", "--write-baseline", "--with"),
-    ),
-    "--write-baseline": ("--diff", "--since", "--output"),
-    "--diff": ("--since", "--baseline", "--with"),
-}
-"""Options that would not be heard beside another."""
-
-
-def _pairs(_context: click.Context, _option: click.Parameter, values: Iterable[str]) -> dict[str, str]:
-    pairs = {}
-    for value in values:
-        name, equals, text = value.partition("=")
-        if not (name and equals):
-            raise click.BadParameter(f"{value!r} is not NAME=VALUE")
-        pairs[name] = text
-    return pairs
-
-
-def _words(_context: click.Context, _option: click.Parameter, values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
-
-
 @click.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, allow_dash=True))
+@click.argument("paths", nargs=-1, type=NamedPath(allow_dash=True))
 @click.option("--fix", is_flag=True, help="Apply the fixes that keep what the image does.")
 @click.option("--unsafe-fixes", is_flag=True, help="Apply those too that a person must look at.")
 @click.option("--diff", is_flag=True, help="Print what the fixes would change; write nothing.")
@@ -62,37 +37,35 @@ def _words(_context: click.Context, _option: click.Parameter, values: Iterable[s
     show_default=True,
     help="How findings are printed.",
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write them to a file.")
-@click.option("--select", multiple=True, callback=_words, help="Rules: codes, names, themes, all, default.")
-@click.option("--extend-select", multiple=True, callback=_words, help="Rules beside those selected.")
-@click.option("--ignore", multiple=True, callback=_words, help="Rules that are not asked.")
+@click.option("-o", "--output", type=NamedPath(dir_okay=False), help="Write what is printed to a file.")
+@click.option("--select", multiple=True, callback=words, help="Rules: codes, names, themes, all, default.")
+@click.option("--extend-select", multiple=True, callback=words, help="Rules beside those selected.")
+@click.option("--ignore", multiple=True, callback=words, help="Rules that are not asked.")
 @click.option(
     "--fail-on",
     type=click.Choice(["error", "warning", "info", "never"]),
     help="The mildest finding that makes the exit code 1.  [default: warning]",
 )
-@click.option("--since", metavar="REV", help="Only findings on lines that changed since a revision.")
+@click.option("--since", metavar="REV", help="Show only findings on lines that changed since a revision.")
 @click.option(
     "--baseline",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NamedPath(dir_okay=False),
     help="A file of findings that are known and not shown.",
 )
 @click.option(
     "--write-baseline",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NamedPath(dir_okay=False),
     help="Write all findings there are to such a file.",
 )
-@click.option(
-    "--with", "peers", multiple=True, callback=_words, help="hadolint, tally: merge their findings."
-)
+@click.option("--with", "peers", multiple=True, callback=words, help="hadolint, tally: merge their findings.")
 @click.option("--target", help="The stage that is built; the last one without.")
-@click.option("--build-arg", multiple=True, callback=_pairs, help="NAME=VALUE of an ARG. Repeatable.")
+@click.option("--build-arg", multiple=True, callback=pairs, help="NAME=VALUE of an ARG. Repeatable.")
 @click.option("--image", help="The image that was built from it: its layers are measured.")
 @click.option(
     "--cache-history",
     is_flag=False,
     flag_value=100,
-    type=click.IntRange(min=1),
+    type=Commits(min=1),
     metavar="[COMMITS]",
     help="Replay the last commits: what each layer's rebuilds cost, and would have cost.  [default: 100]",
 )
@@ -139,11 +112,9 @@ def command(
     def adjust(settings: CheckSettings) -> CheckSettings:
         return _adjusted(settings, select, extend_select, ignore, fail_on)
 
-    _refuse_together(click.get_current_context())
+    refuse_together(click.get_current_context(), paths)
     wants_fixes = fix or unsafe_fixes or diff
-    reads_stdin = "-" in map(str, paths)
-    if reads_stdin and len(paths) > 1:
-        raise click.UsageError("'-' is standard input, and goes without other paths")
+    reads_stdin = paths == (Path("-"),)
     writes = wants_fixes and not (diff or reads_stdin)
     with show_progress(quiet=quiet) as progress:
         asked = Asked(
@@ -178,21 +149,15 @@ def command(
         shown = sieve.sift(reviewed)
         check_output.show(shown, form, output, quiet=quiet)
         code = _exit_code(shown, reviewed)
+    return _told(failures, code)
+
+
+def _told(failures: Iterable[WherryError], code: int) -> int:
+    """Say what went wrong with some files; the exit code, which is theirs where there are any."""
     for error in failures:
         click.echo("\n".join(error.lines()), err=True)
-    return max((error.exit_code for error in failures), default=code)
-
-
-def _refuse_together(context: click.Context) -> None:
-    """Nothing that was asked for is passed over in silence."""
-    given = {
-        max(one.opts, key=len)
-        for one in context.command.params
-        if one.name and context.get_parameter_source(one.name) is ParameterSource.COMMANDLINE
-    }
-    for option, others in _APART.items():
-        if option in given and not given.isdisjoint(others):
-            raise click.UsageError(f"{option} goes without {min(given.intersection(others))}")
+        code = max(code, error.exit_code)
+    return code
 
 
 def _obstacle(path: str) -> str | None:
@@ -245,9 +210,7 @@ def _write_baseline(path: Path, reviewed: Reviewed, sieve: Sieve) -> int:
 def _print_diff(reviewed: Reviewed, output: Path | None) -> int:
     """What fixes would change, and of the files that are broken why; 1 where there is any change."""
     changes = check_output.print_diff(reviewed.mended, output)
-    for error in reviewed.broken:
-        click.echo("\n".join(error.lines()), err=True)
-    return 2 if reviewed.broken else int(changes > 0)
+    return _told(reviewed.broken, int(changes > 0))
 
 
 def _print_mended(asked: Asked, reviewed: Reviewed) -> int:
@@ -265,14 +228,16 @@ def _print_history(asked: Asked, commits: int, form: str, output: Path | None) -
 
     if form not in {"text", "json"}:
         raise click.UsageError("--cache-history is printed as text or json")
-    rehearsals = rehearse(asked, commits)
+    rehearsed = rehearse(asked, commits)
     if form == "json":
-        values = {"version": JSON_VERSION, "rehearsals": [rehearsal_json(one) for one in rehearsals]}
-        check_output.put(f"{json.dumps(values, indent=2)}\n", output)
+        values = [rehearsal_json(one) for one in rehearsed.rehearsals]
+        check_output.put(f"{json.dumps({'version': JSON_VERSION, 'rehearsals': values}, indent=2)}\n", output)
     else:
-        texts = ("\n".join(rehearsal_lines(one)) for one in rehearsals)
-        check_output.put("\n\n".join(texts) + "\n", output)
-    return 0
+        texts = ("\n".join(rehearsal_lines(one)) for one in rehearsed.rehearsals)
+        check_output.put("".join(f"{text}\n" for text in "\n\n".join(texts).splitlines()), output)
+    for note in rehearsed.notes:
+        click.echo(f"note: {note}", err=True)
+    return _told(rehearsed.broken, 0)
 
 
 def _exit_code(shown: Review, reviewed: Reviewed) -> int:

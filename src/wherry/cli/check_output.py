@@ -42,7 +42,7 @@ def show(review: Review, form: str, output: Path | None, *, quiet: bool) -> None
 def put(text: str, output: Path | None) -> None:
     """Print what is for programs, byte by byte as files had it, or write it to a file."""
     data = encode(text)
-    if output is None:
+    if output is None or str(output) == "-":
         click.echo(data, nl=False)
         return
     from wherry.store.whole import whole_file
