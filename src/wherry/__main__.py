@@ -7,6 +7,8 @@ import sys
 
 _YOUNG_OBJECTS = 50_000  # made between two looks for garbage: next to nothing of what a command makes is any
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
@@ -15,10 +17,13 @@ def main() -> None:
 
         print(f"wherry {__version__}")  # noqa: T201 - the answer
         return
-    from wherry.cli.main import run  # noqa: PLC0415 - kept out of --version
-
     gc.set_threshold(_YOUNG_OBJECTS)
-    code = run(sys.argv[1:])
+    try:
+        from wherry.cli.main import run  # noqa: PLC0415 - kept out of --version
+
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while modules are read, or while it was told that it is interrupted
+        code = _INTERRUPTED
     gc.freeze()  # what is left goes with the process: to look through it is a tenth of a small check
     sys.exit(code)
 

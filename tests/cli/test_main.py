@@ -50,6 +50,26 @@ def test_the_version_is_printed_without_loading_the_command_line() -> None:
     assert done.stdout == f"wherry {__version__}\nFalse\n"
 
 
+def test_an_interrupt_while_modules_are_read_shows_no_traceback() -> None:
+    script = """
+import builtins, sys
+
+read = builtins.__import__
+
+def interrupted(name, *rest):
+    if name == "click":
+        raise KeyboardInterrupt
+    return read(name, *rest)
+
+builtins.__import__ = interrupted
+sys.argv = ["wherry", "check"]
+import wherry.__main__ as m
+m.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_help_lists_every_command_without_importing_them(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = run(capsys, "--help")
     assert code == 0
