@@ -43,6 +43,12 @@ CASES: list[tuple[str, Mapping[str, Any]]] = [
     ),
     ("nvcr.io/nvidia/tritonserver:24.05-py3", {"flavour": "", "has_nvcc": False, "cuda": (12, 4)}),
     ("nvcr.io/nvidia/pytorch:19.01-py3", {"cuda": None, "python": None}),
+    ("nvcr.io/nvidia/pytorch:26.08-py3", {"cuda": (13, 4), "python": (3, 12), "distro": "ubuntu24.04"}),
+    # numbered in the same way, and not by the same months
+    ("nvcr.io/nvidia/nemo:24.07", {"cuda": None, "python": None, "distro": "ubuntu"}),
+    ("nvcr.io/nvidia/tritonserver:26.07-trtllm-python-py3", {"cuda": None, "distro": "ubuntu"}),
+    ("ubuntu:26.04", {"distro": "ubuntu26.04", "distro_python": (3, 14)}),
+    ("ubuntu:resolute", {"distro": "ubuntu26.04"}),
     (
         "rocm/pytorch:rocm6.1_ubuntu22.04_py3.10_pytorch_2.1.2",
         {"family": "rocm", "python": (3, 10), "cuda": None, "distro": "ubuntu22.04"},

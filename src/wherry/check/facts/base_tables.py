@@ -12,7 +12,8 @@ from wherry.frozen import Frozen
 Version = tuple[int, int]
 
 SUITES: Final[dict[str, Version]] = {
-    # the Python that `apt install python3` gives (packages.debian.org, packages.ubuntu.com)
+    # the Python that `apt install python3` gives: bullseye to trixie by their mirror, 26.04 by the notes of
+    # actions/runner-images, the others by packages.debian.org and packages.ubuntu.com (November 2026)
     "stretch": (3, 5),
     "buster": (3, 7),
     "bullseye": (3, 9),
@@ -23,6 +24,7 @@ SUITES: Final[dict[str, Version]] = {
     "ubuntu20.04": (3, 8),
     "ubuntu22.04": (3, 10),
     "ubuntu24.04": (3, 12),
+    "ubuntu26.04": (3, 14),
 }
 DEBIAN_NUMBERS: Final = {
     "9": "stretch",
@@ -38,6 +40,7 @@ UBUNTU_NAMES: Final = {
     "focal": "ubuntu20.04",
     "jammy": "ubuntu22.04",
     "noble": "ubuntu24.04",
+    "resolute": "ubuntu26.04",
 }
 
 PACKAGE_MANAGERS: Final[tuple[tuple[str, str], ...]] = (
@@ -72,8 +75,16 @@ _PY38: Final = ((3, 8), "ubuntu20.04")
 _PY310: Final = ((3, 10), "ubuntu22.04")
 _PY312: Final = ((3, 12), "ubuntu24.04")
 
-NGC: Final[dict[str, Ngc]] = {
-    # docs.nvidia.com/deeplearning/frameworks/support-matrix: "CUDA", "Container OS"
+_NGC_MONTHLY: Final = frozenset(
+    f"nvcr.io/nvidia/{name}"
+    for name in ("cuda-dl-base", "jax", "paddlepaddle", "pytorch", "tensorflow", "tensorrt", "tritonserver")
+)
+"""Repositories whose tags are those months; others, as nemo, number their releases in the same way."""
+
+_NGC: Final[dict[str, Ngc]] = {
+    # "CUDA" and "Container OS" of docs.nvidia.com/deeplearning/frameworks/support-matrix; checked in November
+    # 2026 against the release notes of Triton Inference Server, "Driver Requirements", and its compatibility
+    # matrix (triton-inference-server/server, docs/introduction/compatibility.md, from 24.04 on)
     "22.12": Ngc((11, 8), *_PY38),
     "23.01": Ngc((12, 0), *_PY38),
     "23.02": Ngc((12, 0), *_PY38),
@@ -111,10 +122,25 @@ NGC: Final[dict[str, Ngc]] = {
     "25.10": Ngc((13, 0), *_PY312),
     "25.11": Ngc((13, 0), *_PY312),
     "25.12": Ngc((13, 1), *_PY312),
+    "26.01": Ngc((13, 1), *_PY312),
+    "26.02": Ngc((13, 1), *_PY312),
+    "26.03": Ngc((13, 2), *_PY312),
+    "26.04": Ngc((13, 2), *_PY312),
+    "26.05": Ngc((13, 2), *_PY312),
+    "26.06": Ngc((13, 3), *_PY312),
+    "26.07": Ngc((13, 3), *_PY312),
+    "26.08": Ngc((13, 4), *_PY312),
 }
 
+
+def ngc_of(repository: str, tag: str) -> Ngc | None:
+    """The month that an image is of; those with TensorRT-LLM are of a month of their own."""
+    return _NGC.get(tag[:5]) if repository in _NGC_MONTHLY and "trtllm" not in tag else None
+
+
 TENSORFLOW_CUDA: Final[dict[Version, Version]] = {
-    # tensorflow.org/install/source, "Tested build configurations", GPU
+    # tensorflow.org/install/source, "Tested build configurations", GPU; those of 2.15 to 2.19 are also what
+    # the extra and-cuda of the wheels requires (November 2026)
     (2, 5): (11, 2),
     (2, 6): (11, 2),
     (2, 7): (11, 2),
@@ -158,7 +184,8 @@ class Family(Frozen):
 _NVCC: Final = ("compiler", "nvcc")
 
 FAMILIES: Final[dict[str, Family]] = {
-    # a repository, or "owner/*" for all of an owner
+    # a repository, or "owner/*" for all of an owner; user and distro as the last USER and the FROM of its own
+    # Dockerfile say
     "scratch": Family("scratch", has_python=False),
     "python": Family("python", distro="debian"),
     "pypy": Family("python", distro="debian"),

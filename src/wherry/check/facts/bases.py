@@ -20,7 +20,6 @@ from wherry.check.facts.base_tables import (
     DEBIAN_SUITES,
     FAMILIES,
     MIRRORED,
-    NGC,
     NGC_TORCH_ENV,
     NVIDIA_ENV,
     PACKAGE_MANAGERS,
@@ -30,6 +29,7 @@ from wherry.check.facts.base_tables import (
     Family,
     Fate,
     Version,
+    ngc_of,
 )
 from wherry.frozen import Frozen
 from wherry.regex import regex
@@ -271,7 +271,7 @@ def _distro(family: Family, name: _Name, text: str) -> str:
     told = _distro_told(name.tag if family.name == "alpine" else "", text)
     if told:
         return told
-    if family.name == "nvidia" and (release := NGC.get(name.tag[:5])):
+    if release := ngc_of(name.repository, name.tag):
         return release.distro
     if family.name == "lambda" and (python := _pair(_version(name.tag))):
         return "amazonlinux2023" if python >= (3, 12) else "amazonlinux2"
@@ -315,7 +315,7 @@ def _cuda(family: Family, name: _Name, text: str) -> Version | None:
         return _pair(_version(name.tag))
     if found := _CUDA.search(text):
         return (int(found[1] or found[3]), int(found[2] or found[4]))
-    if family.name == "nvidia" and (release := NGC.get(name.tag[:5])):
+    if release := ngc_of(name.repository, name.tag):
         return release.cuda
     if family.name == "tensorflow" and "gpu" in name.tag:
         return TENSORFLOW_CUDA.get(_pair(_version(name.tag)) or (0, 0))
@@ -327,7 +327,7 @@ def _python(family: Family, name: _Name, text: str) -> Version | None:
         return _pair(_version(name.tag))
     if found := _PYTHON.search(text):
         return (int(found[1]), int(found[2]))
-    if family.name == "nvidia" and family.has_python and (release := NGC.get(name.tag[:5])):
+    if release := ngc_of(name.repository, name.tag):
         return release.python
     if family.name == "distroless" and "python3" in text:
         return SUITES.get(_distro(family, name, text))
