@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from wherry.check.model import Safety, Severity
-from wherry.check.proof import objection
+from wherry.check.proof import Replacement, objection
 from wherry.dockerfile.source import decode, encode
 from wherry.errors import InputError
 from wherry.frozen import Frozen
@@ -111,15 +111,30 @@ def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
         InputError: Edits overlap or lie outside.
 
     """
-    newline = b"\r\n" if b"\r\n" in data[: data.find(b"\n") + 1] else b"\n"
     pieces: list[bytes] = []
+    at = 0
+    for span, text in replacements(data, edits):
+        pieces += [data[at : span.start], text]
+        at = span.end
+    return b"".join([*pieces, data[at:]])
+
+
+def replacements(data: bytes, edits: Sequence[Edit]) -> list[Replacement]:
+    """What *edits* put where, in order.
+
+    Raises:
+        InputError: Edits overlap or lie outside.
+
+    """
+    newline = b"\r\n" if b"\r\n" in data[: data.find(b"\n") + 1] else b"\n"
+    found: list[Replacement] = []
     at = 0
     for edit in sorted(edits, key=lambda edit: edit.span):
         if not at <= edit.span.start <= edit.span.end <= len(data):
             raise InputError("the edits of the fix overlap or lie outside the file", where=edit.path)
-        pieces += [data[at : edit.span.start], _with_newlines(edit.text, newline)]
+        found.append(Replacement(edit.span, _with_newlines(edit.text, newline)))
         at = edit.span.end
-    return b"".join([*pieces, data[at:]])
+    return found
 
 
 def unified(path: str, before: bytes, after: bytes) -> str:
@@ -170,7 +185,10 @@ def _attempt(
 
 def _objection(before: Examined, after: Examined, finding: Finding, fix: Fix) -> str | None:
     if before.dockerfile.source.data != after.dockerfile.source.data:
-        found = objection(before.dockerfile, after.dockerfile, fix.effect)
+        source = before.dockerfile.source
+        own = [edit for edit in fix.edits if edit.path == source.name]
+        changes = replacements(source.data, own)
+        found = objection(before.dockerfile, after.dockerfile, fix.effect, changes)
         if found:
             return found
     if fix.effect.values:

@@ -1,22 +1,27 @@
 """Whether an edited Dockerfile means what it meant, but for what the edit declared.
 
-Three things are held: the new text parses; instructions that the edit did not declare stand there byte for
-byte, in their order, under the same user, directory, shell and environment; and of the stage graph nothing
-differs that was not declared.
+The new text parses, by the same directives. Instructions begin where they began, and nowhere else but in new
+text. Those that the edit did not declare stand there byte for byte, in their order, under the same user,
+directory, shell and environment, and take from the same stages. Of the stage graph nothing differs that was
+not declared.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from wherry.check.model import Aspect
 from wherry.dockerfile.stages import build_graph, scope_before
+from wherry.dockerfile.words import WordError
+from wherry.regex import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from wherry.check.model import Effect
-    from wherry.dockerfile.stages import Stage, StageGraph
+    from wherry.dockerfile.source import Span
+    from wherry.dockerfile.stages import Scope, Stage, StageGraph, Use
     from wherry.dockerfile.syntax import Dockerfile, Instruction
 
 _ENTRY: Final = frozenset({"cmd", "entrypoint", "healthcheck", "expose", "stopsignal", "volume", "onbuild"})
@@ -27,11 +32,35 @@ _ASPECT_OF: Final = {
     **dict.fromkeys(_ENTRY, Aspect.ENTRY),
 }
 
+_REFERENCE: Final = regex(rb"\$\{?([A-Za-z_]\w*)")
+
 Meaning = dict[Aspect, object]
 
 
-def objection(before: Dockerfile, after: Dockerfile, effect: Effect) -> str | None:
-    """Why *after* is not what *effect* declares of *before*; None where it is."""
+class Replacement(NamedTuple):
+    """Bytes that stand in place of *span*."""
+
+    span: Span
+    text: bytes
+
+
+def objection(
+    before: Dockerfile, after: Dockerfile, effect: Effect, replacements: Sequence[Replacement]
+) -> str | None:
+    """Why *after* is not what *effect* declares of *before*; None where it is.
+
+    Args:
+        before: The file as it was.
+        after: The file with *replacements* made.
+        effect: What they declare.
+        replacements: In order, none over another.
+
+    """
+    if _said_first(before) != _said_first(after):
+        return "the directives would change"
+    torn = _torn(before, after, replacements)
+    if torn:
+        return torn
     pairs = _aligned(before, after, effect)
     if isinstance(pairs, str):
         return pairs
@@ -40,7 +69,44 @@ def objection(before: Dockerfile, after: Dockerfile, effect: Effect) -> str | No
     if added > allowed:
         return f"it adds {added} instructions where it declared {allowed}"
     graphs = build_graph(before), build_graph(after)
-    return _changed_meaning(graphs, effect) or _changed_surroundings(graphs, pairs, effect)
+    return (
+        _changed_meaning(graphs, effect)
+        or _changed_surroundings(graphs, pairs, effect)
+        or _changed_sources(graphs, pairs)
+    )
+
+
+def _said_first(dockerfile: Dockerfile) -> list[tuple[str, str]]:
+    return [(directive.name, directive.value) for directive in dockerfile.directives]
+
+
+def _torn(before: Dockerfile, after: Dockerfile, replacements: Sequence[Replacement]) -> str | None:
+    """Whether an instruction would become part of another, or a part of one an instruction.
+
+    A continuation that is left hanging does the one, one that is lost the other.
+    """
+    ends = [one.span.end for one in replacements]
+    shifts = [0]  # of what stands behind so many replacements
+    for one in replacements:
+        shifts.append(shifts[-1] + len(one.text) - (one.span.end - one.span.start))
+    kept: dict[int, Instruction] = {}
+    for old in before.instructions:
+        keyword = old.keyword_span
+        at = bisect_right(ends, keyword.start)
+        if at == len(ends) or replacements[at].span.start >= keyword.end:
+            kept[keyword.start + shifts[at]] = old
+    starts = [one.keyword_span.start for one in after.instructions]
+    lost = kept.keys() - set(starts)
+    if lost:
+        old = kept[min(lost)]
+        line = before.source.line(old.span.start)
+        return f"{old.keyword.upper()} of line {line} would become part of another instruction"
+    begun = [one.span.start + shift for one, shift in zip(replacements, shifts, strict=False)]
+    for start in starts:
+        at = bisect_right(begun, start) - 1
+        if start not in kept and (at < 0 or start >= begun[at] + len(replacements[at].text)):
+            return f"a part of an instruction would become one, in line {after.source.line(start)}"
+    return None
 
 
 def _aligned(
@@ -80,7 +146,10 @@ def _meaning(graph: StageGraph, *, is_ordered: bool) -> Meaning:
     meaning: Meaning = {
         Aspect.STAGES: [(stage.name, stage.parent.index if stage.parent else None) for stage in stages],
         Aspect.BASE: [(stage.base, stage.platform) for stage in stages],
-        Aspect.ENV: [(dict(end.env), end.shell) for end in ends],
+        Aspect.ENV: [
+            (dict(end.env), dict(end.args), end.shell, _labels(stage))
+            for stage, end in zip(stages, ends, strict=True)
+        ],
         Aspect.USER: [end.user for end in ends],
         Aspect.WORKDIR: [end.workdir for end in ends],
         Aspect.MOUNTS: _arranged([_flags(stage) for stage in stages], is_ordered=is_ordered),
@@ -88,6 +157,26 @@ def _meaning(graph: StageGraph, *, is_ordered: bool) -> Meaning:
     for aspect in (Aspect.COMMANDS, Aspect.COPIES, Aspect.ENTRY):
         meaning[aspect] = _arranged([list(_said(stage, aspect)) for stage in stages], is_ordered=is_ordered)
     return meaning
+
+
+def _labels(stage: Stage) -> dict[str, str]:
+    """The labels that a stage sets, as far as they are known."""
+    found: dict[str, str] = {}
+    for instruction in stage.instructions:
+        if instruction.keyword == "label":
+            scope = scope_before(stage, instruction)
+            for pair in instruction.pairs:
+                found[_expanded(scope, pair.name.value)] = _expanded(
+                    scope, pair.value.value if pair.value else ""
+                )
+    return found
+
+
+def _expanded(scope: Scope, text: str) -> str:
+    try:
+        return scope.expand(text).value
+    except WordError:
+        return text
 
 
 def _arranged(lists: list[list[tuple[str, ...]]], *, is_ordered: bool) -> list[list[tuple[str, ...]]]:
@@ -117,7 +206,8 @@ def _changed_surroundings(
     effect: Effect,
 ) -> str | None:
     """Whether an instruction that stays would run under another user, elsewhere, or with other variables."""
-    homes = [{one.index: stage for stage in graph.stages for one in stage.instructions} for graph in graphs]
+    homes = [_homes(graph) for graph in graphs]
+    data = graphs[0].dockerfile.source.data
     for old, new in pairs:
         if old.index not in homes[0] or new.index not in homes[1]:
             continue  # an ARG above the first stage, or FROM itself
@@ -126,7 +216,59 @@ def _changed_surroundings(
             (Aspect.USER, was.user == now.user),
             (Aspect.WORKDIR, was.workdir == now.workdir),
             (Aspect.ENV, was.shell == now.shell and was.env == now.env),
+            (Aspect.ENV, _are_same(was, now, data[old.span.start : old.span.end])),
         ):
             if not is_same and aspect not in effect.aspects:
                 return f"{old.keyword.upper()} would run with another {aspect.value}"
     return None
+
+
+def _homes(graph: StageGraph) -> dict[int, Stage]:
+    """The stage of each instruction but FROM."""
+    return {one.index: stage for stage in graph.stages for one in stage.instructions}
+
+
+def _are_same(was: Scope, now: Scope, text: bytes) -> bool:
+    """The variables that an instruction names, ARGs among them, have the values they had."""
+    if b"$" not in text:
+        return True
+    names = {name.decode() for name in _REFERENCE.findall(text)}
+    return all(was.variables.get(name) == now.variables.get(name) for name in names)
+
+
+def _changed_sources(
+    graphs: tuple[StageGraph, StageGraph], pairs: Sequence[tuple[Instruction, Instruction]]
+) -> str | None:
+    """Whether an instruction that stays would copy or mount from elsewhere: stages may be named by number."""
+    by_index = {old.index: new.index for old, new in pairs}
+    uses = [_uses(graph) for graph in graphs]
+    standing = _counterparts(graphs, by_index)
+    for old, new in pairs:
+        was = [use.source and standing[use.source.index] for use in uses[0].get(old.index, ())]
+        now = [use.source for use in uses[1].get(new.index, ())]
+        if was != now:
+            return f"{old.keyword.upper()} would take from another stage"
+    return None
+
+
+def _uses(graph: StageGraph) -> Mapping[int, list[Use]]:
+    """What each instruction copies and mounts from; of a trigger its ONBUILD answers."""
+    found: dict[int, list[Use]] = {}
+    for use in graph.uses:
+        if use.kind != "from" and use.instruction.index > use.stage.start.index:
+            found.setdefault(use.instruction.index, []).append(use)
+    return found
+
+
+def _counterparts(graphs: tuple[StageGraph, StageGraph], by_index: Mapping[int, int]) -> list[Stage]:
+    """What stands for each stage: what its FROM begins, else where the last of its instructions went."""
+    before, after = graphs
+    homes = _homes(after)
+    begun = {stage.start.index: stage for stage in after.stages}
+    found: list[Stage] = []
+    for stage in before.stages:
+        own = [by_index[one.index] for one in stage.instructions if one.index in by_index]
+        same = after.stages[min(stage.index, len(after.stages) - 1)]
+        start = by_index.get(stage.start.index)
+        found.append(begun[start] if start is not None else homes[own[-1]] if own else same)
+    return found
