@@ -267,7 +267,7 @@ def _lines(name: str, value: Value, indent: int, style: _Style, beside: Node | N
     quote = _quote_of(beside) if beside else ""
     key = _scalar(name, _quote([key for key, _ in beside.pairs]) if beside else "")
     head = f"{' ' * indent}{key}:"
-    if isinstance(value, dict):
+    if isinstance(value, dict) and value:
         below = indent + style.step
         return [head, *(line for k, v in value.items() for line in _lines(k, v, below, style))]
     if isinstance(value, list) and isinstance(value[0], dict):
