@@ -138,6 +138,23 @@ def test_alpine_has_libraries_of_other_names() -> None:
     assert finding.fix.safety is Safety.UNSAFE
 
 
+@pytest.mark.parametrize(
+    ("base", "installed", "stays"),
+    [
+        ("python:3.12-slim", "apt-get install -y g++ libpq-dev", "apt-get install -y libpq5"),
+        ("python:3.12-alpine", "apk add g++ libpq-dev", "apk add libstdc++ libpq"),
+        ("python:3.12-slim", "apt-get install -y gcc freetds-dev", "apt-get install -y libsybdb5"),
+        ("python:3.12-alpine", "apk add gcc freetds-dev libxslt-dev", "apk add freetds libxslt"),
+    ],
+)
+def test_a_name_that_debian_and_alpine_share_stands_for_each_ones_own_library(
+    base: str, installed: str, stays: str
+) -> None:
+    text = _of(f"FROM {base}", f"RUN {installed}", PIP, END)
+    (finding,) = verdicts("A1", text)
+    assert f"RUN {stays}\n" in fixed(text, finding)
+
+
 def test_a_run_that_installs_nothing_but_tools_is_not_repeated() -> None:
     after = fixed(_of(SLIM, APT, PIP, END), verdicts("A1", _of(SLIM, APT, PIP, END))[0])
     assert after.count("apt-get") == 2

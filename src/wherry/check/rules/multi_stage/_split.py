@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.edits import put_before, put_behind, without_word, written
 from wherry.check.model import Aspect, Edit, Effect, Fix, Safety
-from wherry.check.rules.multi_stage._tools import RUNTIME, is_tool
+from wherry.check.rules.multi_stage._tools import is_tool, runtime_of
 from wherry.dockerfile.source import Span
 from wherry.regex import regex
 
@@ -214,7 +214,7 @@ class _Split:
         for package in install.packages:
             if not is_tool(package.name):
                 continue
-            library = RUNTIME.get(package.name)
+            library = runtime_of(install.manager, package.name)
             if library is None or not package.word.is_literal:
                 return None
             if library and library not in named:

@@ -21,8 +21,10 @@ _NAMES: Final = regex(
 )
 _NOT: Final = regex(r"sgml-.*|x11proto.*")
 
-RUNTIME: Final[dict[str, str]] = {
-    # a package of headers, and the one of the library that what was built with it needs; empty: nothing
+_RUNTIME: Final[dict[str, str]] = {
+    # a package of headers, and the one of the library that what was built with it needs; empty: nothing that
+    # python:slim has not. Debian's names are those of bullseye, bookworm and trixie, or provided there
+    # (packages.debian.org, November 2026)
     "build-essential": "",
     "build-base": "libstdc++",
     "gcc": "",
@@ -88,6 +90,26 @@ RUNTIME: Final[dict[str, str]] = {
     "libmagic-dev": "libmagic1",
     "portaudio19-dev": "libportaudio2",
     "libcairo2-dev": "libcairo2",
+    "libcurl4-openssl-dev": "libcurl4",
+    "libfreetype-dev": "libfreetype6",
+    "libfreetype6-dev": "libfreetype6",
+    "libgeos-dev": "libgeos-c1v5",
+    "libibverbs-dev": "libibverbs1",
+    "libjpeg62-turbo-dev": "libjpeg62-turbo",
+    "libkrb5-dev": "libgssapi-krb5-2",
+    "liblz4-dev": "liblz4-1",
+    "libmecab-dev": "libmecab2",
+    "libnuma-dev": "libnuma1",
+    "libpng-dev": "libpng16-16",
+    "librdkafka-dev": "librdkafka1",
+    "libsasl2-dev": "libsasl2-2",
+    "libsnappy-dev": "libsnappy1v5",
+    "libsox-dev": "libsox3",
+    "libturbojpeg0-dev": "libturbojpeg0",
+    "libusb-1.0-0-dev": "libusb-1.0-0",
+    "libyaml-dev": "libyaml-0-2",
+    "libzmq3-dev": "libzmq5",
+    "libzstd-dev": "libzstd1",
     "postgresql-dev": "libpq",
     "mariadb-dev": "mariadb-connector-c",
     "openblas-dev": "openblas",
@@ -96,7 +118,21 @@ RUNTIME: Final[dict[str, str]] = {
     "jpeg-dev": "libjpeg-turbo",
     "libjpeg-turbo-dev": "libjpeg-turbo",
 }
-"""Of Debian and Alpine; names that both have mean the same."""
+_OF_ALPINE: Final[dict[str, str]] = {
+    # what Debian's names stand for where Alpine has them too (pkgs.alpinelinux.org)
+    "freetds-dev": "freetds",
+    "g++": "libstdc++",
+    "gfortran": "libgfortran",
+    "libpng-dev": "libpng",
+    "libpq-dev": "libpq",
+    "librdkafka-dev": "librdkafka",
+    "libxslt-dev": "libxslt",
+}
+
+
+def runtime_of(manager: str, name: str) -> str | None:
+    """The library that what was built with *name* needs: empty for none, None where it is not known."""
+    return _OF_ALPINE.get(name, _RUNTIME.get(name)) if manager == "apk" else _RUNTIME.get(name)
 
 
 def is_tool(name: str) -> bool:
