@@ -2,7 +2,8 @@
 
 Why: without a memory request the scheduler packs model servers onto one node until the kernel kills one. An
 image named `latest` is asked for anew at every start of every pod, and two pods of one deployment may run two
-images.
+images. `imagePullPolicy: Always` asks for one that cannot change, too: while the registry does not answer, no
+pod starts on a node that has the image.
 
 ## Bad
 
@@ -49,6 +50,49 @@ spec:
             limits: {memory: 4Gi}
 ```
 
+## Bad: asked for at every start
+
+```dockerfile
+FROM python:3.12-slim
+CMD ["python", "serve.py"]
+```
+
+```yaml k8s/deployment.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api}
+spec:
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api}}
+    spec:
+      containers:
+        - name: api
+          image: registry.example/team/api:1.4.0
+          imagePullPolicy: Always  # as the tutorial has it
+          resources:
+            limits: {memory: 4Gi}
+```
+
+## Fixed: asked for at every start
+
+```yaml k8s/deployment.yaml
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: api}
+spec:
+  selector: {matchLabels: {app: api}}
+  template:
+    metadata: {labels: {app: api}}
+    spec:
+      containers:
+        - name: api
+          image: registry.example/team/api:1.4.0
+          imagePullPolicy: IfNotPresent  # as the tutorial has it
+          resources:
+            limits: {memory: 4Gi}
+```
+
 ## Good
 
 ```dockerfile
@@ -75,14 +119,19 @@ spec:
 
 ## Fix
 
-None: measure what the server takes with its weights loaded, and name the image by version or digest.
+Safe for the policy, where the image is named by a digest or a full version: it becomes `IfNotPresent`. None
+for the rest: measure what the server takes with its weights loaded, and name the image by version or digest.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from wherry.check.model import Rule, Severity
+from msgspec.structs import replace
+
+from wherry.check.model import Rule, Safety, Severity
+from wherry.check.yaml_edits import fix_of, put
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +139,9 @@ if TYPE_CHECKING:
     from wherry.check.facts import Facts
     from wherry.check.facts.kubernetes import Container
     from wherry.check.facts.texts import Text
-    from wherry.check.model import Finding
+    from wherry.check.model import Finding, Fix
+
+_VERSION: Final = regex(r"v?\d+\.\d+\.\d+(?:[-+._]\w[\w.-]*)?")
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
@@ -107,6 +158,15 @@ def _check(facts: Facts) -> Iterator[Finding]:
                     "the image is whatever latest is when a pod starts",
                     why="two pods of one deployment may run two images, and every start asks the registry",
                 )
+            policy = container.pull_policy
+            if policy is not None and policy.value == "Always" and _is_fixed(image):
+                yield RULE.at(
+                    policy.place,
+                    "the registry is asked at every start for an image that does not change",
+                    why="while it does not answer no pod starts, not even where the image is",
+                    severity=Severity.INFO,
+                    fix=_fix(container),
+                )
             if not _is_bounded(container):
                 yield RULE.at(
                     image.place,
@@ -118,6 +178,19 @@ def _check(facts: Facts) -> Iterator[Finding]:
 def _floats(image: Text) -> bool:
     name = image.value.rpartition("/")[2]
     return "@" not in name and (":" not in name or name.endswith(":latest"))
+
+
+def _is_fixed(image: Text) -> bool:
+    """It is named by its digest, or by a version that is not moved on: ``1.4.0``, ``v2.1.0-cuda12``."""
+    name, at, digest = image.value.rpartition("/")[2].partition("@")
+    return digest.startswith("sha256:") if at else _VERSION.fullmatch(name.partition(":")[2]) is not None
+
+
+def _fix(container: Container) -> Fix | None:
+    fix = fix_of(
+        "pull it where it is not present", [put(container.node, {"imagePullPolicy": "IfNotPresent"})]
+    )
+    return replace(fix, safety=Safety.SAFE) if fix else None
 
 
 def _is_bounded(container: Container) -> bool:
