@@ -109,3 +109,12 @@ def test_archives_that_conda_installs_from_offline_stay() -> None:
     later = "RUN conda create -y -n b --offline numpy=2.1 && conda clean -ay\n"
     (finding,) = verdicts("G16", text + later)
     assert finding.fix is None
+
+
+def test_the_whole_toolkit_of_conda_is_told_of_too() -> None:
+    text = (
+        "FROM condaforge/miniforge3:24.9.2-0\nRUN conda install -y nvidia/label/cuda-12.4.0::cuda-toolkit\n"
+    )
+    (finding,) = verdicts("G14", text)
+    assert finding.what.startswith("cuda-toolkit brings")
+    assert finding.fix is None

@@ -478,3 +478,24 @@ def test_a_command_that_also_removes_what_the_base_has_stays(tmp_path: Path) -> 
     (finding,) = verdicts("G5", text, tmp_path, {"etc/apt/mine.list": "deb x", "etc/mine.conf": ""})
     assert finding.fix
     assert fixed(text, finding) == text
+
+
+def test_a_list_that_is_removed_behind_a_copy_of_all_is_not_worth_a_word(tmp_path: Path) -> None:
+    text = "FROM python:3.12-slim\nCOPY . /srv\nRUN pip install -r /srv/r.txt && rm /srv/r.txt\n"
+    assert not verdicts("G5", text, tmp_path, {"r.txt": "numpy==2.1.3", "a.py": ""})
+
+
+def test_a_directory_that_is_read_before_it_is_removed_is_still_sent(tmp_path: Path) -> None:
+    text = "FROM python:3.12-slim\nCOPY . /srv\nRUN pytest /srv/tests && rm -rf /srv/tests\n"
+    (finding,) = verdicts("G5", text, tmp_path, {"tests/test_a.py": "import a", "a.py": ""})
+    assert finding.fix is None
+
+
+def test_what_an_installer_of_conda_wrote_is_stored_twice_too() -> None:
+    text = (
+        "FROM debian:bookworm-slim\nCOPY forge.sh /tmp/Miniforge3.sh\n"
+        "RUN bash /tmp/Miniforge3.sh -b -p /opt/forge\n"
+        "RUN useradd app && chown -R app /opt/forge\n"
+    )
+    (finding,) = verdicts("G4", text)
+    assert finding.what == "chown -R stores /opt/forge a second time"

@@ -443,3 +443,15 @@ def test_one_version_or_one_layer_is_left_alone(base: str, line: str) -> None:
 def test_no_figure_is_given_of_what_was_not_measured() -> None:
     (finding,) = verdicts("G21", f"{SLIM}RUN pip install obscure==1\nRUN pip install obscure==2\n")
     assert finding.cost.basis is Basis.NONE
+
+
+@pytest.mark.parametrize(
+    ("base", "count"),
+    [
+        ("runpod/pytorch:2.1.2-py3.10-cuda12.1.1-devel-ubuntu22.04", 0),  # it may be the very one
+        ("nvcr.io/nvidia/pytorch:24.05-py3", 1),  # a build of its own, never that of the index
+        ("pytorch/pytorch:2.5.0-cuda12.4-cudnn9-runtime", 1),
+    ],
+)
+def test_what_the_base_has_is_replaced_where_its_version_is_told(base: str, count: int) -> None:
+    assert len(verdicts("G21", f"FROM {base}\nRUN pip install torch==2.1.2\n")) == count

@@ -89,3 +89,17 @@ def test_a_manager_and_what_it_installs_in_one_step_are_one_finding() -> None:
     assert "--no-cache-dir numpy" in fixed(text, numpy)
     assert project.what == "pip and poetry keep their downloads in the layer"
     assert project.fix is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        ("RUN pip install --upgrade pip setuptools", 0),
+        ("RUN pip install --upgrade pip\nRUN pip install numpy", 1),
+        ("RUN poetry install --no-root && rm -rf ~/.cache\nCOPY . .\nRUN poetry install", 0),
+        ("RUN poetry install --no-root && rm -rf ~/.cache\nCOPY . .\nRUN poetry install --extras gpu", 1),
+        ("RUN poetry install --no-root --only main && rm -rf ~/.cache\nCOPY . .\nRUN poetry install", 1),
+    ],
+)
+def test_a_step_that_fetches_next_to_nothing_is_left_alone(lines: str, count: int) -> None:
+    assert len(verdicts("G1", f"{FROM}{lines}\n")) == count

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.check.rules.bytes.cases import fixed
 from tests.check.rules.verdicts import found
 from wherry.check.catalogue import find_rule
 from wherry.check.facts import Facts
@@ -393,3 +394,25 @@ def test_a_platform_that_the_file_chooses_is_said_for_a_reason(
 ) -> None:
     text = f"{argument}\nFROM --platform=$TARGETPLATFORM python:3.12-slim\n"
     assert len(found("F9", tmp_path, text)) == count
+
+
+def test_a_channel_of_one_release_is_a_version(tmp_path: Path) -> None:
+    text = "FROM condaforge/miniforge3:24.9.2-0\nRUN conda install -y nvidia/label/cuda-12.1.0::cuda-toolkit"
+    assert not found("F2", tmp_path, f"{text}\n")
+    assert found("F2", tmp_path, f"{text} numpy\n")
+
+
+def test_upgrades_of_one_step_are_one_finding_and_go_with_their_lists(tmp_path: Path) -> None:
+    step = "apt-get update && apt-get upgrade -y && apt-get dist-upgrade -y && rm -rf /var/lib/apt/lists/*"
+    text = f"{PYTHON}RUN {step}\nWORKDIR /srv\n"
+    (finding,) = found("F12", tmp_path, text)
+    assert len(finding.related) == 1
+    assert finding.fix
+    assert fixed(text, finding) == f"{PYTHON}WORKDIR /srv\n"
+
+
+def test_clones_are_one_finding(tmp_path: Path) -> None:
+    clones = "".join(f"RUN git clone https://git.example/{name}.git\n" for name in ("a", "b", "c"))
+    (finding,) = found("F5", tmp_path, PYTHON + clones)
+    assert finding.what == "a is cloned at its default branch, and 2 more repositories at theirs"
+    assert len(finding.related) == 2

@@ -117,3 +117,15 @@ def test_a_port_is_left_alone_where_compose_starts_the_server_itself(tmp_path: P
     compose = "services: {api: {build: ., command: uvicorn a:b --port 8080}}\n"
     assert safety("H5", tmp_path, text) == "safe"
     assert safety("H5", tmp_path, text, {"compose.yaml": compose}) == "none"
+
+
+@pytest.mark.parametrize(
+    ("lines", "count"),
+    [
+        ("USER root\nRUN mkdir /data", 1),
+        ("USER root\nRUN mkdir /data\nUSER airflow", 0),
+        ("RUN pip install a", 0),
+    ],
+)
+def test_a_base_with_a_user_of_its_own_is_not_left_as_root(lines: str, count: int, tmp_path: Path) -> None:
+    assert len(found("H1", tmp_path, f"FROM apache/airflow:2.9.2\n{lines}\n")) == count

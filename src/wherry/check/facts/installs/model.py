@@ -29,6 +29,10 @@ _PREFIXES: Final = {"pip": "PIP_", "uv": "UV_", "poetry": "POETRY_", "pdm": "PDM
 _FALSE: Final = frozenset({"", "0", "false", "no", "off", "n", "f"})
 
 
+_WITHOUT_PROJECT: Final = ("--no-root", "--no-install-project", "--no-install-workspace", "--no-self")
+_GROUPS: Final = ("--extra", "--extras", "--all-extras", "--group", "--all-groups", "--with", "--package")
+
+
 class Install(Frozen, eq=False):
     """One call of a package manager, whatever it does: look at `action`.
 
@@ -160,6 +164,23 @@ class Install(Frozen, eq=False):
         return _DEV.get(self.manager, _never)(self)
 
     @property
+    def only_adds_project(self) -> bool:
+        """An earlier step of its chain installed all that it asks for but the project: nothing is fetched."""
+        if self.manager not in {"uv", "poetry", "pdm"} or self.packages or not self.brings_packages:
+            return False
+        return any(
+            earlier.manager == self.manager
+            and earlier.subcommand in {"sync", "install"}
+            and earlier.has(*_WITHOUT_PROJECT)
+            and earlier.run.index < self.run.index
+            and earlier.call.directory == self.call.directory
+            and _asked(earlier) == _asked(self)
+            and (earlier.installs_dev or not self.installs_dev)
+            for earlier in self.run.stage.all_installs
+            if self.subcommand in {"sync", "install"} and earlier is not self
+        )
+
+    @property
     def inputs(self) -> Inputs:
         """What it reads of the project, and which GPU frameworks it brings: see `installed`."""
         return self.run.inputs_of(self)
@@ -170,6 +191,10 @@ class Install(Frozen, eq=False):
         from wherry.check.facts.installs.caches import cache_of  # noqa: PLC0415 - that module knows this one
 
         return cache_of(self)
+
+
+def _asked(install: Install) -> list[tuple[str, ...]]:
+    return [install.values(name) or ((name,) if install.has(name) else ()) for name in _GROUPS]
 
 
 def _words(env: Mapping[str, str], name: str) -> list[str]:

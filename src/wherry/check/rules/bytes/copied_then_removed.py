@@ -140,6 +140,7 @@ _PLAIN: Final = regex(r"[\w.+@%/-]+")
 _TESTS: Final = frozenset({"[", "[[", "test", "grep", "if"})
 _TREES: Final = "/bin/ /boot/ /dev/ /etc/ /home/ /lib/ /media/ /mnt/ /opt/ /root/ /sbin/ /tmp/ /usr/ /var/"
 _OF_BASES: Final = tuple(_TREES.split())
+_LIST: Final = regex(r"\.(?:txt|toml|lock|cfg|ya?ml|json|ini|sh|in)$")
 _SMALL_BYTES: Final = 1_000_000
 
 
@@ -156,8 +157,13 @@ class _Removed(Frozen):
 def _check(facts: Facts) -> Iterator[Finding]:
     for run in runs_of(facts.target):
         found = [one for removal in run.removals for one in _removed(run, removal)]
-        if found:
+        if found and not all(map(_is_list, found)):
             yield _finding(facts, run, found)
+
+
+def _is_list(one: _Removed) -> bool:
+    """A requirements.txt, a script: a few hundred bytes of all that was copied."""
+    return not one.is_whole and _LIST.search(one.path) is not None
 
 
 def _removed(run: RunFacts, removal: Removal) -> Iterator[_Removed]:
@@ -263,8 +269,11 @@ def _ignore_fix(facts: Facts, run: RunFacts, found: Sequence[_Removed]) -> Fix |
         return None
     if any(_is_taken_elsewhere(facts, one) for one in found):
         return None
+    removals = {one.removal.call.command.span for one in found}
+    last = max(removals)
+    if any(call.command.span < last and call.command.span not in removals for call in run.calls):
+        return None  # it may be read before it is removed
     covered = {one.path for one in found}
-    removals = list(dict.fromkeys(one.removal.call.command.span for one in found))
     is_all = {
         path.removesuffix("/*").rstrip("/") for removal in run.removals for path in removal.paths
     } <= covered

@@ -112,12 +112,19 @@ def _of_base(facts: Facts) -> dict[str, _Stored]:
 
 
 def _installed(facts: Facts, install: Install, stored: dict[str, _Stored]) -> Iterator[Finding]:
+    is_own_build = install.run.stage.base.family == "nvidia"  # the like of which no index has
     for asked in asked_by(install):
         version = asked.specifier.lstrip("= ") if asked.specifier.startswith("==") else ""
         if not version or asked.is_local or "*" in version or "," in version or "$" in version:
             continue
         before = stored.get(asked.name)
-        if before and before.layer != install.run.index and _differ(before.version, version):
+        may_be_it = before is not None and before.layer < 0 and not before.version and not is_own_build
+        if (
+            before
+            and not may_be_it
+            and before.layer != install.run.index
+            and _differ(before.version, version)
+        ):
             was = f"{before.version} of {before.where}" if before.version else f"that of {before.where}"
             yield _finding(
                 f"{asked.name} {version} replaces {was}, which stays stored", asked.name, before, asked.place

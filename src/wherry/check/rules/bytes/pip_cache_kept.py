@@ -105,6 +105,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._bounds import installs_of
 from wherry.check.rules.bytes._chain import option_behind
+from wherry.check.rules.reproducibility._tools import BROUGHT
 from wherry.check.sizes import closure_of
 from wherry.check.wheel_sizes import wheel_of, with_requirements
 from wherry.dockerfile.source import Span
@@ -125,6 +126,8 @@ _ACTIONS: Final = frozenset({"install", "sync", "download", "wheel"})
 
 def _check(facts: Facts) -> Iterator[Finding]:
     kept = [install for install in installs_of(facts.target) if _keeps_downloads(install)]
+    if all(map(_is_of_pip_alone, kept)):
+        return
     wants_mounts = facts.settings.option(RULE, "mend") == "mount"
     by_edits = [(install, _mended(install, wants_mounts=wants_mounts)) for install in kept]
     unmended = {install.run.index for install, edit in by_edits if not edit}
@@ -137,9 +140,16 @@ def _check(facts: Facts) -> Iterator[Finding]:
         yield _finding(facts, rest, None)
 
 
+def _is_of_pip_alone(install: Install) -> bool:
+    """``pip install --upgrade pip``: two megabytes, and not worth a word."""
+    return len(install.names) == len(install.packages) > 0 and BROUGHT.issuperset(install.names)
+
+
 def _keeps_downloads(install: Install) -> bool:
     """Something comes over the network, and stays beside what is installed."""
     if install.manager not in _MANAGERS or install.action not in _ACTIONS or _is_local(install):
+        return False
+    if install.only_adds_project:
         return False
     return install.cache.stays and (install.manager != "uv" or _copies(install))
 
@@ -211,12 +221,13 @@ def _cost(installs: Sequence[Install]) -> Cost:
 
 
 def _closures(install: Install) -> Iterator[Closure]:
-    for framework in install.inputs.frameworks:
-        builds = (framework.build, "cpu")
+    for framework in install.inputs.fetched:
+        builds = () if framework.build in {"rocm", "xpu"} else (framework.build, "cpu")
         found = (closure_of(framework.name, framework.version, build) for build in builds)
         yield from [closure for closure in found if closure][:1]
     listed = [entry.name for file in install.inputs.files for entry in file.all_entries]
-    for name in {*install.names, *listed}:
+    frameworks = {framework.name for framework in install.inputs.frameworks}
+    for name in {*install.names, *listed} - frameworks:
         if closure := with_requirements(name) or wheel_of(name):
             yield closure
 

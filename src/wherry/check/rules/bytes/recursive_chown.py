@@ -130,6 +130,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.commands import SHELLS
 from wherry.check.model import Basis, Cost, Rule, Severity
 from wherry.check.rules.bytes._bounds import copies_of, runs_of
 from wherry.check.rules.bytes._carried import certain_environments
@@ -137,6 +138,7 @@ from wherry.check.rules.bytes._removals import is_removed
 from wherry.check.rules.bytes._set_by_copy import fix_of, is_below
 from wherry.check.sizes import closure_of
 from wherry.frozen import Frozen
+from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -148,6 +150,8 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
     from wherry.dockerfile.source import Span
 
+_INSTALLED: Final = regex(r"(?i)(?:conda|forge|mamba)\S*\.sh\s(?:.*\s)?-(?:b?p|-prefix)\s+(?P<prefix>/\S+)")
+"""``bash Miniforge3.sh -b -p /opt/conda``."""
 _SMALL_BYTES: Final = 1_000_000
 _OF_BASE: Final = frozenset({"/", "/usr", "/usr/local", "/usr/lib", "/opt/conda", "/lib"})
 """Trees that are large in any base."""
@@ -198,6 +202,10 @@ def _written(run: RunFacts) -> Iterator[tuple[Span, list[str]]]:
     for install in run.installs:
         if (install.is_python or install.is_conda) and install.brings_packages:
             yield install.span, list(certain_environments(install))
+    for call in run.calls:
+        told = _INSTALLED.search(" ".join(call.texts)) if call.program in SHELLS else None
+        if told:
+            yield call.command.span, [told["prefix"]]
     for download in run.downloads:
         if download.destination.startswith("/") and not is_removed([run], download.destination):
             yield download.span, [download.destination]

@@ -88,6 +88,7 @@ _WHOLE: Final = regex(
     r"cuda(?:-\d+-\d+)?|cuda-toolkit(?:-\d+(?:-\d+)?)?|nvidia-cuda-toolkit|cuda-(?:samples|documentation|demo-suite)-.*"
     r"|cuda-visual-tools-.*|cuda-nsight.*|nsight-(?:compute|systems).*"
 )
+_WHOLE_OF_CONDA: Final = regex(r"cuda|cuda-toolkit")
 _PRUNE: Final = (
     "rm -rf /opt/nvidia/nsight-* /usr/local/cuda*/nsight* /usr/local/cuda*/doc",
     "find /usr/local/ -path '*/cuda*' -name '*_static.a' ! -name libcudart_static.a -delete",
@@ -98,8 +99,9 @@ _DIRECTORY: Final = regex(r"/usr/local/cuda(?:-[\d.]+)?|/usr/local|/opt/nvidia|/
 def _check(facts: Facts) -> Iterator[Finding]:
     named: dict[int, tuple[str, Install]] = {}  # by RUN the first
     for install in installs_of(facts.target):
-        if install.is_system and install.action == "install":
-            name = next((name for name in install.names if _WHOLE.fullmatch(name)), "")
+        if (install.is_system or install.is_conda) and install.action == "install":
+            whole = _WHOLE if install.is_system else _WHOLE_OF_CONDA
+            name = next((name for name in install.names if whole.fullmatch(name)), "")
             if name:
                 named.setdefault(install.run.index, (name, install))
     for name, install in named.values():

@@ -67,5 +67,7 @@ def is_loose(package: PackageArgument) -> bool:
     """Any newer version will do: there is no version, or only a lower end."""
     if not package.name or package.url or not package.is_known:
         return False
+    if any(letter.isdigit() for letter in package.channel.partition("/label/")[2]):
+        return False  # the channel holds one release
     clauses = [clause.strip() for clause in package.specifier.split(",")]
     return all(clause.startswith((">", "!=")) or not clause for clause in clauses)

@@ -88,36 +88,45 @@ from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.dockerfile.shell.segments import removal_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from wherry.check.facts import Facts
     from wherry.check.facts.installs import Install
+    from wherry.check.facts.runs import RunFacts
     from wherry.check.model import Finding
 
+_LISTS: Final = "/var/lib/apt/lists"
 _WHOLE: Final = frozenset({"dist-upgrade", "full-upgrade", "dup", "distro-sync"})
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
+    by_run: dict[int, list[Install]] = {}
     for install in facts.target.all_installs:
         if install.is_system and install.action == "upgrade" and not install.packages:
-            may_remove = install.subcommand in _WHOLE
-            yield RULE.at(
-                facts.place(install.span),
-                f"{install.call.program} {install.subcommand} upgrades what the base brings",
-                why="the layer holds second copies, other ones in each build"
-                + (", and packages may be removed" if may_remove else ""),
-                fix=_fix(facts, install),
-            )
+            by_run.setdefault(install.run.index, []).append(install)
+    for upgrades in by_run.values():
+        first, *rest = upgrades
+        may_remove = any(install.subcommand in _WHOLE for install in upgrades)
+        yield RULE.at(
+            facts.place(first.span),
+            f"{first.call.program} {first.subcommand} upgrades what the base brings",
+            why="the layer holds second copies, other ones in each build"
+            + (", and packages may be removed" if may_remove else ""),
+            related=[facts.place(install.span) for install in rest],
+            fix=_fix(facts, upgrades),
+        )
 
 
-def _fix(facts: Facts, install: Install) -> Fix | None:
-    run = install.run
+def _fix(facts: Facts, upgrades: Sequence[Install]) -> Fix | None:
+    run = upgrades[0].run
     if run.instruction.is_json or run.script.errors:
         return None
-    if len(run.script.commands) == 1:
+    if _is_for_nothing_else(run, upgrades):
         edits: tuple[Edit, ...] = (taken_out(facts.dockerfile, run.instruction),)
+    elif len(upgrades) > 1:
+        return None  # where one ends the other begins
     else:
-        spans = removal_spans(install.command, run.instruction) or ()
+        spans = removal_spans(upgrades[0].command, run.instruction) or ()
         edits = tuple(Edit(facts.file.name, span, "") for span in spans)
     if not edits:
         return None
@@ -127,6 +136,17 @@ def _fix(facts: Facts, install: Install) -> Fix | None:
         Safety.UNSAFE,
         Effect(frozenset({run.index}), aspects=frozenset({Aspect.COMMANDS, Aspect.MOUNTS})),
     )
+
+
+def _is_for_nothing_else(run: RunFacts, upgrades: Sequence[Install]) -> bool:
+    """What else it does is fetch the lists for it and remove them again."""
+    spans = {install.span for install in upgrades}
+    around = {one.span for one in run.installs if one.action in {"update", "clean"}}
+    removals = {
+        one.call.command.span for one in run.removals if one.covers(_LISTS) or _LISTS in str(one.paths)
+    }
+    rest = {command.span for command in run.script.commands} - spans
+    return not rest or (bool(removals) and rest <= around | removals)
 
 
 RULE = Rule("F12", "system-upgraded", Severity.WARNING, _check, also=("DS-0024", "DD013", "DL3005"))

@@ -117,14 +117,21 @@ def _clones(facts: Facts, stage: StageFacts) -> Iterator[Finding]:
         [call for call in stage.calls if call.program == "git" and _names_version(call)] if clones else []
     )
     last = max((call.command.span.start for call in checkouts), default=0)
-    for clone in clones:
-        is_remote = "://" in clone.source or clone.source.startswith("git@")
-        if is_remote and clone.span.start > last:
-            yield RULE.at(
-                facts.place(clone.span),
-                f"{_name(clone.source)} is cloned at {clone.revision or 'its default branch'}",
-                why=_WHY,
-            )
+    moving = [
+        clone
+        for clone in clones
+        if clone.span.start > last and ("://" in clone.source or clone.source.startswith("git@"))
+    ]
+    if moving:
+        first, *rest = moving
+        more = f", and {len(rest)} more repositories at theirs" if rest[1:] else ""
+        more = f", and {_name(rest[0].source)} at its own" if len(rest) == 1 else more
+        yield RULE.at(
+            facts.place(first.span),
+            f"{_name(first.source)} is cloned at {first.revision or 'its default branch'}{more}",
+            why=_WHY,
+            related=[facts.place(clone.span) for clone in rest],
+        )
 
 
 def _names_version(call: Call) -> bool:
@@ -149,14 +156,15 @@ def _installs(facts: Facts, stage: StageFacts, told: set[str]) -> Iterator[Findi
             if file.name in told:
                 continue
             told.add(file.name)
-            for entry in file.all_entries:
-                if entry.git and _is_moving(entry.git.ref):
-                    yield RULE.at(
-                        entry.place,
-                        f"{entry.name or _name(entry.git.url)} is installed from {_at(entry.git.ref)}",
-                        why=_WHY,
-                        related=[facts.place(install.span)],
-                    )
+            moving = [(one, one.git) for one in file.all_entries if one.git and _is_moving(one.git.ref)]
+            for entry, git in moving[:1]:
+                more = f", and {len(moving) - 1} more like it" if moving[1:] else ""
+                yield RULE.at(
+                    entry.place,
+                    f"{entry.name or _name(git.url)} is installed from {_at(git.ref)}{more}",
+                    why=_WHY,
+                    related=[facts.place(install.span), *(other.place for other, _ in moving[1:])],
+                )
 
 
 def _is_told(package: PackageArgument) -> bool:

@@ -88,6 +88,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
     ending = facts.target.ending
     entry = ending.cmd or ending.entrypoint
     if entry is None or not ending.is_root or "$" in ending.user:
+        yield from _left_as_root(facts)
         return
     if facts.target.base.reference and not facts.target.base.is_known and ending.user_instruction is None:
         return  # the base may well have a user of its own
@@ -106,6 +107,19 @@ def _check(facts: Facts) -> Iterator[Finding]:
         related=[facts.place(entry.instruction.span)],
         fix=_fix(facts, entry.instruction),
     )
+
+
+def _left_as_root(facts: Facts) -> Iterator[Finding]:
+    """The base starts as somebody, and what is built on it does so as root."""
+    ending, own = facts.target.ending, facts.target.base.user
+    said = ending.user_instruction
+    has_entry = ending.cmd is not None or ending.entrypoint is not None
+    if own and said and not has_entry and ending.is_root and "$" not in ending.user:
+        yield RULE.at(
+            facts.place(said.span),
+            f"the last USER is root, the base starts as {own}",
+            why="whoever gets into the process owns the container, which the base took care of",
+        )
 
 
 def _is_set_by_compose(facts: Facts) -> bool:
