@@ -210,3 +210,12 @@ def test_apts_archives_stay_only_where_docker_clean_was_removed(
 def test_what_is_all_on_mounts_is_not_cleaned() -> None:
     found = install_of(PIP, "", "--mount=type=cache,target=/root/.cache").cache
     assert (found.is_mounted, found.is_cleaned, found.stays) == (True, False, False)
+
+
+def test_a_mount_at_a_place_that_only_the_base_knows_is_taken_at_its_word() -> None:
+    mount = "--mount=type=cache,target=/home/$MAMBA_USER/.cache/pip"
+    (install,) = facts_of(f"FROM mambaorg/micromamba:2\nRUN {mount} pip install torch\n").installs
+    assert install.cache.is_mounted
+    assert not install.cache.useless_mounts
+    elsewhere = facts_of("FROM python:3.12\nRUN --mount=type=cache,target=/c/pip pip install torch\n")
+    assert elsewhere.installs[0].cache.useless_mounts

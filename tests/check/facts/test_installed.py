@@ -158,3 +158,24 @@ def test_the_index_of_the_command_holds_for_the_file_it_installs(tmp_path: Path)
     facts = facts_in(tmp_path, f"COPY requirements.txt ./\nRUN {command}", **files)
 
     assert [(one.framework.name, one.framework.build) for one in facts.frameworks] == [("torch", "cpu")]
+
+
+def test_what_the_base_has_is_not_fetched_again() -> None:
+    base = "FROM pytorch/pytorch:2.4.0-cuda12.1-cudnn9-runtime"
+
+    def fetched(command: str) -> list[str]:
+        (install,) = facts_of(f"{base}\nRUN {command}\n").installs
+        return [one.name for one in install.inputs.fetched]
+
+    assert fetched("pip install torch torchvision") == []
+    assert fetched("pip install torch==2.4.0+cu121") == []
+    assert fetched("pip install torch==2.5.1") == ["torch"]
+    assert fetched("pip install --upgrade torch") == ["torch"]
+    assert fetched("conda install pytorch") == ["torch"]
+
+
+def test_builds_that_nobody_measured_have_no_figure() -> None:
+    from wherry.check.facts.installed import heaviest  # noqa: PLC0415 - the one test of it
+
+    (install,) = facts_of("FROM ubuntu\nRUN pip install torch --index-url https://h/whl/rocm6.4\n").installs
+    assert heaviest([install]) is None

@@ -56,7 +56,6 @@ _NUMBERED: Final = regex(
 _NUMBERED_DISTROS: Final = frozenset({"rockylinux", "almalinux", "fedora", "amazonlinux", "centos"})
 _LONG_NAMES: Final = {"rocky": "rockylinux", "amzn": "amazonlinux"}
 _FLAVOURS: Final = ("devel", "runtime", "base", "slim", "minimal", "alpine")
-_WINDOWS: Final = regex(r"microsoft\.com/windows[/:]|nanoserver|servercore")
 _GPU_FAMILIES: Final = frozenset({"cuda", "nvidia", "vllm", "sglang"})
 
 
@@ -117,11 +116,6 @@ class BaseFacts(Frozen):
     def is_scratch(self) -> bool:
         """It is ``scratch``: nothing at all."""
         return self.family == "scratch"
-
-    @property
-    def is_windows(self) -> bool:
-        """It is Windows, whose shell is cmd and whose paths are its own."""
-        return bool(_WINDOWS.search(f"{self.repository}:{self.tag}".lower()))
 
     @property
     def is_known(self) -> bool:

@@ -6,6 +6,7 @@ inputs.environments     conda's environment files (`CondaEnvironment`)
 inputs.project          the directory of the project it works on (`ProjectFacts`); None when it has none
 inputs.lock             the lock that ``uv sync``, ``poetry install``... go by (`LockFile`)
 inputs.pyproject        of the project it installs (`Pyproject`)
+inputs.fetched          of those what is downloaded: not what the base has already
 inputs.frameworks       torch, jax... with the version and CUDA build it gets (`frameworks.Framework`)
 facts.frameworks        the same of all installs of the file: `Installed` (framework, install, stage)
 """
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _LOCKS: Final = {"uv": "uv.lock", "poetry": "poetry.lock", "pdm": "pdm.lock", "pipenv": "Pipfile.lock"}
 _BY_LOCK: Final = frozenset({"sync", "install", "run", "export"})
 _TORCH_OF_CONDA: Final = ("pytorch", "pytorch-gpu", "pytorch-cpu")
+_WITH_TORCH: Final = frozenset({"torchvision", "torchaudio"})
 _TOOLKITS: Final = ("pytorch-cuda", "cudatoolkit", "cuda-version")
 
 
@@ -116,6 +118,19 @@ class Inputs:
             found.setdefault(framework.name, framework)
         return tuple(found.values())
 
+    @cached_property
+    def fetched(self) -> tuple[Framework, ...]:
+        """Of the frameworks those that are downloaded: pip leaves what its base has, and satisfies, as it is."""
+        base = self._install.run.stage.base
+        if self._install.manager != "pip" or self._install.has("--upgrade", "--force-reinstall", "--target"):
+            return self.frameworks
+        return tuple(
+            one
+            for one in self.frameworks
+            if one.name not in _of_base(base.frameworks)
+            or (one.version and one.version.partition("+")[0] != base.version)
+        )
+
     def _in_files(self) -> Iterator[Framework]:
         from wherry.check.facts import torch  # noqa: PLC0415 - only where something is installed
 
@@ -133,6 +148,11 @@ class Inputs:
             yield from torch.frameworks_in_pyproject(self.pyproject)
 
 
+def _of_base(frameworks: frozenset[str]) -> frozenset[str]:
+    """What an image that is made for these has besides."""
+    return frameworks | _WITH_TORCH if "torch" in frameworks else frameworks
+
+
 class Installed(Frozen):
     """One framework and the command that installs it."""
 
@@ -145,15 +165,21 @@ class Installed(Frozen):
         return self.install.run.stage
 
 
+_NOT_MEASURED: Final = frozenset({"rocm", "xpu"})
+
+
 def heaviest(installs: Iterable[Install]) -> Closure | None:
     """The largest of what *installs* bring that has been measured; closures overlap, so it stands for all."""
     from wherry.check.sizes import closure_of  # noqa: PLC0415 - only for a finding
 
     found: list[Closure] = []
     for install in installs:
+        known = {one.name for one in install.inputs.frameworks}
         named = [(one.name, one.specifier.lstrip("=~<> "), "") for one in install.packages]
-        read = [(one.name, one.version, one.build) for one in install.inputs.frameworks]
-        for name, version, build in (*read, *named):
+        read = [(one.name, one.version, one.build) for one in install.inputs.fetched]
+        for name, version, build in (*read, *(one for one in named if one[0] not in known)):
+            if build in _NOT_MEASURED:
+                continue
             closure = closure_of(name, version, "cpu" if build == "cpu" else "cuda")
             found += [closure] if closure else []
     return max(found, key=lambda one: one.wheel_bytes, default=None)

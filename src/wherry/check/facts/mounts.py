@@ -42,6 +42,7 @@ class Mount(Frozen):
         required: A secret or ssh socket that the build fails without.
         fields: All fields as written, by their full names.
         span: The whole flag.
+        is_known: No variable in it is unknown, as one that only the base sets.
 
     """
 
@@ -55,6 +56,7 @@ class Mount(Frozen):
     required: bool
     fields: Mapping[str, str]
     span: Span
+    is_known: bool = True
 
     def holds(self, path: str) -> bool:
         """*path*, absolute, is the target or below it."""
@@ -68,7 +70,7 @@ def read_mounts(instruction: Instruction, env: Mapping[str, str], workdir: str) 
 
 
 def _mount(flag: Flag, env: Mapping[str, str], workdir: str) -> Mount:
-    fields = _fields(flag.value or "", env)
+    fields, is_known = _fields(flag.value or "", env)
     kind = fields.get("type", "bind")
     target = fields.get("target", "")
     target = posixpath.normpath(posixpath.join(workdir, target)) if target else ""
@@ -88,17 +90,20 @@ def _mount(flag: Flag, env: Mapping[str, str], workdir: str) -> Mount:
         required=fields.get("required", "false").lower() in {"", "true", "1"},
         fields=fields,
         span=flag.span,
+        is_known=is_known,
     )
 
 
-def _fields(value: str, env: Mapping[str, str]) -> dict[str, str]:
+def _fields(value: str, env: Mapping[str, str]) -> tuple[dict[str, str], bool]:
     try:
         parts = split_fields(value)
     except FieldsError:  # the parser refuses these: they do not come here
         parts = value.split(",")
     found: dict[str, str] = {}
+    is_known = True
     for part in parts:
         name, _, text = part.partition("=")
         name = name.strip().lower()
-        found[_NAMES.get(name, name)] = expanded(text, env)[0]
-    return found
+        found[_NAMES.get(name, name)], is_plain = expanded(text, env)
+        is_known = is_known and is_plain
+    return found, is_known

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _FOR_PEOPLE: Final = regex(
     r"(?:^|[-_./])(?:dev(?:el|elop|eloper|elopment|container)?|workspace|workbench|sandbox|tests?|testing|ci"
-    r"|lint(?:er|ing)?|debug|docs?|notebooks?|jupyter|bench(?:marks?)?)(?:$|[-_./\d])",
+    r"|ut|unit-?tests?|e2e|lint(?:er|ing)?|debug|docs?|notebooks?|jupyter|bench(?:marks?)?)(?:$|[-_./\d])",
     re.IGNORECASE,
 )
 

@@ -127,7 +127,7 @@ class RunFacts:
 
         Of a file with more RUNs than any the last are not read: see `Facts.last_run_read`.
         """
-        if self.index > self.stage.facts.last_run_read or self.stage.base.is_windows:
+        if self.index > self.stage.facts.last_run_read or self.stage.stage.is_windows:
             return Script(errors=True)
         return read_instruction(self.instruction, self.scope.shell)
 

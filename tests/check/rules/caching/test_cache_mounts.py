@@ -39,9 +39,11 @@ def test_a_file_that_does_without_mounts_is_left_alone(text: str) -> None:
 
 
 def test_one_finding_speaks_of_all_runs_of_one_manager() -> None:
-    text = "FROM python:3.12\nRUN uv sync --no-install-project\nCOPY . .\nRUN uv sync\n"
+    text = "FROM python:3.12\nRUN uv sync --no-install-project\nCOPY . .\nRUN uv sync --extra gpu\n"
     (finding,) = verdicts("B6", text)
     assert len(finding.related) == 1
+    only_project = text.replace(" --extra gpu", "")  # which fetches nothing
+    assert not verdicts("B6", only_project)[0].related
     assert fixed(text, finding).count("--mount=type=cache,target=/root/.cache/uv") == 2
 
 

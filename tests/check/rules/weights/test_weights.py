@@ -295,3 +295,14 @@ def test_the_script_that_fetches_is_no_code_that_comes_before(tmp_path: Path) ->
     assert verdicts("D2", text, tmp_path, files)
     beside = text.replace("fetch.py wanted.txt", "fetch.py app.py")
     assert verdicts("D4", beside, tmp_path, {**files, "app.py": "print()\n"})
+
+
+def test_a_download_is_told_of_once_with_its_revision(tmp_path: Path) -> None:
+    (finding,) = verdicts("D2", f"{PYTHON}RUN huggingface-cli download org/m --local-dir /m\n")
+    assert "no revision is named" in finding.why
+    assert not verdicts("D3", f"{PYTHON}RUN huggingface-cli download org/m --local-dir /m\n")
+    files = {"pyproject.toml": "[tool.wherry.check.D2]\npolicy = 'allow'\n"}
+    assert (
+        len(verdicts("D3", f"{PYTHON}RUN huggingface-cli download org/m --local-dir /m\n", tmp_path, files))
+        <= 1
+    )

@@ -77,7 +77,9 @@ class Cache(Frozen):
         """All of it lies on cache mounts; where its place is not known, on one that is meant for it."""
         if not self.directories:
             return bool(self.mounts)
-        return all(any(mount.holds(path) for mount in self.mounts) for path in self.directories)
+        return all(
+            any(mount.holds(path) or not mount.is_known for mount in self.mounts) for path in self.directories
+        )
 
     @property
     def stays(self) -> bool:
@@ -91,8 +93,10 @@ def cache_of(install: Install) -> Cache:
     mounts = [mount for mount in install.run.mounts if mount.type == "cache"]
     meant = [mount for mount in mounts if _is_meant(mount, install)]
     holding = tuple(mount for mount in mounts if any(mount.holds(path) for path in directories))
-    if not directories:
-        holding = tuple(meant)  # nobody can say that they miss it
+    # of what is meant for it and is somewhere that is not known, nobody can say that it misses
+    holding += tuple(
+        mount for mount in meant if mount not in holding and not (directories and mount.is_known)
+    )
     return Cache(
         is_filled=install.action in _FILLS and install.manager not in _CACHELESS,
         directories=directories,

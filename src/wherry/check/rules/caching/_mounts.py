@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.facts.calls import Grammar, parse_options
+from wherry.check.facts.accounts import number_of
 from wherry.check.model import Edit
 from wherry.dockerfile.source import Span
 
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 OFF: Final = ("--no-cache-dir", "--no-cache")
 _WIDE: Final = 100
-_MOST_RUNS: Final = 200
-_ACCOUNTS: Final = Grammar.of(
-    "-u/--uid -g/--gid -G/--groups -d/--home-dir -s/--shell -c/--comment --ingroup --gecos --home"
-)
 
 
 def mounts_added(run: RunFacts, texts: Iterable[str], *, less: int = 0) -> Edit:
@@ -49,13 +45,7 @@ def uid_of(run: RunFacts) -> str | None:
     name = run.user.partition(":")[0]
     if name.isdecimal():
         return name
-    for earlier in run.stage.all_runs[:_MOST_RUNS]:
-        for call in earlier.calls:
-            if call.program in {"useradd", "adduser"} and name in call.texts:
-                told = parse_options(call.arguments, _ACCOUNTS).options.get("--uid")
-                value = told[-1].value if told else None
-                return value.text if value and value.text.isdecimal() else None
-    return None
+    return number_of(run.stage, name, run.index)
 
 
 def off_options(install: Install) -> list[Option]:

@@ -166,6 +166,7 @@ def _is_large(install: Install) -> bool:
     is_several = len(install.packages) >= _SEVERAL
     return (
         install.cache.is_filled
+        and not install.only_adds_project
         and not (install.cache.is_off or install.is_system)
         and (is_listed or is_several)
     )

@@ -91,6 +91,13 @@ def fetched_by(run: RunFacts) -> list[Fetched]:
     return [one for one in found if not _is_cached(run, one)]
 
 
+def is_loose(fetched: Fetched) -> bool:
+    """It comes from a hub, and no commit of it is named."""
+    if not fetched.is_from_hub or fetched.is_pinned or not fetched.source:
+        return False
+    return "$" not in fetched.revision and (fetched.runs_code or not fetched.is_small)
+
+
 def fetched_by_add(copy: CopyFacts) -> list[Fetched]:
     """The models that an ADD fetches."""
     return [

@@ -3,13 +3,17 @@ r"""A model is fetched from a hub without saying which revision.
 Why: a name on a hub is a branch: it means whatever was pushed last. Two builds of one Dockerfile hold two
 models, the cached layer a third, and nobody can say which one answered. With `trust_remote_code=True`, and
 always with `torch.hub.load`, the repository's code is run as well, during the build and again in
-production: then it is a warning, as whoever takes over the repository takes over the image.
+production: then it is a warning, as whoever takes over the repository takes over the image. Where D2 tells
+of the same download, it tells of the revision too, and this says nothing.
 
 ## Bad
 
 ```dockerfile
-FROM python:3.12-slim
+FROM python:3.12-slim AS weights
 RUN huggingface-cli download mistralai/Mistral-7B-v0.3 --local-dir /models/mistral
+
+FROM python:3.12-slim
+COPY --link --from=weights /models /models
 ```
 
 ## Bad: code comes with it
@@ -22,9 +26,12 @@ RUN python -c "import transformers as t; t.AutoModel.from_pretrained('org/m', tr
 ## Bad: a branch
 
 ```dockerfile
-FROM python:3.12-slim
+FROM python:3.12-slim AS weights
 COPY fetch.py ./
 RUN python fetch.py
+
+FROM python:3.12-slim
+COPY --link --from=weights /models /models
 ```
 
 ```python fetch.py
@@ -60,7 +67,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from wherry.check.model import Rule, Severity
-from wherry.check.rules.weights._fetched import fetched_by
+from wherry.check.rules.weights._fetched import fetched_by, is_loose
+from wherry.check.rules.weights.weights_fetched import told_by_d2
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,8 +79,10 @@ if TYPE_CHECKING:
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
+    told = {one.span for _, some in told_by_d2(facts) for one in some}
     runs = (run for stage in facts.stages if stage.is_reachable for run in stage.runs)
-    loose = [one for run in runs for one in fetched_by(run) if _is_loose(one)]
+    loose = [one for run in runs for one in fetched_by(run) if is_loose(one)]
+    loose = [one for one in loose if one.runs_code or one.span not in told]
     if loose:
         first = next((one for one in loose if one.runs_code), loose[0])
         yield RULE.at(
@@ -83,12 +93,6 @@ def _check(facts: Facts) -> Iterator[Finding]:
             related=list(dict.fromkeys(facts.place(one.span) for one in loose if one.span != first.span)),
             severity=Severity.WARNING if first.runs_code else None,
         )
-
-
-def _is_loose(fetched: Fetched) -> bool:
-    if not fetched.is_from_hub or fetched.is_pinned or not fetched.source:
-        return False
-    return "$" not in fetched.revision and (fetched.runs_code or not fetched.is_small)
 
 
 def _names(found: list[Fetched]) -> str:

@@ -118,7 +118,7 @@ from typing import TYPE_CHECKING, Final
 
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.weights._apart import all_apart
-from wherry.check.rules.weights._fetched import fetched_by, fetched_by_add
+from wherry.check.rules.weights._fetched import fetched_by, fetched_by_add, is_loose
 from wherry.check.rules.weights._late import late_weights
 from wherry.check.rules.weights._policy import POLICIES, POLICY, allows, forbids, severity_of
 
@@ -134,23 +134,28 @@ _MOST_NAMED: Final = 3
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
-    if allows(facts, RULE):
-        return
-    by_run = list(_found(facts))
+    by_run = list(told_by_d2(facts))
     found = [one for _, some in by_run for one in some]
     if found:
         yield RULE.at(
             facts.place(found[0].span),
             f"{_listed(found)} {'is' if len(found) == 1 else 'are'} downloaded into the image",
-            why="the layer is in every pull, and is downloaded again when anything above it changes",
+            why="the layer is in every pull, and is downloaded again when anything above it changes"
+            + (
+                "; no revision is named, so that each build may hold another"
+                if any(map(is_loose, found))
+                else ""
+            ),
             related=list(dict.fromkeys(facts.place(one.span) for one in found if one.span != found[0].span)),
             severity=severity_of(facts, RULE),
             fix=_fix(facts, [run for run, _ in by_run]),
         )
 
 
-def _found(facts: Facts) -> Iterator[tuple[RunFacts | None, list[Fetched]]]:
+def told_by_d2(facts: Facts) -> Iterator[tuple[RunFacts | None, list[Fetched]]]:
     """What stays in the image, by RUN or ADD; where it is forbidden, in any stage that is built for it."""
+    if allows(facts, RULE):
+        return
     is_forbidden = forbids(facts, RULE)
     late = () if is_forbidden else tuple(one.instruction for one in late_weights(facts))
     for stage in facts.stages:
