@@ -282,6 +282,7 @@ class Fate(Frozen):
 
     is_gone: bool  # pulling it fails; else its end is announced
     source: str
+    successor: str = ""  # the CUDA of the same minor version whose tags stay
 
 
 CUDA_POLICY: Final = "gitlab.com/nvidia/container-images/cuda/-/issues/177"
@@ -292,8 +293,12 @@ CUDA_LAST_GONE: Final[Version] = (11, 0)
 CUDA_GONE: Final = Fate(is_gone=True, source="github.com/NVIDIA/nvidia-docker/issues/1768 and 1735")
 CUDA_CENTOS7: Final = Fate(is_gone=True, source="github.com/NVIDIA/nvidia-docker/issues/1789")
 CUDA_ANNOUNCED: Final[dict[str, Fate]] = {
-    "11.2.1": Fate(is_gone=True, source="github.com/iterative/cml/pull/1405"),
-    "12.1.0": Fate(is_gone=False, source="github.com/runpod/containers/issues/61"),
+    "11.2.0": Fate(is_gone=True, source="github.com/DARMA-tasking/vt/issues/2235", successor="11.2.2"),
+    "11.2.1": Fate(is_gone=True, source="github.com/iterative/cml/pull/1405", successor="11.2.2"),
+    "11.7.0": Fate(
+        is_gone=True, source="github.com/deepmodeling/abacus-develop/pull/2698", successor="11.7.1"
+    ),
+    "12.1.0": Fate(is_gone=False, source="github.com/runpod/containers/issues/61", successor="12.1.1"),
 }
 
 NVIDIA_ENV: Final = frozenset({"LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES"})

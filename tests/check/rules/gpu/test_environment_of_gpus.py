@@ -148,6 +148,26 @@ def test_a_tag_that_is_gone_is_told_once(text: str, severities: list[Severity]) 
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("FROM nvidia/cuda:11.2.1-base-ubuntu20.04\n", "FROM nvidia/cuda:11.2.2-base-ubuntu20.04\n"),
+        (
+            "FROM nvidia/cuda:11.7.0-cudnn8-devel-ubuntu18.04\n",
+            "FROM nvidia/cuda:11.7.1-cudnn8-devel-ubuntu18.04\n",
+        ),
+        ("ARG V=12.1\nFROM nvidia/cuda:${V}.0-base-ubuntu22.04\n", None),
+        ("ARG V=12.1.0\nFROM x:$V AS y\nFROM nvidia/cuda:${V}-base-ubuntu22.04\n", None),
+        ("FROM nvidia/cuda:9.0-base\n", None),
+        ("FROM nvidia/cuda:latest\n", None),
+    ],
+)
+def test_the_next_patch_release_is_taken_where_it_is_known(text: str, expected: str | None) -> None:
+    (finding,) = verdicts("C12", text)
+
+    assert (finding.fix and fixed(text, finding)) == expected
+
+
+@pytest.mark.parametrize(
     ("text", "count"),
     [
         ("FROM python:3.12\nENV NVIDIA_REQUIRE_CUDA=cuda>=12.4", 1),

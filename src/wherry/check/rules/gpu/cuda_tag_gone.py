@@ -29,6 +29,22 @@ FROM nvidia/cuda:latest
 CMD ["app"]
 ```
 
+## Bad: the first of a minor version
+
+```dockerfile
+ARG CUDA=12.1.0
+FROM nvidia/cuda:${CUDA}-cudnn8-runtime-ubuntu22.04
+CMD ["app"]
+```
+
+## Fixed: the first of a minor version
+
+```dockerfile
+ARG CUDA=12.1.1
+FROM nvidia/cuda:${CUDA}-cudnn8-runtime-ubuntu22.04
+CMD ["app"]
+```
+
 ## Good
 
 ```dockerfile
@@ -45,21 +61,25 @@ CMD ["app"]
 
 ## Fix
 
-None: another CUDA means other wheels, and often another distribution. The newest tag of the same major
-version is the smallest step; a mirror of the image that is still there is the other way.
+Unsafe: the patch release of the same CUDA that stays, where one is known; it is compatible, but not the same
+bytes. None for the rest: another CUDA means other wheels, and often another distribution. The newest tag of
+the same major version is the smallest step; a mirror of the image that is still there is the other way.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from wherry.check.model import Rule, Severity
+from wherry.check.model import Rule, Safety, Severity
+from wherry.check.rules.gpu._bases import retagged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from wherry.check.facts import Facts
-    from wherry.check.model import Finding
+    from wherry.check.facts.stages import StageFacts
+    from wherry.check.model import Finding, Fix
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
@@ -74,7 +94,15 @@ def _check(facts: Facts) -> Iterator[Finding]:
             f"{name} {what}",
             why=f"the build ends here on a machine that has not pulled it before ({fate.source})",
             severity=Severity.ERROR if fate.is_gone else Severity.WARNING,
+            fix=_fix(facts, stage, fate.successor),
         )
+
+
+def _fix(facts: Facts, stage: StageFacts, successor: str) -> Fix | None:
+    if not successor:
+        return None
+    old = rf"(?<![\d.]){re.escape(stage.base.version)}(?![\d.])"
+    return retagged(facts, stage, old, successor, title=f"take CUDA {successor}", safety=Safety.UNSAFE)
 
 
 RULE = Rule("C12", "cuda-tag-gone", Severity.ERROR, _check)
