@@ -97,6 +97,8 @@ def test_extensions_are_compiled_with_a_number_of_jobs(line: str) -> None:
         "RUN pip install https://h/flash_attn-2-cp310-cp310-linux_x86_64.whl",
         "RUN pip install --find-links https://h flash-attn",
         "RUN pip install vllm .",
+        "RUN pip install torch-scatter",  # its setup.py does without ninja: one job
+        "RUN pip install git+https://git.example.com/x/natten",  # by cmake and make, with jobs of its own
         "RUN cmake --build x -j4",
         "RUN cmake --build x --parallel",
         "RUN cmake --build x",  # nobody knows with what it was configured

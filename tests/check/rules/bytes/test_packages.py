@@ -277,6 +277,7 @@ def test_an_environment_that_is_copied_ships(source: str, is_found: bool) -> Non
         ("RUN pip install torch flash-attn", Severity.WARNING),
         ("RUN pip install mysqlclient==2.2", Severity.INFO),
         ("RUN uv pip install --system dlib", Severity.WARNING),
+        ("RUN pip install torch-cluster", Severity.WARNING),
     ],
 )
 def test_a_package_that_has_no_wheel_is_compiled(line: str, severity: Severity) -> None:
@@ -326,6 +327,8 @@ def test_a_lock_tells_what_has_a_wheel(base: str, is_found: bool, tmp_path: Path
 def test_musl_has_no_wheels_of_the_frameworks() -> None:
     (finding,) = verdicts("G10", "FROM python:3.12-alpine\nRUN pip install torch numpy\n")
     assert finding.what == "torch has no wheel for Alpine, only for glibc"
+    (finding,) = verdicts("G10", "FROM python:3.12-alpine\nRUN pip install scikit-learn scipy pandas\n")
+    assert finding.what == "scikit-learn has no wheel for Alpine, only for glibc"
 
 
 @pytest.mark.parametrize(
@@ -455,3 +458,40 @@ def test_no_figure_is_given_of_what_was_not_measured() -> None:
 )
 def test_what_the_base_has_is_replaced_where_its_version_is_told(base: str, count: int) -> None:
     assert len(verdicts("G21", f"FROM {base}\nRUN pip install torch==2.1.2\n")) == count
+
+
+TOOLS_APART = {
+    "pyproject.toml": '[project]\nname = "a"\nversion = "1"\n[dependency-groups]\ndev = ["ruff", "pytest"]\n'
+}
+
+
+@pytest.mark.parametrize(
+    ("after", "compose", "is_safe"),
+    [
+        ('CMD ["python", "a.py"]', "", True),
+        ('RUN ./check.sh\nCMD ["python", "a.py"]', "", False),
+        ('RUN make lint\nCMD ["python", "a.py"]', "", False),
+        ('RUN bash ci/all\nCMD ["python", "a.py"]', "", False),
+        ('CMD ["./start.sh"]', "", False),
+        ('CMD ["python", "a.py"]', "services: {test: {build: ., command: pytest -q}}", False),
+        ('CMD ["python", "a.py"]', "services: {api: {build: ., command: python a.py}}", True),
+    ],
+)
+def test_tools_that_a_script_may_call_are_not_taken_away_unseen(
+    after: str,
+    compose: str,
+    is_safe: bool,  # noqa: FBT001 - the verdict
+    tmp_path: Path,
+) -> None:
+    text = f"FROM python:3.12-slim\nWORKDIR /a\nCOPY . .\nRUN uv sync --locked\n{after}\n"
+    files = {**TOOLS_APART, "a.py": "print()", **({"compose.yaml": compose} if compose else {})}
+    (finding,) = verdicts("G9", text, tmp_path, files)
+    assert finding.fix
+    assert (finding.fix.safety is Safety.SAFE) is is_safe
+
+
+def test_two_steps_that_install_for_development_are_one_finding() -> None:
+    text = "FROM python:3.12-slim\nRUN poetry install --no-root\nCOPY . .\nRUN poetry install\n"
+    (finding,) = verdicts("G9", text)
+    assert len(finding.related) == 1
+    assert fixed(text, finding).count("--only main") == 2

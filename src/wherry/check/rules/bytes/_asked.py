@@ -14,34 +14,29 @@ if TYPE_CHECKING:
     from wherry.check.facts.installs import Install
     from wherry.dockerfile.source import Source
 
+_OWN_WHEELS: Final = "the project's own wheels for each torch and CUDA"
+_ONCE: Final = "a wheel built once in a stage of its own"
+
 COMPILED: Final = {
-    # distributions without a wheel for Linux on PyPI (November 2026), and what there is instead
-    "flash-attn": "the project's own wheels for each torch and CUDA",
-    "causal-conv1d": "the project's own wheels for each torch and CUDA",
-    "mamba-ssm": "the project's own wheels for each torch and CUDA",
-    "torch-scatter": "the project's own wheels for each torch and CUDA",
-    "mmcv": "the project's own wheels for each torch and CUDA, or mmcv-lite",
+    # distributions whose newest releases have no wheel for Linux on PyPI (asked for CPython 3.11 and 3.12 in
+    # November 2026), and what there is instead
+    **dict.fromkeys(("flash-attn", "causal-conv1d", "mamba-ssm", "gptqmodel", "natten"), _OWN_WHEELS),
+    **dict.fromkeys(("torch-scatter", "torch-sparse", "torch-cluster", "torch-spline-conv"), _OWN_WHEELS),
+    "mmcv": f"{_OWN_WHEELS}, or mmcv-lite",
+    "mmcv-full": f"{_OWN_WHEELS}, or mmcv-lite",
     "llama-cpp-python": "the project's own wheels",
     "horovod": "the project's own images",
-    "dlib": "a wheel built once in a stage of its own",
     "psycopg2": "psycopg2-binary",
-    "mysqlclient": "a wheel built once in a stage of its own",
-    "pyaudio": "a wheel built once in a stage of its own",
+    **dict.fromkeys(("dlib", "grouped-gemm", "mysqlclient", "pyaudio", "pycuda"), _ONCE),
 }
-FOR_MINUTES: Final = frozenset(
-    {
-        "flash-attn",
-        "causal-conv1d",
-        "mamba-ssm",
-        "torch-scatter",
-        "mmcv",
-        "llama-cpp-python",
-        "horovod",
-        "dlib",
-    }
-)
+FOR_MINUTES: Final = frozenset(COMPILED) - {"mysqlclient", "psycopg2", "pyaudio"}
 NOT_FOR_MUSL: Final = frozenset(
-    {"torch", "onnxruntime", "opencv-python", "xgboost", "tensorflow", "jaxlib", "jax", "vllm"}
+    # their newest releases have wheels for glibc alone (as above); jax needs jaxlib, which has not
+    {
+        *("catboost", "ctranslate2", "jax", "jaxlib", "lightgbm", "llvmlite", "numba", "onnxruntime"),
+        *("opencv-python", "opencv-python-headless", "scikit-learn", "sentencepiece", "tensorflow", "torch"),
+        *("vllm", "xgboost"),
+    }
 )
 """Distributions with wheels for glibc alone."""
 

@@ -87,11 +87,13 @@ if TYPE_CHECKING:
     from wherry.check.facts.runs import RunFacts
     from wherry.check.model import Finding
 
-_EXTENSIONS: Final = frozenset({"flash-attn", "causal-conv1d", "mamba-ssm", "torch-scatter", "mmcv"})
-"""They are compiled by PyTorch's extension builder, for PyPI has no wheels of them."""
+_EXTENSIONS: Final = frozenset(
+    {"causal-conv1d", "flash-attn", "gptqmodel", "grouped-gemm", "mamba-ssm", "mmcv", "mmcv-full"}
+)
+"""PyPI has no wheels of them, and PyTorch's extension builder compiles them with ninja (by their setup.py)."""
 
 _FROM_GIT: Final = _EXTENSIONS | {
-    *("apex", "detectron2", "pytorch3d", "xformers", "vllm", "sageattention", "natten", "tiny-cuda-nn"),
+    *("apex", "detectron2", "pytorch3d", "xformers", "vllm", "sageattention", "tiny-cuda-nn"),
 }
 _ASKED_FOR: Final = frozenset({"FORCE_CUDA", "TORCH_CUDA_ARCH_LIST"})
 _JOBS: Final = frozenset({"MAX_JOBS", "NINJAFLAGS"})
