@@ -90,7 +90,7 @@ if TYPE_CHECKING:
 _EXTENSIONS: Final = frozenset(
     {"causal-conv1d", "flash-attn", "gptqmodel", "grouped-gemm", "mamba-ssm", "mmcv", "mmcv-full"}
 )
-"""PyPI has no wheels of them, and PyTorch's extension builder compiles them with ninja (by their setup.py)."""
+"""PyPI has no wheels of them; by their setup.py PyTorch's extension builder compiles them, with ninja."""
 
 _FROM_GIT: Final = _EXTENSIONS | {
     *("apex", "detectron2", "pytorch3d", "xformers", "vllm", "sageattention", "tiny-cuda-nn"),
