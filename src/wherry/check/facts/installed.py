@@ -120,7 +120,7 @@ class Inputs:
 
     @cached_property
     def fetched(self) -> tuple[Framework, ...]:
-        """Of the frameworks those that are downloaded: pip leaves what its base has, and satisfies, as it is."""
+        """Of the frameworks those that are downloaded: pip leaves what its base has as it is."""
         base = self._install.run.stage.base
         if self._install.manager != "pip" or self._install.has("--upgrade", "--force-reinstall", "--target"):
             return self.frameworks

@@ -114,7 +114,8 @@ def _of_compilers(run: RunFacts) -> Iterator[Found]:
             )
     for call in run.calls:
         if call.program in _OF_THE_TOOLKIT:
-            yield Found(Need.BUILD, call.program, call.command.span)
+            asks = all(word in {"--version", "-V", "--help"} for word in call.texts)
+            yield Found(Need.RUN if asks else Need.BUILD, "CUDA code", call.command.span)
         if call.program == "pyenv" and any(word.startswith("install") for word in call.texts):
             yield Found(Need.BUILD, "Python", call.command.span)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
+from wherry.check.facts.requirement import normalised
 from wherry.frozen import Frozen
 from wherry.regex import regex
 
@@ -140,7 +142,8 @@ def asked_of(install: Install) -> Iterator[Asked]:
     lists = " ".join((*install.values("--find-links"), *install.index_urls))
     for package in install.packages:
         is_wheel = _is_wheel(package.url) or install.has("--only-binary") or _is_listed(package.name, lists)
-        yield Asked(package.name, is_wheel, package.is_git)
+        name = package.name or (_repository(package.url) if package.is_git else "")
+        yield Asked(name, is_wheel, package.is_git)
     for file in inputs.files:
         for entry in file.all_entries:
             yield Asked(entry.name, _is_wheel(entry.url), entry.git is not None)
@@ -153,6 +156,11 @@ def asked_of(install: Install) -> Iterator[Asked]:
                 yield Asked(locked.name, has_wheel, locked.git is not None)
     elif inputs.pyproject:
         yield from (Asked(one.name, is_source=one.git is not None) for one in inputs.pyproject.dependencies)
+
+
+def _repository(url: str) -> str:
+    """What a repository is called, which is mostly what it makes."""
+    return normalised(re.split(r"[@#?]", url.rpartition("/")[2])[0].removesuffix(".git"))
 
 
 def _is_listed(name: str, lists: str) -> bool:
