@@ -147,6 +147,7 @@ _REFERENCE: Final = regex(r"[/~.].*|.*\$.*|[a-z][a-z0-9+.-]*://[^@]*|file:.*|[a-
 _RANDOM: Final = regex(r"[A-Za-z0-9_+/=.:-]+")
 _LETTERS_AND_DIGITS: Final = (regex(r"[A-Za-z]"), regex(r"\d"))
 _MORE_FORMS: Final = (
+    # as the rules of gitleaks and the detectors of trufflehog have them (November 2026)
     ("JSON web token", "eyJ", r"\beyJ[\w-]{10,2000}\.eyJ[\w-]{10,2000}\.[\w-]{20,2000}"),
     ("Groq key", "gsk_", r"\bgsk_[A-Za-z0-9]{52}\b"),
     ("Docker Hub token", "dckr_pat_", r"\bdckr_pat_[\w-]{20,60}"),
@@ -155,6 +156,9 @@ _MORE_FORMS: Final = (
     ("Pinecone key", "pcsk_", r"\bpcsk_[A-Za-z0-9_]{50,90}\b"),
     ("Azure storage key", "AccountKey=", r"\bAccountKey=[A-Za-z0-9+/]{86}=="),
     ("SendGrid key", "SG.", r"\bSG\.[\w-]{22}\.[\w-]{43}"),
+    ("Weights & Biases key", "wandb_v1_", r"\bwandb_v1_[A-Za-z0-9]{27}_[A-Za-z0-9]{49}\b"),
+    ("xAI key", "xai-", r"\bxai-[A-Za-z0-9_]{80}\b"),
+    ("Perplexity key", "pplx-", r"\bpplx-[A-Za-z0-9]{48}\b"),
 )
 
 
