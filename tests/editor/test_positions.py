@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from lsprotocol.types import Position
+from lsprotocol.types import Position, PositionEncodingKind
 
 from wherry.dockerfile.source import Source, Span
 from wherry.editor.positions import offset_of, position_of, range_of
@@ -27,6 +27,22 @@ def test_a_byte_has_one_position(data: bytes, offset: int, position: Position) -
 
     assert position_of(source, offset) == position
     assert offset_of(source, position) == offset
+
+
+@pytest.mark.parametrize(
+    ("encoding", "character"),
+    [
+        (PositionEncodingKind.Utf8, 6),
+        (PositionEncodingKind.Utf16, 3),
+        (PositionEncodingKind.Utf32, 2),
+    ],
+)
+def test_a_line_is_counted_as_the_editor_counts(encoding: PositionEncodingKind, character: int) -> None:
+    source = Source("Dockerfile", "é🐳x".encode())
+
+    assert position_of(source, 6, encoding) == Position(0, character)
+    assert offset_of(source, Position(0, character), encoding) == 6
+    assert offset_of(source, Position(0, 0), encoding) == 0
 
 
 def test_a_position_behind_the_lines_end_is_its_end() -> None:

@@ -7,7 +7,7 @@ import click
 
 @click.command()
 @click.option("--stdio", is_flag=True, help="Accepted for editors that say so; there is no other way.")
-def command(*, stdio: bool) -> None:  # noqa: ARG001 - said for form's sake
+def command(*, stdio: bool) -> int:  # noqa: ARG001 - said for form's sake
     """Serve an editor: findings as one types, quick fixes, a rule's page under the pointer."""
     try:
         from wherry.editor.server import make_server
@@ -18,4 +18,6 @@ def command(*, stdio: bool) -> None:  # noqa: ARG001 - said for form's sake
             f"the language server needs {error.name}, which is not installed",
             mend="pip install 'wherry[lsp]'",
         ) from None
-    make_server().start_io()
+    server = make_server()
+    server.start_io()
+    return 0 if server.was_shut_down else 1  # as the protocol has it
