@@ -416,3 +416,23 @@ def test_clones_are_one_finding(tmp_path: Path) -> None:
     (finding,) = found("F5", tmp_path, PYTHON + clones)
     assert finding.what == "a is cloned at its default branch, and 2 more repositories at theirs"
     assert len(finding.related) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "is_cut"),
+    [
+        ("numpy>=1.26 torch==2.4.0", True),
+        ("'numpy>=1.26'", False),
+        ("numpy >=1.26", False),  # a file that somebody wants, perhaps
+        ("numpy >install.log", False),
+        ("numpy 2>/dev/null", False),
+    ],
+)
+def test_a_version_that_the_shell_takes_for_a_file_is_told_of(
+    words: str,
+    is_cut: bool,  # noqa: FBT001 - the verdict
+    tmp_path: Path,
+) -> None:
+    said = [one.what for one in found("F2", tmp_path, f"{PYTHON}RUN pip install {words}\n")]
+    assert ("numpy>=1.26 has no quotes: the shell takes > for a file to write to" in said) is is_cut
+    assert len(said) == 1

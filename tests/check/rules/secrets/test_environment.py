@@ -142,3 +142,20 @@ def test_a_secret_file_that_something_asks_for_is_not_left_out(
         "E6", tmp_path, f"FROM python:3.12-slim\n{lines}\n", {**ENVIRONMENT, "a.py": code + "\n"}
     )
     assert (first.fix.safety.value if first.fix else "none") == expected
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ('ENV A="$(dirname $(which conda))/.." B=1', 1),
+        ("ENV A `nproc`", 1),
+        ("ARG A=$(git rev-parse HEAD)", 1),
+        ("ENV A='$(left to the program)'", 0),
+        ('ENV A="\\$(left to the program)"', 0),
+        ('ENV PS1="$(whoami)$ "', 0),
+        ("RUN export A=$(nproc)", 0),
+    ],
+)
+def test_a_variable_that_looks_like_a_command_is_told_of(line: str, count: int, tmp_path: Path) -> None:
+    said = found("E12", tmp_path, f"{PYTHON}{line}\n")
+    assert len([one for one in said if "runs no command" in one.what]) == count

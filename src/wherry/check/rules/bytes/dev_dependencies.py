@@ -133,9 +133,9 @@ RUN pip install --no-cache-dir "/app[dev]"
 ## Fix
 
 Safe where the groups hold nothing but tools that test, check, format or document, and neither the
-Dockerfile calls nor the code imports one of them. Otherwise unsafe: look whether the program imports what
-would go. None for a list of its own: what it includes is not known; and none where another stage, for tests
-say, is built on the same install.
+Dockerfile, compose or a manifest calls nor the code imports one of them, and no script runs later that is not
+read here. Otherwise unsafe: look whether the program imports what would go. None for a list of its own: what
+it includes is not known; and none where another stage, for tests say, is built on the same install.
 """
 
 from __future__ import annotations
@@ -148,13 +148,14 @@ from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Saf
 from wherry.check.rules.bytes._bounds import installs_of
 from wherry.check.rules.bytes._carried import carried_installs
 from wherry.check.rules.bytes._chain import option_behind
+from wherry.check.rules.bytes._users import is_used
 from wherry.check.wheel_sizes import with_requirements
 from wherry.dockerfile.source import Span
 from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from wherry.check.facts import Facts
     from wherry.check.facts.calls import Value
@@ -190,10 +191,13 @@ class _Extra(Frozen):
 def _check(facts: Facts) -> Iterator[Finding]:
     if is_for_people(facts):
         return
+    alike: dict[tuple[str, str, bool], list[_Extra]] = {}
     for install in carried_installs(facts):
         found = _by_default(install) or _by_extra(install) or _by_file(install)
         if found:
-            yield _finding(facts, found)
+            alike.setdefault((install.manager, found.what, found.is_certain), []).append(found)
+    for some in alike.values():
+        yield _finding(facts, some)
 
 
 def _by_default(install: Install) -> _Extra | None:
@@ -308,16 +312,17 @@ def _without_word(install: Install, *texts: str) -> Edit | None:
     return Edit(install.run.stage.facts.file.name, Span(word.span.start - 1, word.span.end), "")
 
 
-def _finding(facts: Facts, found: _Extra) -> Finding:
+def _finding(facts: Facts, some: Sequence[_Extra]) -> Finding:
+    found, *rest = some
     unless = "" if found.is_certain else ", if there are any, for nothing tells it not to"
     return RULE.at(
         facts.place(found.install.span),
         f"{found.install.manager} installs {found.what} into the image{unless}",
         why="production does not run them, and every one is pulled, scanned and patched",
         cost=_cost(found),
-        related=found.places,
+        related=[*found.places, *(facts.place(other.install.span) for other in rest)],
         severity=Severity.WARNING if found.is_certain else Severity.INFO,
-        fix=_fix(facts, found),
+        fix=_fix(facts, some),
     )
 
 
@@ -336,34 +341,27 @@ def _cost(found: _Extra) -> Cost:
     return Cost(largest.unpacked_bytes, basis=Basis.TABLE, source=largest.source)
 
 
-def _fix(facts: Facts, found: _Extra) -> Fix | None:
-    if found.edit is None or _are_for_others(facts, found):
+def _fix(facts: Facts, some: Sequence[_Extra]) -> Fix | None:
+    edits = [found.edit for found in some if found.edit]
+    if len(edits) < len(some) or any(_are_for_others(facts, found) for found in some):
         return None
+    safety = Safety.SAFE if all(_are_tools_of_nobody(facts, found) for found in some) else Safety.UNSAFE
+    effect = Effect(
+        frozenset(found.install.run.index for found in some), aspects=frozenset({Aspect.COMMANDS})
+    )
+    return Fix("install what production needs", tuple(dict.fromkeys(edits)), safety, effect)
+
+
+def _are_tools_of_nobody(facts: Facts, found: _Extra) -> bool:
+    """They test, check or format, and neither a command nor the code uses one of them."""
     are_tools = bool(found.names) and all(_TOOLS.fullmatch(name) for name in found.names or ())
-    is_needed = _are_called(facts, found) or _are_imported(facts, found)
-    safety = Safety.SAFE if are_tools and not is_needed else Safety.UNSAFE
-    effect = Effect(frozenset({found.install.run.index}), aspects=frozenset({Aspect.COMMANDS}))
-    return Fix("install what production needs", (found.edit,), safety, effect)
+    return are_tools and not is_used(facts, found.names or frozenset(), behind=found.install.span)
 
 
 def _are_for_others(facts: Facts, found: _Extra) -> bool:
     """A stage that does not ship is built on the same install: its tests would miss them."""
     stage = found.install.run.stage
     return any(stage in other.chain and other not in facts.shipped for other in facts.stages)
-
-
-def _are_called(facts: Facts, found: _Extra) -> bool:
-    """The Dockerfile itself runs one of them."""
-    programs = {call.program for call in (*facts.target.calls, *facts.target.ending.calls)}
-    words = {text for call in facts.target.ending.calls for text in call.texts}
-    return not (found.names or frozenset()).isdisjoint(programs | words)
-
-
-def _are_imported(facts: Facts, found: _Extra) -> bool:
-    """The code, tests aside, imports a module of that name."""
-    imports = facts.project.imports
-    modules = {name.replace("-", "_") for name in found.names or ()}
-    return imports is not None and not modules.isdisjoint(imports.names)
 
 
 RULE = Rule("G9", "dev-dependencies", Severity.WARNING, _check)

@@ -56,6 +56,13 @@ FROM python:3.12-slim
 RUN pip install --no-cache-dir "fastapi==0.115.6" gunicorn==23.0.0
 ```
 
+## Bad: the shell takes the sign
+
+```dockerfile
+FROM python:3.12-slim
+RUN pip install --no-cache-dir numpy>=1.26
+```
+
 ## Good
 
 ```dockerfile
@@ -106,6 +113,7 @@ if TYPE_CHECKING:
     from wherry.check.facts import Facts
     from wherry.check.facts.installs import Install, PackageArgument
     from wherry.check.model import Finding
+    from wherry.dockerfile.shell.model import Redirect
 
 _SHOWN: Final = 3
 _QUOTES: Final = ('"', "'")
@@ -124,12 +132,45 @@ def _check(facts: Facts) -> Iterator[Finding]:
         for package in install.packages
         if is_loose(package) and package.name not in (TOOLS if install.run.stage.is_shipped else BUILDERS)
     ]
+    cut = [one for one in loose if _cut_by_shell(one[0], one[1])]
+    if cut:
+        yield _cut_short(facts, cut)
+    loose = [one for one in loose if one not in cut]
     locked = [one for one in loose if one[2]]
     others = [one for one in loose if not one[2]]
     if locked:
         yield _finding(facts, locked, "without the version that the project's lock has", _fix(facts, locked))
     if others:
         yield _finding(facts, others, "without a version", None)
+
+
+def _cut_by_shell(install: Install, package: PackageArgument) -> Redirect | None:
+    """``pip install torch>=2.0``: the shell writes what pip says to a file called ``=2.0``."""
+    return next(
+        (
+            one
+            for one in install.command.redirects
+            if one.operator == ">"
+            and one.descriptor is None
+            and one.target.value.startswith("=")
+            and one.span.start == package.word.span.end
+        ),
+        None,
+    )
+
+
+def _cut_short(facts: Facts, cut: Sequence[Loose]) -> Finding:
+    first, *rest = [
+        Span(package.word.span.start, redirect.span.end)
+        for install, package, _ in cut
+        if (redirect := _cut_by_shell(install, package))
+    ]
+    return RULE.at(
+        facts.place(first),
+        f"{facts.text(first)} has no quotes: the shell takes > for a file to write to",
+        why="no version is asked for, and what the command says is gone",
+        related=[facts.place(span) for span in rest],
+    )
 
 
 def _known_version(install: Install, package: PackageArgument) -> str:

@@ -3,6 +3,7 @@
 Why: an ARG above the first FROM is only for FROM: in a stage it is empty until `ARG NAME` stands there again,
 and so are TARGETARCH and its like. Variables of one ENV see each other only from the next instruction on. And
 `ENV NAME value` without `=` takes the rest of the line, so that a second variable becomes part of the first.
+Nor does ENV run a command: `$(which conda)` stays the text that it is.
 
 ## Bad
 
@@ -48,6 +49,13 @@ ENV APP_HOME=/srv/app \
     APP_DATA=$APP_HOME/data
 ```
 
+## Bad: a command
+
+```dockerfile
+FROM condaforge/miniforge3:24.9.2-0
+ENV CMAKE_PREFIX_PATH="$(dirname $(which conda))/../"
+```
+
 ## Bad: without =
 
 ```dockerfile
@@ -78,7 +86,8 @@ RUN echo "$PYTHON_VERSION on $TARGETARCH" && NAME=x && echo $NAME && echo '$MODE
 ## Fix
 
 Unsafe, for an ARG that is missing in a stage: it is declared there, and the variable has its value. Safe, for
-`ENV NAME value`: the value stays as it is. None for one ENV: make it two.
+`ENV NAME value`: the value stays as it is. None for one ENV: make it two; and none for a command: write what
+it says, or export the variable in the RUN that needs it.
 """
 
 from __future__ import annotations
@@ -119,6 +128,8 @@ _OF_BASES: Final = frozenset(
 _USERS: Final = frozenset({"env", "copy", "add", "workdir", "user", "run", "label", "expose"})
 _USE: Final = regex(rb"(?<![\\$])\$(?:\{([A-Za-z_][0-9A-Za-z_]*)[}#%/]|([A-Za-z_][0-9A-Za-z_]*))")
 _SET: Final = regex(rb"(?:\bfor\s+|\bread\s+(?:-\w\s+)?|\b)([A-Za-z_][0-9A-Za-z_]*)(?:=|\s+in\b|\s*;)")
+_COMMAND: Final = regex(r"(?<!\\)\$\([^()].{0,200}|(?<!\\)`[^`]{1,200}`")
+_SHOWN: Final = 60
 _SINGLE_QUOTED: Final = regex(rb"'[^']*'")
 _PLAIN: Final = regex(r"[\w./:@%+,~ ${}-]+")
 
@@ -128,6 +139,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
         if stage.is_reachable:
             yield from _undeclared(facts, stage)
             yield from _of_one_env(facts, stage)
+    yield from _commands(facts)
     yield from _without_equals(facts)
 
 
@@ -190,6 +202,28 @@ def _of_one_env(facts: Facts, stage: StageFacts) -> Iterator[Finding]:
                     related=[facts.place(one.span)],
                 )
         earlier.setdefault(variable.name, variable)
+
+
+def _commands(facts: Facts) -> Iterator[Finding]:
+    """Values that look as if a command in them were run."""
+    found = [
+        (variable, command[0])
+        for variable in facts.variables
+        if variable.kind in {"env", "arg"} and not variable.name.startswith(("PS", "PROMPT"))
+        if (
+            command := _COMMAND.search(
+                _SINGLE_QUOTED.sub(b"", encode(variable.raw or "")).decode(errors="replace")
+            )
+        )
+    ]
+    if found:
+        (first, text), *rest = found
+        yield RULE.at(
+            facts.place(first.span),
+            f"{first.name} holds the text {text[:_SHOWN]}: {first.kind.upper()} runs no command",
+            why="who reads the variable gets the words, and no path or number",
+            related=[facts.place(variable.span) for variable, _ in rest],
+        )
 
 
 def _without_equals(facts: Facts) -> Iterator[Finding]:
