@@ -223,3 +223,10 @@ def test_other_names_of_the_target_are_edited_too() -> None:
     )
     (finding,) = verdicts("B8", text)
     assert "--mount=dst=/c,type=cache " in fixed(text, finding)
+
+
+def test_an_option_that_ends_a_run_below_a_comment_is_left_to_its_author() -> None:
+    mount = "RUN --mount=type=cache,target=/root/.cache/pip"
+    text = f"FROM python:3.12\n{mount} pip install numpy \\\n    # small\n    --no-cache-dir\nRUN true\n"
+    (finding,) = verdicts("B7", text)
+    assert finding.fix is None

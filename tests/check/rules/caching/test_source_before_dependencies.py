@@ -409,3 +409,19 @@ def test_windows_is_not_judged_as_linux(tmp_path: Path) -> None:
     text = f"FROM mcr.microsoft.com/windows/servercore:ltsc2022\nWORKDIR C:/app\nCOPY . .\n{INSTALL}\n"
     assert not verdicts("B1", text, tmp_path, FILES)
     assert not verdicts("B1", text.replace("servercore:ltsc2022", "nanoserver:1809"), tmp_path, FILES)
+
+
+def test_what_cannot_move_is_told_beside_what_can(tmp_path: Path) -> None:
+    steps = "COPY . .\nRUN pip install torch==2.4.1\nRUN pip install ."
+    movable, kept = verdicts("B1", _of(steps), tmp_path, {"setup.py": "setup()", "app/main.py": ""})
+    assert movable.fix is not None
+    assert kept.fix is None
+    assert "the project" in kept.what
+
+
+def test_what_only_the_system_would_gain_is_not_said_where_the_rest_stays(tmp_path: Path) -> None:
+    steps = "COPY . .\nRUN apt-get update && apt-get install -y git\nRUN conda env create -f environment.yml"
+    environment = "name: x\ndependencies:\n  - numpy\n  - pip:\n    - -e .\n"
+    (finding,) = verdicts("B1", _of(steps), tmp_path, {"environment.yml": environment, "app/main.py": ""})
+    assert finding.what == "the source is copied before conda installs environment.yml"
+    assert finding.fix is None

@@ -16,6 +16,7 @@ from wherry.regex import regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from wherry.check.facts import Facts
     from wherry.check.facts.copies import CopyFacts
@@ -80,13 +81,17 @@ def late_copies(stage: StageFacts) -> Iterator[Late]:
     last = max(install.run.index for install in stage.installs)
     early = [copy for copy in stage.copies if copy.index < last][:_MOST_COPIES]
     sources = [copy for copy in early if is_source(copy)][:_MOST_MOVED]
+    movable: list[Late] = []
     end = 0
     for at, first in enumerate(sources):
         found = _movable(stage, sources[at:]) if first.index > end else None
         if found:
             end = found.steps[-1].instruction.index
-            yield found
-    kept = None if end else _fixed(stage, sources)
+            movable.append(found)
+    kept = _fixed(stage, sources, {install.span for one in movable for install in one.installs})
+    if kept:  # what only the system gains by then is not worth a sentence of its own
+        movable = [one for one in movable if not all(install.is_system for install in one.installs)]
+    yield from movable
     if kept:
         yield kept
 
@@ -142,13 +147,21 @@ def _only_completes(step: Step, copy: CopyFacts) -> bool:
     )
 
 
-def _fixed(stage: StageFacts, sources: Sequence[CopyFacts]) -> Late | None:
-    """Copies before installs that something keeps in their place."""
+def _fixed(stage: StageFacts, sources: Sequence[CopyFacts], moved: AbstractSet[Span]) -> Late | None:
+    """Copies before installs that something keeps in their place, once those that can be *moved* are."""
     for copy in reversed(sources):
-        before = [one for one in stage.all_installs if _is_before(one, copy, stage) and one.brings_packages]
+        before = [
+            one
+            for one in stage.all_installs
+            if one.brings_packages and (_is_before(one, copy, stage) or one.span in moved)
+        ]
         if any(map(_brings_lists, before)) or _several(before):
             continue
-        behind = [install for install in stage.installs if install.run.index > copy.index]
+        behind = [
+            install
+            for install in stage.installs
+            if install.run.index > copy.index and install.span not in moved
+        ]
         installs = [
             install
             for install in behind

@@ -144,9 +144,9 @@ def _by_option(facts: Facts, installs: Sequence[Install]) -> Iterator[Finding]:
     edits = [
         Edit(facts.file.name, without_word(facts.dockerfile, option.word.span), "") for option in options
     ]
-    is_editable = not any(install.run.instruction.is_json for install in installs) and all(
-        option.word.is_literal for option in options
-    )
+    is_editable = not any(
+        install.run.instruction.is_json or _ends_behind_comment(install.run) for install in installs
+    ) and all(option.word.is_literal for option in options)
     effect = Effect(
         frozenset(install.run.index for install in installs), aspects=frozenset({Aspect.COMMANDS})
     )
@@ -157,6 +157,12 @@ def _by_option(facts: Facts, installs: Sequence[Install]) -> Iterator[Finding]:
         related=[facts.place(option.word.span) for option in options[1:]],
         fix=Fix("use the mount", tuple(edits), Safety.SAFE, effect) if is_editable else None,
     )
+
+
+def _ends_behind_comment(run: RunFacts) -> bool:
+    """Its last line stands below a comment: without it the line above would be continued by nothing."""
+    lines = run.stage.facts.text(run.span).splitlines()
+    return len(lines) > 1 and lines[-2].lstrip().startswith("#")
 
 
 def _by_variable(facts: Facts, installs: Sequence[Install]) -> Iterator[Finding]:
