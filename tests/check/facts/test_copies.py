@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.check.facts.dockerfiles import facts_of
+from wherry.check.facts import Facts
+from wherry.dockerfile.source import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,3 +110,24 @@ def test_what_is_sent_is_measured_in_the_context(tmp_path: Path) -> None:
 
 def test_without_a_context_nothing_is_measured() -> None:
     assert copy_of("COPY . /").sent_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("line", "sent"),
+    [
+        ("COPY --exclude=*.bin src /a", ["src/a.py", "src/deep/c.bin"]),
+        ("COPY --exclude=**/*.bin . /a", ["Dockerfile", "src/a.py"]),
+        ("COPY --exclude=deep src/ /a", ["src/a.py", "src/b.bin"]),
+        ("COPY --exclude=*.bin src/* /a", ["src/a.py", "src/deep/c.bin"]),
+    ],
+)
+def test_what_copy_excludes_is_not_sent(line: str, sent: list[str], tmp_path: Path) -> None:
+    text = f"FROM python:3.12\n{line}\n"
+    for name in ("src/a.py", "src/b.bin", "src/deep/c.bin"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x" * 100)
+    (tmp_path / "Dockerfile").write_text(text)
+    (copy,) = Facts.of(Source(str(tmp_path / "Dockerfile"), text.encode()), tmp_path).copies
+    assert copy.sent
+    assert [entry.path for entry in copy.sent.entries] == sent
+    assert copy.sent.size_bytes == sum(entry.size_bytes for entry in copy.sent.entries)

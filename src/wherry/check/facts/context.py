@@ -22,8 +22,9 @@ from __future__ import annotations
 import os
 import posixpath
 from bisect import bisect_left
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.context_walk import MAX_ENTRIES, MAX_SECONDS, Entry, Kind, Walk, walk_context
@@ -66,6 +67,16 @@ class Sent:
     missing: tuple[str, ...]
     left_out: tuple[str, ...]
     is_complete: bool
+
+    def without(self, left_out: frozenset[str]) -> Sent:
+        """The same less these paths and what lies below them."""
+        entries = tuple(
+            one
+            for one in self.entries
+            if left_out.isdisjoint(accumulate(one.path.split("/"), "{}/{}".format))
+        )
+        size_bytes = sum(entry.size_bytes for entry in entries)
+        return replace(self, entries=entries, size_bytes=size_bytes)
 
     @property
     def files(self) -> int:

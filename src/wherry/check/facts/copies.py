@@ -24,7 +24,7 @@ from wherry.regex import regex
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from wherry.check.facts.context import Sent
+    from wherry.check.facts.context import Context, Sent
     from wherry.check.facts.stages import StageFacts
     from wherry.dockerfile.source import Span
     from wherry.dockerfile.stages import Scope
@@ -198,7 +198,14 @@ class CopyFacts:
         context = self.stage.facts.context
         if context is None or not self.is_from_context:
             return None
-        return context.sent_by(self.sources)
+        sent = context.sent_by(self.sources)
+        return sent.without(self._excluded(context)) if self.excludes and sent.entries else sent
+
+    def _excluded(self, context: Context) -> frozenset[str]:
+        """The paths that ``--exclude`` leaves out: its patterns begin at the directory that is copied."""
+        roots = [*self.sources, *(posixpath.dirname(path) for path in self.sources if "*" in path)]
+        patterns = [posixpath.normpath(f"/{root}/{pattern}") for root in roots for pattern in self.excludes]
+        return frozenset(entry.path for entry in context.find(*(path.lstrip("/") for path in patterns)))
 
     @property
     def sent_bytes(self) -> int | None:
