@@ -13,6 +13,8 @@ from wherry.check.sizes import INSTALLED_A_SECOND
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from wherry.dockerfile.syntax import Instruction
+
 
 def rebuilt(text: str, *commits: set[str], root: Path | None = None, target: str | None = None) -> list[int]:
     """How often each instruction that makes a layer is rebuilt."""
@@ -208,6 +210,23 @@ def test_an_install_weighs_what_its_wheels_do_and_the_rest_is_not_known() -> Non
     assert "torch 2.4.1" in install.source
     assert (copy.source, make.source) == ("", "")
     assert (copy.moved_bytes, make.seconds) == (0, 0)
+
+
+def test_a_layer_of_the_built_image_weighs_what_a_pull_transfers() -> None:
+    class Layer:
+        compressed_bytes = 7000
+
+    class Image:
+        def layer_of(self, one: Instruction) -> Layer | None:
+            return Layer() if one.keyword == "run" else None
+
+    facts = facts_of("FROM x\nCOPY . .\nRUN pip install torch==2.4.1\n")
+    facts.__dict__["image"] = Image()
+
+    copy, run = replay(facts, [frozenset({"a"})]).layers
+
+    assert (run.size_bytes, run.source) == (7000, "layers of the image")
+    assert copy.source == ""
 
 
 def test_the_sum_is_that_of_all_layers() -> None:

@@ -186,14 +186,16 @@ class _Desk:
             return bench.judged({}), None
         if bench.is_too_long:
             note = f"it has more than {MOST_MENDED:,} instructions, and is not mended"
-            judgement = bench.judged({})
-            return replace(judgement, notes=(*judgement.notes, f"{judgement.path}: {note}")), None
+            return _noted(bench.judged({}), note), None
         fixes = mend(bench.examine, asked.allowed, asked.only, asked.obstacle)
         for name, text in fixes.after.items():
             self._sources[name] = Source(name, text)
         if fixes.after:
             self._reader = self._reader.with_texts(fixes.after)  # the next Dockerfile has the same neighbours
-        return bench.judged(fixes.after), fixes
+        judgement = bench.judged(fixes.after)
+        if not fixes.is_complete:
+            judgement = _noted(judgement, "it offers more fixes than are tried at once: mend it again")
+        return judgement, fixes
 
     def _beside(self, path: Path, root: Path | None) -> list[Path]:
         """Other Dockerfiles that are likely built from *root*: what fixes must not take from them."""
@@ -214,7 +216,8 @@ class _Desk:
             try:
                 data = read_bounded(path, MAX_BYTES + 1)
             except OSError as error:
-                raise InputError(f"cannot be read: {error.strerror}", where=name) from error
+                reason = (error.strerror or "it cannot be opened").lower()
+                raise InputError(f"cannot be read: {reason}", where=name) from error
         if len(data) > MAX_BYTES:
             raise InputError(f"is larger than {MAX_BYTES >> 20} MiB and no Dockerfile", where=name)
         return Source(name, data)
@@ -303,6 +306,10 @@ class _Bench:
             built=asked.image,
             reader=reader,
         )
+
+
+def _noted(judgement: Judgement, note: str) -> Judgement:
+    return replace(judgement, notes=(*judgement.notes, f"{judgement.path}: {note}"))
 
 
 def _named(facts: Facts) -> Iterator[str]:

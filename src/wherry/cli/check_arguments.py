@@ -27,7 +27,7 @@ class NamedPath(click.Path):
     """A path that has a name: of ``$UNSET`` the working directory would be made."""
 
     def __init__(self, *, dir_okay: bool = True, allow_dash: bool = False) -> None:
-        super().__init__(dir_okay=dir_okay, allow_dash=allow_dash, path_type=Path)
+        super().__init__(dir_okay=dir_okay, allow_dash=allow_dash, readable=False, path_type=Path)
 
     def convert(
         self, value: str | PathLike[str], param: click.Parameter | None, ctx: click.Context | None
