@@ -289,6 +289,22 @@ def test_a_file_that_offers_fixes_without_end_is_left_after_a_thousand(
     assert Bench("FROM x\nRUN bad bad bad bad bad\n").after() == "FROM x\nRUN good good good bad bad\n"
 
 
+def test_a_long_file_is_mended_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch, context: Path) -> None:
+    monkeypatch.setattr("wherry.check.fix._MOST_PROVEN", 8)
+
+    first = mend(Bench("FROM x\nRUN bad\nRUN bad\nRUN bad\n").examine, Safety.SAFE)
+
+    assert first.after == {"Dockerfile": b"FROM x\nRUN good\nRUN good\nRUN bad\n"}
+    assert not first.is_complete
+    assert mend(Bench(first.after["Dockerfile"].decode()).examine, Safety.SAFE).is_complete
+    (context / "Dockerfile").write_text("FROM x\n" + "MAINTAINER me\n" * 5)
+    asked = Asked((context / "Dockerfile",), lambda one: narrowed(one, ["H13"], [], []), allowed=Safety.SAFE)
+    (judgement,) = review(asked).judgements
+    assert judgement.notes == (
+        f"{context}/Dockerfile: it offers more fixes than are tried at once: mend it again",
+    )
+
+
 def _ignoring(word: str, name: str = ".dockerignore") -> Callable[[Facts], Iterator[Finding]]:
     """A rule that wants a line in a file beside the Dockerfile."""
 

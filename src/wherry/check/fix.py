@@ -31,6 +31,9 @@ Texts = dict[str, bytes]
 _MOST: Final = 1000
 """Fixes tried on one file; a file that offers more is nobody's to mend at once."""
 
+_MOST_PROVEN: Final = 200_000
+"""Instructions that they are proven against in all: each fix against every one of the file."""
+
 _LINE: Final = regex(r"[^\n]*\n|[^\n]+")
 _ODD: Final = regex(r'[\x00-\x1f\x7f"\\]')
 
@@ -54,6 +57,7 @@ class Mended(Frozen):
     applied: tuple[Finding, ...] = ()
     refused: tuple[tuple[Finding, str], ...] = ()  # each with why it was taken back
     barred: Mapping[str, str] = msgspec.field(default_factory=dict)  # files that may not be written, and why
+    is_complete: bool = True  # else there were more fixes than are tried at once
 
 
 def mend(
@@ -80,10 +84,12 @@ def mend(
     applied: list[Finding] = []
     refused: dict[Finding, str] = {}  # in the state that the files are in now
     barred: dict[str, str] = {}
-    for _ in range(_MOST):
+    is_complete = False
+    for _ in range(min(_MOST, max(1, _MOST_PROVEN // len(state.dockerfile.instructions)))):
         offered = (one for one in state.findings if only is None or one.rule in only)
         finding = next((one for one in offered if _may(one, allowed) and one not in refused), None)
         if finding is None or finding.fix is None:
+            is_complete = True
             break
         outcome = _attempt(examine, state, texts, finding, finding.fix)
         if isinstance(outcome, str):
@@ -101,7 +107,7 @@ def mend(
         refused = {}  # what was in the way may be gone
     changed = {path: text for path, text in texts.items() if text != before[path]}
     was = {path: before[path] for path in changed}
-    return Mended(was, changed, tuple(applied), tuple(refused.items()), barred)
+    return Mended(was, changed, tuple(applied), tuple(refused.items()), barred, is_complete)
 
 
 def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
