@@ -32,6 +32,14 @@ COMMAND: click.Command = command
 OPTIONS = {flag: option for option in COMMAND.params for flag in option.opts}
 
 
+EXAMPLES: list[Any] = [
+    yaml.safe_load(block)
+    for block in re.findall(
+        r"^```yaml\n(.*?)^```", (ROOT / "README.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+]
+
+
 def step(name: str) -> dict[str, Any]:
     return next(one for one in STEPS if one["name"] == name)
 
@@ -63,6 +71,15 @@ def run_step(tmp_path: Path) -> Callable[..., tuple[int, list[str]]]:
         return done.returncode, told.read_text().split("\0")
 
     return run
+
+
+def test_the_readme_shows_inputs_and_hooks_that_there_are() -> None:
+    (used,) = (
+        one for steps in EXAMPLES if isinstance(steps, list) for one in steps if "/wherry@" in one["uses"]
+    )
+    assert set(used["with"]) <= set(ACTION["inputs"])
+    (shown,) = (one for config in EXAMPLES if isinstance(config, dict) for one in config["repos"])
+    assert {hook["id"] for hook in shown["hooks"]} <= {hook["id"] for hook in HOOKS}
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
