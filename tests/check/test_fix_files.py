@@ -37,6 +37,15 @@ def test_git_applies_the_diff_of_a_file_of_any_name(name: str, before: bytes, tm
     assert applied(f"{name}.Dockerfile", before, b"FROM y\n", tmp_path) == b"FROM y\n"
 
 
+def test_a_file_is_called_as_git_would_find_it_from_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    for name in ("a/Dockerfile", "./a/Dockerfile", f"{tmp_path}/a/Dockerfile", "b/../a/Dockerfile"):
+        assert unified(name, b"x\n", b"y\n").startswith("--- a/a/Dockerfile\n+++ b/a/Dockerfile\n")
+
+
 def applied(name: str, before: bytes, after: bytes, root: Path) -> bytes:
     """What git makes of the file by the diff."""
     path = root / name

@@ -72,6 +72,7 @@ def test_a_pipe_that_nobody_may_write_to_is_not_waited_for(desk: Desk) -> None:
     assert desk.check(".").code == 0
     done = desk.check("Dockerfile")
     assert (done.code, "it is not a regular file" in done.err) == (2, True)
+    assert "mend: what comes through a pipe is checked as '-'" in done.err
 
 
 # ---- standard input ----

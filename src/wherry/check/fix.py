@@ -7,6 +7,7 @@ copies or mounts by name must still be sent. A fix that fails any of this is tak
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -149,7 +150,8 @@ def unified(path: str, before: bytes, after: bytes) -> str:
 
     from wherry.check.masking import masked  # noqa: PLC0415 - the same
 
-    name = path.removeprefix("./").lstrip("/")
+    relative = os.path.relpath(path)
+    name = path.lstrip("/") if relative.startswith("../") else relative
     old, new = (_LINE.findall(decode(text)) for text in (before, after))
     lines = difflib.unified_diff(
         old, new, _quoted(f"a/{name}") if before else "/dev/null", _quoted(f"b/{name}")

@@ -217,7 +217,9 @@ class _Desk:
                 data = read_bounded(path, MAX_BYTES + 1)
             except OSError as error:
                 reason = (error.strerror or "it cannot be opened").lower()
-                raise InputError(f"cannot be read: {reason}", where=name) from error
+                is_stream = not error.errno  # not the system's: `read_bounded` refuses what is no file
+                mend = "what comes through a pipe is checked as '-'" if is_stream else ""
+                raise InputError(f"cannot be read: {reason}", where=name, mend=mend) from error
         if len(data) > MAX_BYTES:
             raise InputError(f"is larger than {MAX_BYTES >> 20} MiB and no Dockerfile", where=name)
         return Source(name, data)
