@@ -132,3 +132,20 @@ def test_a_checkout_is_of_the_clone_before_it() -> None:
         f"git clone https://h/a && git clone https://h/b && git -C b checkout {COMMIT}"
     ).downloads
     assert (first.revision, second.revision) == ("", COMMIT)
+
+
+@pytest.mark.parametrize(
+    ("command", "is_one"),
+    [
+        ("totalseg_download_weights -t total", True),
+        ("./install_models.py --load en", True),
+        ("/opt/fetch-checkpoints.sh", True),
+        ("nnUNet_install_pretrained_model_from_zip /tmp/a.zip", True),
+        ("download_data.sh", False),
+        ("install_modules", False),
+        ("model-server --download", False),
+    ],
+)
+def test_a_program_that_is_called_for_it_fetches_a_model(command: str, is_one: bool) -> None:  # noqa: FBT001 - a case
+    found = run_of(command).downloads
+    assert [one.kind for one in found] == (["weights"] if is_one else [])

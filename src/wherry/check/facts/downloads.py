@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 _URL: Final = regex(r"[a-z][a-z0-9+.-]*://|git@", re.IGNORECASE)
 _COMMIT: Final = regex(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_FETCHER: Final = regex(
+    r"(?i)(?:\w+[-_])?(?:download|fetch|get|pull|install)[-_](?:pre[-_]?trained[-_])?"
+    r"(?:models?|weights|checkpoints?)(?:[-_]\w+)?(?:\.\w{2,4})?"
+)
 _FLOATING: Final = regex(r"(?:^|[/_.-])(?:latest|master|main|nightly|HEAD)(?:$|[/_.?-])")
 WEIGHT_SUFFIXES: Final = (
     ".safetensors",
@@ -139,7 +143,16 @@ def read_downloads(call: Call) -> tuple[Download, ...]:
         return reader(call)
     if call.program.startswith(("python", "pypy")):
         return _module(call)
-    return ()
+    return _named_for_it(call, call.program)
+
+
+def _named_for_it(call: Call, name: str) -> tuple[Download, ...]:
+    """``totalseg_download_weights``, ``download_models.sh``: a program that says what it is for."""
+    return (
+        (Download("weights", "", call, call.command.span, is_known=False),)
+        if _FETCHER.fullmatch(name)
+        else ()
+    )
 
 
 def checked_out(downloads: Sequence[Download], calls: Sequence[Call]) -> tuple[Download, ...]:

@@ -225,3 +225,41 @@ def test_a_base_in_parts_or_below_other_stages_stays(head: str) -> None:
 def test_a_torch_of_no_known_version_has_no_figure() -> None:
     (finding,) = verdicts("C2", "FROM nvcr.io/nvidia/pytorch:24.04-py3\nRUN pip install torch==2.4.0\n")
     assert finding.cost.size_bytes == 0
+
+
+BASE = "FROM pytorch/pytorch:2.2.2-cuda12.1-cudnn8-runtime"
+POETRY = """
+    [tool.poetry]
+    name = "service"
+    version = "1"
+    [tool.poetry.dependencies]
+    torch = "^2.2"
+"""
+
+
+@pytest.mark.parametrize(
+    ("steps", "count"),
+    [
+        ("RUN poetry install", 1),
+        ("RUN poetry config virtualenvs.create false && poetry install", 0),
+        ("ENV POETRY_VIRTUALENVS_CREATE=false\nRUN poetry install", 0),
+        ("RUN python -m venv --system-site-packages .venv && poetry install", 0),
+        ("RUN uv sync", 1),
+        ("ENV UV_PROJECT_ENVIRONMENT=/opt/conda\nRUN uv sync", 0),
+    ],
+)
+def test_an_environment_that_does_not_see_the_base_has_a_torch_of_its_own(
+    steps: str, count: int, tmp_path: Path
+) -> None:
+    text = f"{BASE}\nWORKDIR /app\nCOPY . .\n{steps}\n"
+    findings = verdicts("C2", text, tmp_path, {"pyproject.toml": POETRY})
+    assert len(findings) == count
+    assert all("goes into an environment of its own" in finding.what for finding in findings)
+
+
+def test_a_torch_of_conda_is_beside_that_of_a_base_of_any_version(tmp_path: Path) -> None:
+    environment = "name: ml\ndependencies:\n  - pytorch=1.11.0\n  - cudatoolkit=11.3\n"
+    text = "FROM pytorch/pytorch\nCOPY environment.yaml /\nRUN conda env create -f /environment.yaml\n"
+    (finding,) = verdicts("C2", text, tmp_path, {"environment.yaml": environment})
+    assert finding.what == "torch 1.11.0 goes into an environment of its own, beside torch of pytorch/pytorch"
+    assert finding.cost.size_bytes == 0

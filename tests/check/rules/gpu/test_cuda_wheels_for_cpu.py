@@ -142,3 +142,10 @@ def test_a_requirement_that_needs_torch_is_named_where_its_file_is_installed(tmp
     finding = verdicts("C4", text, tmp_path, {**CPU_COMPOSE, "r.txt": "ultralytics==8.3\n"})[0]
 
     assert "torch, which ultralytics requires" in finding.what
+
+
+def test_a_torch_for_rocm_is_no_matter_of_cuda() -> None:
+    install = "RUN pip install torch --extra-index-url https://index.example/simple\n"
+    assert verdicts("C4", f"FROM ubuntu:24.04\n{install}")
+    assert not verdicts("C4", f"FROM ubuntu:24.04\nENV ROCM_VERSION=6.2\n{install}")
+    assert not verdicts("C4", f"FROM ubuntu:24.04\nENV TARGET=gfx942\n{install}")

@@ -269,3 +269,27 @@ def test_a_compiler_that_a_declared_dependency_calls_is_wanted(tmp_path: Path) -
     text = _of(SLIM, APT, "COPY pyproject.toml /app/", "WORKDIR /app", "RUN uv sync --extra gpu", END)
     assert not verdicts("A1", text, tmp_path, {"pyproject.toml": pyproject})
     assert verdicts("A1", text, tmp_path, {"pyproject.toml": pyproject.replace("vllm", "numpy")})
+
+
+def test_tools_that_an_environment_of_conda_lists_are_found(tmp_path: Path) -> None:
+    environment = "name: base\ndependencies:\n  - numpy=2.1\n  - pytest\n  - pip:\n    - black==24.1\n"
+    steps = (
+        "FROM condaforge/miniforge3:24.9.2-0",
+        "COPY environment.yml /",
+        "RUN conda env update -f /environment.yml",
+    )
+    (finding,) = verdicts("A6", _of(*steps, END), tmp_path, {"environment.yml": environment})
+    assert finding.what == "pytest, black are installed in the stage that ships"
+    assert finding.fix is None
+
+
+def test_a_comment_goes_along_with_the_install_it_speaks_of() -> None:
+    text = _of(SLIM, PIP, "# for the tests", "RUN pip install pytest", END)
+    (finding,) = verdicts("A6", text)
+    after = fixed(text, finding)
+    assert "FROM runtime AS dev\n# for the tests\nRUN pip install pytest\n" in after
+    assert after.count("# for the tests") == 1
+
+
+def test_a_stage_of_unit_tests_may_have_what_they_need() -> None:
+    assert not verdicts("A6", _of(f"{SLIM} AS ut", "RUN pip install pytest", END))

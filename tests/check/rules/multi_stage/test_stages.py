@@ -27,6 +27,8 @@ def _two(first: str, second: str, *, make: str = VENV, copy: str = "COPY --from=
         ("python:3.12-slim-bullseye", "python:3.12-slim-bookworm"),
         ("ghcr.io/astral-sh/uv:python3.12-bookworm", "python:3.12-slim-bookworm"),
         ("somebody/base:1", "python:3.12-alpine"),
+        ("pytorch/pytorch:2.4.0-cuda12.1-cudnn9-devel", "pytorch/pytorch:2.4.0-cuda12.1-cudnn9-runtime"),
+        ("ghcr.io/astral-sh/uv:bookworm-slim", "debian:bookworm-slim"),
         ("python:3.12", "scratch"),
     ],
 )
@@ -298,3 +300,11 @@ def test_the_bytes_of_wheels_from_the_context_are_counted(tmp_path: Path) -> Non
     text = "FROM python:3.12\nCOPY dist /dist\nRUN pip install /dist/*.whl\n"
     (finding,) = verdicts("A9", text, tmp_path, {"dist/a.whl": "x" * 500})
     assert finding.cost.size_bytes == 500
+
+
+def test_an_environment_of_another_interpreter_finds_none_where_conda_is() -> None:
+    made = "WORKDIR /app\nRUN uv sync --locked"
+    copy = "COPY --from=build /app/.venv /app/.venv"
+    bases = "ghcr.io/astral-sh/uv:python3.11-bookworm-slim", "pytorch/pytorch:2.6.0-cuda12.4-cudnn9-runtime"
+    (finding,) = verdicts("A2", _two(*bases, make=made, copy=copy))
+    assert finding.what == f"/app/.venv points at the interpreter of {bases[0]}"

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from wherry.check.facts import Facts
     from wherry.check.facts.installed import Installed
+    from wherry.check.facts.installs import Install
     from wherry.check.facts.stages import StageFacts
 
 _MOST_STAGES: Final = 500
@@ -36,3 +37,17 @@ def _is_elsewhere(found: Installed) -> bool:
     """It is installed into an environment that is no part of the others: ``--target``, a named conda one."""
     install = found.install
     return install.has("--target", "--prefix") or install.action in {"download", "wheel"}
+
+
+def has_own_environment(install: Install) -> bool:
+    """It fills an environment that does not see the base's packages: uv's, poetry's, one of conda."""
+    calls = [call for run in install.run.stage.all_runs for call in run.calls]
+    if any("--system-site-packages" in call.texts for call in calls):
+        return False
+    if install.manager == "uv":
+        return install.subcommand == "sync" and "UV_PROJECT_ENVIRONMENT" not in install.env
+    if install.manager == "poetry":
+        said = install.env.get("POETRY_VIRTUALENVS_CREATE", "").lower() in {"false", "0"}
+        told = any({"virtualenvs.create", "false"} <= set(call.texts) for call in calls)
+        return install.action in {"install", "sync"} and not (said or told or "VIRTUAL_ENV" in install.env)
+    return install.is_conda and install.subcommand in {"env create", "create"}

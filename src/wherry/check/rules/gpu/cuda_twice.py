@@ -92,6 +92,31 @@ FROM pytorch/pytorch:2.1.0-cuda12.1-cudnn8-runtime
 RUN pip install --no-cache-dir torch==2.4.0
 ```
 
+## Bad: an environment beside the base's
+
+```dockerfile
+FROM pytorch/pytorch:2.4.0-cuda12.1-cudnn9-runtime
+WORKDIR /app
+COPY pyproject.toml uv.lock ./
+RUN uv sync --locked
+```
+
+```toml pyproject.toml
+[project]
+name = "service"
+version = "1"
+dependencies = ["torch"]
+```
+
+```text uv.lock
+version = 1
+
+[[package]]
+name = "torch"
+version = "2.4.0"
+source = { registry = "https://index.example/simple" }
+```
+
 ## Good
 
 ```dockerfile
@@ -142,6 +167,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.model import Basis, Cost, Rule, Safety, Severity
 from wherry.check.rules.gpu._bases import built_on, is_for_building, retagged, root_of
 from wherry.check.rules.gpu._compiling import Need, needs_of
+from wherry.check.rules.gpu._environments import has_own_environment
 from wherry.check.rules.gpu._shipping import brought_by_wheels, named, shipped_frameworks
 from wherry.check.rules.gpu._sizes import libraries_of
 from wherry.check.rules.gpu._slim import python_base
@@ -218,20 +244,24 @@ def _fix(facts: Facts, root: StageFacts) -> Fix | None:
 
 
 def _second_framework(facts: Facts, root: StageFacts) -> Iterator[Finding]:
-    """A framework that the base has is installed in another version."""
+    """A framework that the base has is installed in another version, or where the base's is not seen."""
     base = root.base
     for found in shipped_frameworks(facts):
         framework = found.framework
         if framework.name not in base.frameworks or found.stage not in facts.shipped:
             continue
         old = _version_of(root, framework)
-        if old is None or not framework.version or _is_same(old, framework.version):
+        is_apart = has_own_environment(found.install)
+        is_other = bool(old is not None and framework.version and not _is_same(old, framework.version))
+        if not (is_other or (is_apart and framework.build != "cpu")):
             continue
         closure = closure_of(framework.name, old) if old else None
+        theirs = f"{framework.name} {old or ''}".rstrip() + f" of {base.reference}"
         yield RULE.at(
             framework.text.place if framework.text else facts.place(found.install.span),
-            f"{named(framework)} takes the place of {framework.name} {old}".rstrip()
-            + f" of {base.reference}, which stays in the layers below",
+            f"{named(framework)} goes into an environment of its own, beside {theirs}"
+            if is_apart
+            else f"{named(framework)} takes the place of {theirs}, which stays in the layers below",
             why="both are pulled and stored; only one is used",
             cost=Cost(closure.unpacked_bytes, basis=Basis.TABLE, source=closure.source) if closure else None,
             related=(facts.place(root.base_span),),

@@ -161,6 +161,7 @@ _WITHOUT_CUDA: Final = {
 }
 _CPU: Final = regex(r"(?:^|[^a-z])cpu(?:$|[^a-z])", re.IGNORECASE)
 _FOR_GPUS: Final = frozenset({"NVIDIA_DRIVER_CAPABILITIES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_REQUIRE_CUDA"})
+_ROCM: Final = regex(r"(?i)(?:^|[^a-z])(?:rocm|amdgpu|hip|gfx\d)")
 _USES_GPU: Final = regex(rb"cuda|\.to\(.{0,3}device|nvidia|gpu", re.IGNORECASE)
 
 
@@ -217,7 +218,8 @@ def _may_use_gpu(facts: Facts) -> bool:
         return True
     if any(container_asks(layer) for one in facts.running for layer in with_patches(facts, one)):
         return True
-    if any(variable.name in _FOR_GPUS for variable in facts.target.all_variables):
+    variables = facts.target.all_variables
+    if any(one.name in _FOR_GPUS or _ROCM.search(f"{one.name} {one.value}") for one in variables):
         return True
     if facts.target.base.frameworks or "gpu" in facts.path.name.lower():
         return True

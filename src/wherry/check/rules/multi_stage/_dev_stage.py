@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.edits import put_behind, taken_out, without_word
+from wherry.check.edits import put_behind, taken_out, without_word, written
 from wherry.check.model import Aspect, Edit, Effect, Fix, Safety
 from wherry.dockerfile.shell.segments import removal_spans
 from wherry.dockerfile.source import Span
@@ -57,7 +58,7 @@ def dev_stage_fix(facts: Facts, tools: Sequence[Tool]) -> Fix | None:
         if made is None:
             return None
         edits += made
-        lines.append(_line(install, own))
+        lines += [*_comments(facts, install, own), _line(install, own)]
         touched.add(install.run.index)
     if target.name is None:
         end = target.start.arguments[0].span.end
@@ -65,7 +66,7 @@ def dev_stage_fix(facts: Facts, tools: Sequence[Tool]) -> Fix | None:
     added = [f"FROM {name} AS {dev}", *_as_root(facts, lines), "", f"FROM {name}"]
     last = facts.dockerfile.instructions[-1]
     edits.append(put_behind(facts.dockerfile, last, "\n" + "".join(f"{line}\n" for line in added)))
-    inserts = len([line for line in added if line])
+    inserts = len([line for line in added if line and not line.startswith("#")])
     effect = Effect(frozenset(touched), inserts, frozenset(Aspect) - {Aspect.FILES})
     return Fix(f"install them in a stage {dev} on top", tuple(edits), Safety.UNSAFE, effect)
 
@@ -97,6 +98,14 @@ def _taken_out(facts: Facts, install: Install, tools: Sequence[Tool]) -> list[Ed
         return [taken_out(facts.dockerfile, install.run.instruction)]
     spans = removal_spans(install.command, install.run.instruction)
     return [Edit(facts.file.name, span, "") for span in spans] if spans else None
+
+
+def _comments(facts: Facts, install: Install, tools: Sequence[Tool]) -> list[str]:
+    """What stands above a RUN that moves as a whole."""
+    if len(install.run.calls) > 1 or len(install.packages) > len(tools) or install.requirement_files:
+        return []
+    lines = written(facts.dockerfile, install.run.instruction).splitlines()
+    return [line.strip() for line in takewhile(lambda line: line.lstrip().startswith("#"), lines)]
 
 
 def _line(install: Install, tools: Iterable[Tool]) -> str:

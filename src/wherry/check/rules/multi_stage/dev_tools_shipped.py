@@ -187,8 +187,12 @@ def _check(facts: Facts) -> Iterator[Finding]:
 def _installed(facts: Facts) -> Iterator[Tool]:
     """Tools that installs of the chain that ships name, or the lists they go by."""
     for install in facts.target.all_installs:
-        if not install.is_python or not install.brings_packages:
+        if not (install.is_python or install.is_conda) or not install.brings_packages:
             continue
+        for environment in install.inputs.environments:
+            listed = [(one.name, one.text.place) for one in environment.packages]
+            listed += [(one.name, one.place) for one in environment.pip]
+            yield from (Tool(name, place, install) for name, place in listed if _TOOLS.fullmatch(name))
         for package in install.packages:
             if _TOOLS.fullmatch(package.name) and not package.is_local:
                 yield Tool(package.name, facts.place(package.word.span), install, package)

@@ -129,8 +129,15 @@ _GLIBC: Final = {
     "amazonlinux2": (2, 26),
     "amazonlinux2023": (2, 34),
 }
-_IMAGE_PYTHONS: Final = frozenset({"python"})  # their interpreter is /usr/local/bin/python
-_SYSTEM_PYTHONS: Final = frozenset({"debian", "ubuntu", "cuda", "distroless"})  # /usr/bin/python3
+_INTERPRETERS: Final = {
+    # where the images of a family have theirs
+    "python": "/usr/local/bin",
+    "uv": "/usr/local/bin",
+    **dict.fromkeys(("debian", "ubuntu", "cuda", "distroless"), "/usr/bin"),
+    "pytorch": "/opt/conda/bin",
+    "conda": "/opt/conda/bin",
+}
+_LAST_WITH_CONDA: Final = (2, 7)  # of pytorch/pytorch, as far as is known
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
@@ -193,13 +200,24 @@ def _has_known_libc(stage: StageFacts) -> bool:
 
 
 def _has_other_interpreter(made: StageFacts, used: StageFacts) -> bool:
-    families = made.base.family, used.base.family
-    crosses = families[0] in _IMAGE_PYTHONS and families[1] in _SYSTEM_PYTHONS
-    crosses = crosses or (families[0] in _SYSTEM_PYTHONS and families[1] in _IMAGE_PYTHONS)
+    places = _interpreter(made), _interpreter(used)
+    crosses = bool(places[0] and places[1]) and places[0] != places[1]
     brings_own = any(
         "/usr/local" in copy.destination or "python" in copy.destination for copy in used.all_copies
     )
     return crosses and python_of(made) is not None and not brings_own and used.base.family != "scratch"
+
+
+def _interpreter(stage: StageFacts) -> str:
+    """The directory of the Python that an environment of this stage points at; empty where it is not told."""
+    base = stage.base
+    if base.family == "uv" and not base.python:
+        return ""  # without one: uv fetches its own
+    if base.family == "pytorch":
+        parts = base.version.split(".")[:2]
+        release = tuple(map(int, parts)) if len(parts) > 1 else ()
+        return _INTERPRETERS["pytorch"] if () < release <= _LAST_WITH_CONDA else ""
+    return _INTERPRETERS.get(base.family, "")
 
 
 def _needs_newer_libc(made: StageFacts, used: StageFacts) -> bool:
