@@ -57,6 +57,12 @@ def find_rule(name: str) -> Rule:
     raise unknown_rule(name)
 
 
+def is_rule(name: str) -> bool:
+    """Whether a code or name is a rule's, or means them all."""
+    words = {word for rule in all_rules() for word in (rule.code.lower(), rule.name)}
+    return name.lower() in {"all", *words}
+
+
 def is_foreign(code: str) -> bool:
     """Whether a finding's code is another linter's: ``hadolint/DL3008``, ``tally/sort-packages``."""
     return "/" in code

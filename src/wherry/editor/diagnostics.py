@@ -12,6 +12,7 @@ from wherry.dockerfile.source import Source, Span
 from wherry.dockerfile.syntax import DockerfileError
 from wherry.editor.documents import uri_of
 from wherry.editor.positions import range_of
+from wherry.report.findings.model import words_of_unused
 from wherry.report.findings.text import cost_words
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def refusal(error: InputError, source: Source, encoding: types.PositionEncodingK
 def _unused(ignore: Ignore, source: Source, encoding: types.PositionEncodingKind) -> types.Diagnostic:
     return types.Diagnostic(
         range_of(source, ignore.span, encoding),
-        f"this comment silences nothing: {', '.join(ignore.codes)}",
+        words_of_unused(ignore),
         severity=types.DiagnosticSeverity.Hint,
         code="unused-ignore",
         source=NAME,

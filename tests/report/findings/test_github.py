@@ -41,7 +41,7 @@ def test_a_review_becomes_annotations() -> None:
         f"::notice {where},line=5,endLine=6,title=H3 shell-form"
         "::CMD runs in a shell%0Asignals do not reach python"
     )
-    assert notes == ["::notice::a note", "::notice::could not read x"]
+    assert notes == [f"::notice::{note}" for note in whole_review().all_notes]
 
 
 def test_a_place_without_width_has_a_column() -> None:

@@ -25,7 +25,11 @@ def test_the_object_has_these_keys_and_no_others() -> None:
     assert values["errors"] == [
         {"what": "unknown instruction RUNN", "where": "broken/Dockerfile:3", "mend": "did you mean RUN?"}
     ]
-    assert values["notes"] == ["a note", "could not read x"]
+    assert values["notes"] == [
+        "a note",
+        "app/Dockerfile:4: this comment silences nothing: C9; there is no rule C9",
+        "could not read x",
+    ]
     assert values["summary"] == {
         "files": 2,
         "findings": 4,

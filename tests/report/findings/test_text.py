@@ -66,8 +66,8 @@ app/Dockerfile:5:1  info H3 shell-form
   why: signals do not reach python
   fix: write it as JSON (--unsafe-fixes)
 
-app/Dockerfile:4  note this comment silences nothing: C9
 note: a note
+note: app/Dockerfile:4: this comment silences nothing: C9; there is no rule C9
 note: could not read x
 mended: G1 at app/Dockerfile:3:5: add --no-cache-dir
 not mended: H3 at app/Dockerfile:5:1: the user would change

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from wherry.check.catalogue import is_rule
 from wherry.check.engine import in_order
 from wherry.check.model import Basis, Safety, Severity
 from wherry.frozen import Frozen
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from wherry.check.engine import Judgement
     from wherry.check.fix import Mended
+    from wherry.check.ignores import Ignore
     from wherry.check.model import Cost, Finding
     from wherry.dockerfile.source import Source
     from wherry.errors import InputError
@@ -41,6 +43,13 @@ def in_project(path: str) -> str:
     return path if below.split("/", 1)[0] == ".." else below
 
 
+def words_of_unused(ignore: Ignore) -> str:
+    """What there is to say of a comment that silences nothing, and of codes in it that are no rule's."""
+    unknown = [code for code in ignore.codes if not is_rule(code.rstrip(".:-"))]
+    none = f"; there is no rule {', '.join(unknown)}" if unknown else ""
+    return f"this comment silences nothing: {', '.join(ignore.codes)}{none}"
+
+
 class Review(Frozen):
     """Everything one `wherry check` found."""
 
@@ -60,8 +69,15 @@ class Review(Frozen):
 
     @property
     def all_notes(self) -> list[str]:
-        """What could not be read or judged."""
-        return [*self.notes, *(note for one in self.judgements for note in one.notes)]
+        """What could not be read or judged, and comments that silence nothing."""
+        notes = [*self.notes]
+        for judgement in self.judgements:
+            source = self.source(judgement.path) if judgement.unused_ignores else None
+            for ignore in judgement.unused_ignores:
+                line = source.line(ignore.span.start) if source else 1
+                notes.append(f"{judgement.path}:{line}: {words_of_unused(ignore)}")
+            notes += judgement.notes
+        return notes
 
     @property
     def silenced(self) -> int:

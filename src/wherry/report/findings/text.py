@@ -15,7 +15,6 @@ from wherry.report.findings.excerpt import excerpt, first_words, printable, widt
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from wherry.check.engine import Judgement
     from wherry.check.model import Cost, Finding, Place
     from wherry.dockerfile.source import Source
     from wherry.report.findings.model import Review, Summary
@@ -40,8 +39,6 @@ def text_lines(review: Review, columns: int = COLUMNS) -> Iterator[Line]:
     for finding in review.findings:
         yield from _finding_lines(finding, review, columns)
         yield ()
-    for judgement in review.judgements:
-        yield from _ignore_lines(judgement, review)
     for note in review.all_notes:
         yield (("note: ", "info"), (printable(note), ""))
     yield from summary_lines(review)
@@ -182,18 +179,6 @@ def _related_lines(finding: Finding, review: Review, columns: int) -> Iterator[L
     more = len(finding.related) - _MOST_RELATED
     if more > 0:
         yield ((f"       and {more} more", "quiet"),)
-
-
-def _ignore_lines(judgement: Judgement, review: Review) -> Iterator[Line]:
-    source = review.source(judgement.path)
-    for ignore in judgement.unused_ignores:
-        line = source.position(ignore.span.start).line if source else 1
-        codes = ", ".join(ignore.codes)
-        yield (
-            (f"{printable(judgement.path)}:{line}", "place"),
-            ("  note", "info"),
-            (f" this comment silences nothing: {printable(codes)}", ""),
-        )
 
 
 def _count(number: int, noun: str) -> str:
