@@ -32,7 +32,7 @@ Texts = dict[str, bytes]
 _MOST: Final = 1000
 """Fixes tried on one file; a file that offers more is nobody's to mend at once."""
 
-_MOST_PROVEN: Final = 200_000
+_MOST_PROVEN: Final = 50_000
 """Instructions that they are proven against in all: each fix against every one of the file."""
 
 _LINE: Final = regex(r"[^\n]*\n|[^\n]+")
@@ -59,6 +59,7 @@ class Mended(Frozen):
     refused: tuple[tuple[Finding, str], ...] = ()  # each with why it was taken back
     barred: Mapping[str, str] = msgspec.field(default_factory=dict)  # files that may not be written, and why
     is_complete: bool = True  # else there were more fixes than are tried at once
+    path: str = ""  # the Dockerfile's
 
 
 def mend(
@@ -108,7 +109,8 @@ def mend(
         refused = {}  # what was in the way may be gone
     changed = {path: text for path, text in texts.items() if text != before[path]}
     was = {path: before[path] for path in changed}
-    return Mended(was, changed, tuple(applied), tuple(refused.items()), barred, is_complete)
+    name = state.dockerfile.source.name
+    return Mended(was, changed, tuple(applied), tuple(refused.items()), barred, is_complete, name)
 
 
 def edited(data: bytes, edits: Sequence[Edit]) -> bytes:
