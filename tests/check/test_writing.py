@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from wherry.check.model import Safety
 from wherry.check.review import Asked, review
@@ -266,6 +267,23 @@ def test_a_named_file_that_went_away_is_a_failure_and_no_more() -> None:
 
     assert [error.what for error in failures] == ["not mended: the file went away after it had been read"]
     assert len(written.judgements) == 1
+
+
+def test_what_was_judged_by_a_mend_that_was_not_written_is_judged_and_mended_anew() -> None:
+    lay(".git/objects/pack/x.pack", b"x" * 5_000_000)
+    for name in ("a.Dockerfile", "b.Dockerfile"):
+        lay(name, PLAIN + b"COPY . /app\n")
+    request = replace(asked("."), adjust=lambda _: CheckSettings(select=("G1", "B11")))
+    reviewed = review(request)
+    lay("a.Dockerfile", PLAIN)
+
+    written, failures = write_mended(request, reviewed)
+
+    assert [error.where for error in failures] == ["a.Dockerfile"]
+    assert Path("a.Dockerfile").read_bytes() == PLAIN
+    assert Path("b.Dockerfile").read_bytes() == MENDED + b"COPY . /app\n"
+    assert ".git" in Path(".dockerignore").read_text().splitlines()
+    assert [one.rule for mended in written.mended for one in mended.applied] == ["G1", "B11"]
 
 
 def test_fixes_of_a_read_only_file_are_refused_and_its_findings_stay() -> None:

@@ -44,21 +44,36 @@ def write_mended(asked: Asked, reviewed: Reviewed) -> tuple[Reviewed, tuple[Wher
     barred = {path: why for one in reviewed.mended for path, why in one.barred.items()}
     failures: list[WherryError] = [_not_writable(path, why) for path, why in barred.items()]
     mended: list[Mended] = []
-    is_all_written = True
+    dockerfiles = {one.path for one in reviewed.mended}
+    lost: set[str] = set()  # files whose mends were not written
+    again: list[Path] = []  # Dockerfiles that were judged as if a file beside them had been
     for one in reviewed.mended:
+        if lost - dockerfiles:
+            again.append(Path(one.path))
+            continue
         try:
             write_files(one.before, one.after)
         except WherryError as error:
-            is_all_written = False
+            lost.update(one.after)
             failures.append(error)
-            refused = tuple((finding, f"{error.where}: {error.what}") for finding in one.applied)
-            mended.append(replace(one, before={}, after={}, applied=(), refused=(*one.refused, *refused)))
+            mended.append(_refused(one, error))
         else:
             mended.append(one)
-    if not is_all_written:
+    if again:
+        fewer = replace(asked, paths=tuple(again))
+        later, more = write_mended(fewer, review(fewer))
+        mended += later.mended
+        failures += more
+    if lost:
         with suppress(InputError):  # the file that vanished was asked for by its name
             reviewed = review(replace(asked, allowed=None))
     return replace(reviewed, mended=tuple(mended)), tuple(failures)
+
+
+def _refused(mended: Mended, error: WherryError) -> Mended:
+    """What was mended and is not, because of *error*."""
+    refused = tuple((finding, f"{error.where}: {error.what}") for finding in mended.applied)
+    return replace(mended, before={}, after={}, applied=(), refused=(*mended.refused, *refused))
 
 
 def write_files(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> None:
