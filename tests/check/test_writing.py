@@ -286,6 +286,20 @@ def test_what_was_judged_by_a_mend_that_was_not_written_is_judged_and_mended_ane
     assert [one.rule for mended in written.mended for one in mended.applied] == ["G1", "B11"]
 
 
+def test_who_went_away_before_it_could_be_mended_anew_is_told() -> None:
+    lay(".git/objects/pack/x.pack", b"x" * 5_000_000)
+    for name in ("a.Dockerfile", "b.Dockerfile"):
+        lay(name, PLAIN + b"COPY . /app\n")
+    request = replace(asked("."), adjust=lambda _: CheckSettings(select=("G1", "B11")))
+    reviewed = review(request)
+    lay("a.Dockerfile", PLAIN)
+    Path("b.Dockerfile").unlink()
+
+    _, failures = write_mended(request, reviewed)
+
+    assert [error.where for error in failures] == ["a.Dockerfile", "b.Dockerfile"]
+
+
 def test_fixes_of_a_read_only_file_are_refused_and_its_findings_stay() -> None:
     lay("a/Dockerfile", PLAIN).chmod(0o444)
     lay("b/Dockerfile", PLAIN)

@@ -21,7 +21,7 @@ from wherry.errors import InputError, WherryError, WorldError
 from wherry.store.whole import whole_file, world_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from wherry.check.fix import Mended
     from wherry.check.review import Asked, Reviewed
@@ -59,15 +59,25 @@ def write_mended(asked: Asked, reviewed: Reviewed) -> tuple[Reviewed, tuple[Wher
             mended.append(_refused(one, error))
         else:
             mended.append(one)
-    if again:
-        fewer = replace(asked, paths=tuple(again))
-        later, more = write_mended(fewer, review(fewer))
-        mended += later.mended
-        failures += more
+    later, more = _written_anew(asked, again)
+    mended += later
+    failures += (error for error in more if error.where not in barred)
     if lost:
         with suppress(InputError):  # the file that vanished was asked for by its name
             reviewed = review(replace(asked, allowed=None))
     return replace(reviewed, mended=tuple(mended)), tuple(failures)
+
+
+def _written_anew(asked: Asked, again: Sequence[Path]) -> tuple[tuple[Mended, ...], tuple[WherryError, ...]]:
+    """What comes of Dockerfiles when all is read as it lies there now."""
+    if not again:
+        return (), ()
+    asked = replace(asked, paths=tuple(again))
+    try:
+        reviewed, failures = write_mended(asked, review(asked))
+    except InputError as error:  # one of them went away
+        return (), (error,)
+    return reviewed.mended, failures
 
 
 def _refused(mended: Mended, error: WherryError) -> Mended:
