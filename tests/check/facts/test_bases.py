@@ -215,3 +215,18 @@ def test_no_nearly_good_reference_is_a_failure(reference: str) -> None:
     found = base_facts(reference)
     assert found.is_floating in {True, False}
     assert found.is_gpu in {True, False}
+
+
+@pytest.mark.parametrize(
+    ("reference", "workdir"),
+    [
+        ("python:3.12-slim", "/"),
+        ("nvidia/cuda:12.4.1-base-ubuntu22.04", "/"),
+        ("pytorch/pytorch:2.4.0-cuda12.1-cudnn9-runtime", "/workspace"),
+        ("nvcr.io/nvidia/pytorch:24.05-py3", "/workspace"),
+        ("mambaorg/micromamba:2", "/tmp"),
+        ("registry.example/team/base:1", ""),
+    ],
+)
+def test_images_begin_where_their_own_dockerfile_says(reference: str, workdir: str) -> None:
+    assert base_facts(reference).workdir == workdir

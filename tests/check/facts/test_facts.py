@@ -100,7 +100,7 @@ def test_what_is_in_force_before_a_run_is_its_own() -> None:
         ("root", True),
         ("me:group", False),
     ]
-    assert (a.workdir, b.workdir) == ("/", "/app")
+    assert (a.workdir, b.workdir) == ("/tmp", "/app")
     assert (dict(a.env).get("X"), dict(b.env).get("X")) == (None, "1")
     assert [run.home for run in (a, b, c)] == ["/home/mambauser", "/root", "/home/me"]
 

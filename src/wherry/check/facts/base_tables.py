@@ -306,3 +306,17 @@ NVIDIA_ENV: Final = frozenset({"LD_LIBRARY_PATH", "NVIDIA_VISIBLE_DEVICES", "NVI
 
 NGC_TORCH_ENV: Final = frozenset({"TORCH_CUDA_ARCH_LIST"})
 """What NGC's PyTorch sets besides."""
+
+WORKDIRS: Final = {
+    # where images begin that do not begin at /: by their own Dockerfiles
+    "pytorch/pytorch": "/workspace",
+    "nvcr.io/nvidia/pytorch": "/workspace",
+    "nvcr.io/nvidia/tensorflow": "/workspace",
+    "nvcr.io/nvidia/tritonserver": "/opt/tritonserver",
+    "mambaorg/micromamba": "/tmp",  # noqa: S108 - in an image
+    "apache/airflow": "/opt/airflow",
+    "public.ecr.aws/lambda/python": "/var/task",
+    "rayproject/ray": "/home/ray",
+}
+FROM_ROOT: Final = frozenset({"python", "cuda", "debian", "ubuntu", "alpine", "uv", "distroless", "scratch"})
+"""Families whose images begin at /."""

@@ -19,6 +19,7 @@ from wherry.check.facts.base_tables import (
     DEBIAN_NUMBERS,
     DEBIAN_SUITES,
     FAMILIES,
+    FROM_ROOT,
     MIRRORED,
     NGC_TORCH_ENV,
     NVIDIA_ENV,
@@ -26,6 +27,7 @@ from wherry.check.facts.base_tables import (
     SUITES,
     TENSORFLOW_CUDA,
     UBUNTU_NAMES,
+    WORKDIRS,
     Family,
     Fate,
     Version,
@@ -82,6 +84,7 @@ class BaseFacts(Frozen):
         distro_python: What that distro's own package ``python3`` is.
         package_manager: ``apt``, ``apk``, ``dnf``, ``yum``, ``zypper`` or empty.
         user: The user it starts as where known not to be root; empty: root, or not known.
+        workdir: Where it begins: ``/``, ``/workspace``; empty: not known.
         has_compiler: A C compiler is known to be inside.
         has_nvcc: The CUDA compiler is known to be inside.
         frameworks: Python packages it is made to carry: ``torch``, ``tensorflow``, ``vllm``...
@@ -106,6 +109,7 @@ class BaseFacts(Frozen):
     distro_python: Version | None = None
     package_manager: str = ""
     user: str = ""
+    workdir: str = ""
     has_compiler: bool = False
     has_nvcc: bool = False
     frameworks: frozenset[str] = frozenset()
@@ -188,6 +192,7 @@ def base_facts(reference: str) -> BaseFacts:
         distro_python=SUITES.get(distro),
         package_manager=_package_manager(family, distro),
         user=_user(family, name),
+        workdir=WORKDIRS.get(name.repository, "/" if family.name in FROM_ROOT else ""),
         has_compiler=is_devel or "compiler" in family.tools or _is_full_python(family, flavour),
         has_nvcc=(is_devel and cuda is not None) or "nvcc" in family.tools,
         frameworks=frozenset(family.frameworks),

@@ -121,12 +121,13 @@ class CopyFacts:
         written = self.written_destination
         if written.startswith("${") or _WINDOWS.match(written):
             return written  # of the base's environment, or of Windows
-        path = posixpath.normpath(posixpath.join(self.scope.workdir or "/", written))
+        workdir = self.scope.workdir or self.stage.base.workdir or "/"
+        path = posixpath.normpath(posixpath.join(workdir, written))
         is_directory = (
             written.endswith(("/", "/."))
             or written in {"", "."}
             or len(self._paths) > 2  # noqa: PLR2004 - more than one source
-            or f"{self.scope.workdir}/".startswith(f"{path}/")
+            or f"{workdir}/".startswith(f"{path}/")
             or (path in _DIRECTORIES and not self.stage.base.is_scratch)
         )
         return f"{path.rstrip('/')}/" if is_directory else path

@@ -84,7 +84,7 @@ class RunFacts:
     @property
     def workdir(self) -> str:
         """Where it starts."""
-        return self.scope.workdir or "/"
+        return workdir_of(self.scope, self.stage)
 
     @cached_property
     def env(self) -> Mapping[str, str]:
@@ -299,6 +299,11 @@ class RunFacts:
     def verifies(self) -> bool:
         """Some command checks a checksum or a signature."""
         return any(map(commands.verifies, self.calls))
+
+
+def workdir_of(scope: Scope, stage: StageFacts) -> str:
+    """Where commands start: as WORKDIR says, else where the base begins, which is mostly the root."""
+    return scope.workdir or stage.base.workdir or "/"
 
 
 def user_of(scope: Scope, stage: StageFacts) -> str:

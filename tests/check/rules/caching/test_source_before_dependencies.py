@@ -425,3 +425,17 @@ def test_what_only_the_system_would_gain_is_not_said_where_the_rest_stays(tmp_pa
     (finding,) = verdicts("B1", _of(steps), tmp_path, {"environment.yml": environment, "app/main.py": ""})
     assert finding.what == "the source is copied before conda installs environment.yml"
     assert finding.fix is None
+
+
+def test_a_list_is_copied_to_where_the_base_begins(tmp_path: Path) -> None:
+    text = f"FROM nvcr.io/nvidia/pytorch:24.05-py3\nCOPY . /workspace\n{INSTALL}\n"
+    (finding,) = verdicts("B1", text, tmp_path, FILES)
+    after = fixed(text, finding).splitlines()
+    assert after[1:] == ["COPY requirements.txt /workspace/", INSTALL, "COPY . /workspace"]
+
+
+def test_nothing_moves_where_only_the_base_knows_the_directory(tmp_path: Path) -> None:
+    text = f"FROM registry.example/team/base:1\nCOPY . /srv\n{INSTALL}\n"
+    assert all(finding.fix is None for finding in verdicts("B1", text, tmp_path, FILES))
+    (finding,) = verdicts("B1", text.replace("COPY . /srv", "COPY . ."), tmp_path, FILES)
+    assert finding.fix is not None

@@ -149,3 +149,8 @@ def test_a_torch_for_rocm_is_no_matter_of_cuda() -> None:
     assert verdicts("C4", f"FROM ubuntu:24.04\n{install}")
     assert not verdicts("C4", f"FROM ubuntu:24.04\nENV ROCM_VERSION=6.2\n{install}")
     assert not verdicts("C4", f"FROM ubuntu:24.04\nENV TARGET=gfx942\n{install}")
+
+
+def test_who_asks_conda_for_cuda_wants_it() -> None:
+    base = "FROM continuumio/miniconda3:24.9.2-0\n"
+    assert not verdicts("C4", f"{base}RUN conda install -y -c pytorch -c nvidia pytorch pytorch-cuda=12.1\n")

@@ -88,13 +88,21 @@ def needs_of(install: Install) -> Needs | None:
 
 def _is_plain(install: Install) -> bool:
     """All that it reads stands on its command line, for everybody who builds."""
-    if install.has_unknown or not install.call.directory or _reads_more(install):
+    if install.has_unknown or not install.call.directory or _reads_more(install) or _is_nowhere(install):
         return False
     if any(wrapper.endswith(" run") and wrapper not in _ALOOF for wrapper in install.command.wrapped_by):
         return False  # "uv run" installs the project first
     if any(package.is_local for package in install.packages):
         return False
     return all(word.is_literal for word in _list_words(install))  # a build argument may name another list
+
+
+def _is_nowhere(install: Install) -> bool:
+    """It starts where only the base knows, and a COPY says in full where the source goes."""
+    stage = install.run.stage
+    if install.run.scope.workdir or stage.base.workdir or install.call.directory != install.run.workdir:
+        return False
+    return any(copy.is_from_context and copy.written_destination.startswith("/") for copy in stage.all_copies)
 
 
 def _list_words(install: Install) -> Iterable[Word]:

@@ -120,7 +120,10 @@ def _place(facts: Facts, found: Installed) -> Place:
 def says_cuda(framework: Framework) -> bool:
     """Whether its CUDA build was asked for by name, and is not only what PyPI has."""
     if framework.name in {"torch", "torchvision", "torchaudio"}:
-        return framework.build == "cuda" and ("+cu" in framework.version or "the index cu" in framework.basis)
+        is_told = (
+            "+cu" in framework.version or "the index cu" in framework.basis or "conda" in framework.basis
+        )
+        return framework.build == "cuda" and is_told
     return framework.is_gpu or framework.name in {"flash-attn", "deepspeed"}
 
 
