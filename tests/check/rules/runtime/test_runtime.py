@@ -129,3 +129,38 @@ def test_a_port_is_left_alone_where_compose_starts_the_server_itself(tmp_path: P
 )
 def test_a_base_with_a_user_of_its_own_is_not_left_as_root(lines: str, count: int, tmp_path: Path) -> None:
     assert len(found("H1", tmp_path, f"FROM apache/airflow:2.9.2\n{lines}\n")) == count
+
+
+HEALTH = "HEALTHCHECK CMD curl -f http://localhost:8000/ || exit 1"
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        (f"FROM python:3.12-slim\n{HEALTH}\n", 1),
+        (f"FROM python:3.12-alpine\n{HEALTH}\n", 1),
+        ("FROM python:3.12-alpine\nHEALTHCHECK CMD wget -q http://localhost/\n", 0),
+        (f"FROM python:3.12\n{HEALTH}\n", 0),
+        (f"FROM registry.example/team/base:1\n{HEALTH}\n", 0),
+        (f"FROM python:3.12-slim\nRUN apt-get update && apt-get install -y curl\n{HEALTH}\n", 0),
+        (f"FROM python:3.12-slim\nRUN apt-get install -y $TOOLS\n{HEALTH}\n", 0),
+        (f"FROM python:3.12-slim\nRUN ./setup.sh\n{HEALTH}\n", 0),
+        (f"FROM python:3.12-slim AS b\nRUN apt-get install -y curl\nFROM b\n{HEALTH}\n", 0),
+        (f"FROM python:3.12 AS b\nFROM python:3.12-slim\nCOPY --from=b /usr/local /usr/local\n{HEALTH}\n", 1),
+        (f"FROM python:3.12 AS b\nFROM python:3.12-slim\nCOPY --from=b /usr/bin/curl /bin/\n{HEALTH}\n", 0),
+        (f"FROM python:3.12-slim\n{HEALTH}\nHEALTHCHECK NONE\n", 0),
+        ("FROM apache/airflow:2.9.2\nRUN apt-get update\n", 1),
+        ("FROM apache/airflow:2.9.2\nUSER root\nRUN apt-get update\n", 0),
+        ("FROM python:3.12-slim\nUSER $NAME\nRUN apt-get update\n", 0),
+        ("FROM python:3.12-slim\nUSER app\nRUN apt-get check\n", 0),
+        ('FROM a:1\nCMD ["serve", "--port", "${PORT}"]\n', 1),
+        ('FROM a:1\nENTRYPOINT ["sh", "-c"]\nCMD ["serve --port $PORT"]\n', 0),
+        ('FROM a:1\nENTRYPOINT ["./start.sh"]\nCMD ["--port", "$PORT"]\n', 0),
+        ('FROM a:1\nCMD ["bash", "-c", "serve $PORT"]\n', 0),
+        ('FROM a:1\nCMD ["python", "-c", "print(\'$PORT\')"]\n', 0),
+        ('FROM a:1\nCMD ["serve", "--pattern", "^a$"]\n', 0),
+        ("FROM a:1\nCMD serve --port $PORT\n", 0),
+    ],
+)
+def test_what_cannot_work_is_told_of(text: str, count: int, tmp_path: Path) -> None:
+    assert len(found("H15", tmp_path, text)) == count
