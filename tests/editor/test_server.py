@@ -283,6 +283,13 @@ def test_what_is_broken_is_an_error_on_its_line(with_editor: Player, text: str, 
     with_editor(play)
 
 
+def test_half_a_letter_is_no_reason_to_say_nothing(with_editor: Player) -> None:
+    async def play(editor: Editor) -> None:
+        assert coded(await editor.open(f"# \ud83d\n{PIP}"), "G1") is not None
+
+    with_editor(play)
+
+
 def test_a_document_that_is_on_no_disk_is_judged_all_the_same(with_editor: Player) -> None:
     async def play(editor: Editor) -> None:
         assert coded(await editor.open(PIP, "new/folder/Dockerfile"), "G1") is not None

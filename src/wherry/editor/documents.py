@@ -9,7 +9,7 @@ from pygls.uris import from_fs_path, to_fs_path
 
 from wherry.check.discover import is_dockerfile_name
 from wherry.check.review import STDIN, Asked, review
-from wherry.dockerfile.source import Source, encode
+from wherry.dockerfile.source import Source
 from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
@@ -44,7 +44,12 @@ def is_dockerfile(document: TextDocument) -> bool:
 def source_of(document: TextDocument) -> Source:
     """The text that the editor has, under the document's path; under its URI where it is no file."""
     path = to_fs_path(document.uri)
-    return Source(str(Path(path)) if path else document.uri, encode(document.source))
+    return Source(str(Path(path)) if path else document.uri, bytes_of(document))
+
+
+def bytes_of(document: TextDocument) -> bytes:
+    """The text as it would be saved; half a letter, which JSON can hold, is none."""
+    return document.source.encode("utf-8", "replace")
 
 
 def judged(source: Source) -> Judged:

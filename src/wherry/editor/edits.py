@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lsprotocol import types
 
 from wherry.dockerfile.source import Source, Span
-from wherry.editor.documents import uri_of
+from wherry.editor.documents import bytes_of, uri_of
 from wherry.editor.positions import range_of
 from wherry.frozen import Frozen
 
@@ -43,7 +43,7 @@ def workspace_edit(
     for path, (before, after) in changed.items():
         uri = own.uri if path == own_path else uri_of(path)
         beside = workspace.text_documents.get(uri) if path != own_path else None
-        if not _is_text(after) or (beside is not None and beside.source.encode() != before):
+        if not _is_text(after) or (beside is not None and bytes_of(beside) != before):
             return None
         edits = list(line_edits(Source(path, before), after, encoding))
         version = own.version if path == own_path else beside and beside.version
