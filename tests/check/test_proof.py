@@ -40,6 +40,31 @@ def test_a_comment_that_would_become_a_directive_is_left_alone() -> None:
     assert said_of(f"# hello\n{text}", ("ARG A\n", ""), touches={0}) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "aspects", "is_free"),
+    [
+        ("FROM x\nRUN a\n", "# syntax=docker/dockerfile:1\n", frozenset({Aspect.MOUNTS}), True),
+        ("# escape=`\nFROM x\nRUN a\n", "# syntax=docker/dockerfile:1\n", frozenset({Aspect.MOUNTS}), True),
+        ("FROM x\nRUN a\n", "# syntax=docker/dockerfile:1\n", COMMANDS, False),
+        ("FROM x\nRUN a\n", "# syntax=other\n", frozenset({Aspect.MOUNTS}), False),
+        (
+            "# syntax=other\nFROM x\nRUN a\n",
+            "# syntax=docker/dockerfile:1\n",
+            frozenset({Aspect.MOUNTS}),
+            False,
+        ),
+    ],
+)
+def test_mounts_may_name_the_frontend_that_knows_them_where_none_is_named(
+    text: str, line: str, aspects: frozenset[Aspect], *, is_free: bool
+) -> None:
+    first = text.partition("\n")[0]
+
+    found = said_of(text, (first, f"{line}{first}"), touches={0}, aspects=aspects | {Aspect.BASE})
+
+    assert found == (None if is_free else "the directives would change")
+
+
 def test_a_continuation_that_is_left_hanging_swallows_no_neighbour() -> None:
     text = "FROM x\nRUN a \\\n  # why\n  --b\nRUN c\n"
 

@@ -32,6 +32,7 @@ _ASPECT_OF: Final = {
     **dict.fromkeys(_ENTRY, Aspect.ENTRY),
 }
 
+_FRONTEND: Final = ("syntax", "docker/dockerfile:1")
 _REFERENCE: Final = regex(rb"\$\{?([A-Za-z_]\w*)")
 
 Meaning = dict[Aspect, object]
@@ -56,7 +57,7 @@ def objection(
         replacements: In order, none over another.
 
     """
-    if _said_first(before) != _said_first(after):
+    if _said_first(after) not in _may_say_first(before, effect):
         return "the directives would change"
     torn = _torn(before, after, replacements)
     if torn:
@@ -78,6 +79,13 @@ def objection(
 
 def _said_first(dockerfile: Dockerfile) -> list[tuple[str, str]]:
     return [(directive.name, directive.value) for directive in dockerfile.directives]
+
+
+def _may_say_first(before: Dockerfile, effect: Effect) -> list[list[tuple[str, str]]]:
+    """What it said, and where mounts change a frontend that knows them, if it named none."""
+    said = _said_first(before)
+    is_free = Aspect.MOUNTS in effect.aspects and before.directive("syntax") is None
+    return [said, [_FRONTEND, *said]] if is_free else [said]
 
 
 def _torn(before: Dockerfile, after: Dockerfile, replacements: Sequence[Replacement]) -> str | None:
