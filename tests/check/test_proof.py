@@ -47,12 +47,6 @@ def test_a_comment_that_would_become_a_directive_is_left_alone() -> None:
         ("# escape=`\nFROM x\nRUN a\n", "# syntax=docker/dockerfile:1\n", frozenset({Aspect.MOUNTS}), True),
         ("FROM x\nRUN a\n", "# syntax=docker/dockerfile:1\n", COMMANDS, False),
         ("FROM x\nRUN a\n", "# syntax=other\n", frozenset({Aspect.MOUNTS}), False),
-        (
-            "# syntax=other\nFROM x\nRUN a\n",
-            "# syntax=docker/dockerfile:1\n",
-            frozenset({Aspect.MOUNTS}),
-            False,
-        ),
     ],
 )
 def test_mounts_may_name_the_frontend_that_knows_them_where_none_is_named(
