@@ -230,3 +230,16 @@ def test_a_toolkit_that_another_stage_takes_stays(taken: str, tmp_path: Path) ->
     )
     (finding,) = verdicts("C1", text, tmp_path, SERVER)
     assert finding.fix is None
+
+
+def test_wheels_that_may_not_fit_may_be_compiled(tmp_path: Path) -> None:
+    index = "--extra-index-url https://wheels.example/llama-cpp-python/whl/cu124"
+    text = (
+        f"{DEVEL}\nCOPY . /app\nRUN apt-get install -y gcc && pip install llama-cpp-python {index}\n{END}\n"
+    )
+    (finding,) = verdicts("C1", text, tmp_path, SERVER)
+    assert finding.fix is not None
+    assert finding.fix.safety is Safety.UNSAFE
+    told = text.replace("&& pip", "&& CMAKE_ARGS=-DGGML_CUDA=on pip")
+    (finding,) = verdicts("C1", told, tmp_path, SERVER)
+    assert finding.fix is None

@@ -138,15 +138,7 @@ def _script(call: Call) -> str:
 def _of_install(install: Install, stage: StageFacts) -> Iterator[Found]:
     if install.is_conda and len(install.inputs.environments) < len(install.requirement_files):
         yield Found(Need.MAYBE, "an environment that is not known", install.span)
-    for asked in asked_of(install):
-        if asked.name in BUILT_WITH_NVCC and not asked.is_wheel:
-            yield Found(Need.BUILD, asked.name, install.span)
-        elif asked.name in COMPILES_AT_RUN_TIME:
-            yield Found(Need.RUN, asked.name, install.span)
-        elif asked.is_source and _is_told_cuda(install):
-            yield Found(Need.BUILD, asked.name or "a package", install.span)
-        elif asked.is_source or not (asked.is_wheel or asked.name in COMES_AS_WHEELS):
-            yield Found(Need.MAYBE, asked.name or "a package", install.span)
+    yield from _of_packages(install)
     if install.is_conda:
         return
     inputs = install.inputs
@@ -154,6 +146,22 @@ def _of_install(install: Install, stage: StageFacts) -> Iterator[Found]:
         yield Found(Need.MAYBE, "packages that are not known", install.span)
     if install.installs_project:
         yield from _of_project(install, stage)
+
+
+def _of_packages(install: Install) -> Iterator[Found]:
+    """What it asks for by name."""
+    for asked in asked_of(install):
+        if asked.is_listed:
+            is_told = _is_told_cuda(install) or "CMAKE_ARGS" in install.env
+            yield Found(Need.BUILD if is_told else Need.MAYBE, asked.name, install.span)
+        elif asked.name in BUILT_WITH_NVCC and not asked.is_wheel:
+            yield Found(Need.BUILD, asked.name, install.span)
+        elif asked.name in COMPILES_AT_RUN_TIME:
+            yield Found(Need.RUN, asked.name, install.span)
+        elif asked.is_source and _is_told_cuda(install):
+            yield Found(Need.BUILD, asked.name or "a package", install.span)
+        elif asked.is_source or not (asked.is_wheel or asked.name in COMES_AS_WHEELS):
+            yield Found(Need.MAYBE, asked.name or "a package", install.span)
 
 
 def _of_project(install: Install, stage: StageFacts) -> Iterator[Found]:

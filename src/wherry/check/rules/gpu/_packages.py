@@ -121,12 +121,14 @@ class Asked(Frozen):
         name: Normalised; empty where it is not told.
         is_wheel: It is known to come as a wheel.
         is_source: It is known to come as source: from git.
+        is_listed: Where it is looked for there are wheels of it, by CUDA and torch: maybe one that fits.
 
     """
 
     name: str
     is_wheel: bool = False
     is_source: bool = False
+    is_listed: bool = False
 
 
 def asked_of(install: Install) -> Iterator[Asked]:
@@ -141,9 +143,10 @@ def asked_of(install: Install) -> Iterator[Asked]:
         return
     lists = " ".join((*install.values("--find-links"), *install.index_urls))
     for package in install.packages:
-        is_wheel = _is_wheel(package.url) or install.has("--only-binary") or _is_listed(package.name, lists)
+        is_listed = _is_listed(package.name, lists)
+        is_wheel = _is_wheel(package.url) or install.has("--only-binary") or is_listed
         name = package.name or (_repository(package.url) if package.is_git else "")
-        yield Asked(name, is_wheel, package.is_git)
+        yield Asked(name, is_wheel, package.is_git, is_listed)
     for file in inputs.files:
         for entry in file.all_entries:
             yield Asked(entry.name, _is_wheel(entry.url), entry.git is not None)
