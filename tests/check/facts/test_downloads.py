@@ -13,6 +13,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 CASES: list[tuple[str, Mapping[str, Any]]] = [
     ("curl -fsSL https://h/a.tar.gz -o /tmp/a.tar.gz", {"kind": "http", "source": "https://h/a.tar.gz"}),
     ("curl -fsSLO https://h/m.safetensors", {"destination": "/app/m.safetensors", "is_weights": True}),
+    ("curl -fsSLO https://h/asr.nemo", {"is_weights": True}),
+    ("curl -fsSLO https://h/exported.pt2", {"is_weights": True}),
     ("curl -sSL https://h/x", {"destination": "", "is_weights": False}),
     ("curl -o - https://h/x", {"destination": ""}),
     ("curl --url https://h/x --output x", {"destination": "/app/x"}),

@@ -27,25 +27,10 @@ _FETCHER: Final = regex(
 )
 _FLOATING: Final = regex(r"(?:^|[/_.-])(?:latest|master|main|nightly|HEAD)(?:$|[/_.?-])")
 WEIGHT_SUFFIXES: Final = (
-    ".safetensors",
-    ".gguf",
-    ".ggml",
-    ".pt",
-    ".pth",
-    ".ckpt",
-    ".onnx",
-    ".h5",
-    ".hdf5",
-    ".keras",
-    ".pkl",
-    ".tflite",
-    ".engine",
-    ".caffemodel",
-    ".weights",
-    ".pdparams",
-    ".mar",
-    ".joblib",
-    ".npz",
+    # of those that `weight_files` looks for, what an address alone tells of
+    *(".safetensors", ".gguf", ".ggml", ".pt", ".pt2", ".pte", ".pth", ".ckpt", ".onnx", ".h5", ".hdf5"),
+    *(".keras", ".pkl", ".tflite", ".engine", ".trt", ".nemo", ".caffemodel", ".weights", ".pdparams"),
+    *(".mar", ".joblib", ".npz", ".cbm", ".ubj"),
 )
 """Endings of files that hold a model's weights."""
 

@@ -15,11 +15,15 @@ if TYPE_CHECKING:
     from wherry.check.facts.context_walk import Entry
 
 _MB: Final = 1_000_000
-_SUFFIXES: Final = {  # from what size on a name alone is enough to be looked at
+_SUFFIXES: Final = {
+    # from what size on a name alone is enough to be looked at; each is what a framework's own documentation
+    # saves models as (safetensors, llama.cpp, PyTorch and ExecuTorch, ONNX, Keras, TensorRT, NeMo, Paddle,
+    # Caffe, Core ML, TorchServe, scikit-learn, NumPy, CatBoost, XGBoost, TensorFlow, Flax; November 2026)
     **dict.fromkeys((".safetensors", ".gguf", ".ggml", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".hdf5"), 0),
     **dict.fromkeys(
         (".keras", ".tflite", ".engine", ".trt", ".plan", ".nemo", ".pdparams", ".caffemodel"), 0
     ),
+    **dict.fromkeys((".pt2", ".pte"), 0),
     **dict.fromkeys((".mlmodel", ".mar", ".pkl", ".pickle", ".joblib", ".npz", ".cbm", ".ubj"), 0),
     **dict.fromkeys((".pb", ".msgpack"), _MB),
     ".bin": 50 * _MB,

@@ -110,7 +110,8 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
 
 _GLIBC: Final = {
-    # of each release, by packages.debian.org, packages.ubuntu.com and the release notes of RHEL
+    # of each release, by packages.debian.org, packages.ubuntu.com and the release notes of RHEL and Amazon
+    # Linux; bullseye to trixie by their mirror (November 2026)
     "stretch": (2, 24),
     "buster": (2, 28),
     "bullseye": (2, 31),
@@ -120,12 +121,16 @@ _GLIBC: Final = {
     "ubuntu20.04": (2, 31),
     "ubuntu22.04": (2, 35),
     "ubuntu24.04": (2, 39),
+    "ubuntu26.04": (2, 43),
     "ubi8": (2, 28),
     "ubi9": (2, 34),
+    "ubi10": (2, 39),
     "rockylinux8": (2, 28),
     "rockylinux9": (2, 34),
+    "rockylinux10": (2, 39),
     "almalinux8": (2, 28),
     "almalinux9": (2, 34),
+    "almalinux10": (2, 39),
     "amazonlinux2": (2, 26),
     "amazonlinux2023": (2, 34),
 }
