@@ -240,6 +240,9 @@ def test_a_broken_file_is_told_beside_the_history_of_the_others(repository: Desk
     )
     assert "at: a/Dockerfile:1" in text.err
     assert (repository.root / "history.txt").read_text() == text.out
+    document = repository.check("--cache-history", "--format", "json").json()
+    assert [one["where"] for one in document["errors"]] == ["a/Dockerfile:1"]
+    assert document["notes"] == []
 
 
 @pytest.mark.parametrize("number", ["0", "-1", "x"])

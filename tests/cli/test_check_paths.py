@@ -83,6 +83,16 @@ def test_where_all_is_excluded_nothing_is_wrong_and_it_is_said_why(desk: Desk, p
     assert "no findings in 0 files" in done.out
 
 
+def test_a_history_of_what_is_excluded_says_so(desk: Desk) -> None:
+    desk.file("pyproject.toml", EXCLUDES)
+    desk.file("old/a\nb.Dockerfile", PLAIN)
+
+    done = desk.check("--cache-history")
+
+    assert (done.code, done.out) == (0, "")
+    assert done.err == "note: old/a\\nb.Dockerfile is not checked: pyproject.toml excludes it\n"
+
+
 def test_what_is_excluded_beside_others_is_not_worth_a_word_unless_it_was_named(desk: Desk) -> None:
     desk.file("pyproject.toml", EXCLUDES)
     desk.file("old/Dockerfile", PLAIN)

@@ -224,19 +224,26 @@ def _print_mended(asked: Asked, reviewed: Reviewed) -> int:
 
 def _print_history(asked: Asked, commits: int, form: str, output: Path | None) -> int:
     from wherry.check.rehearsal import rehearse
+    from wherry.report.findings.excerpt import printable
+    from wherry.report.findings.json import error_json, well_formed
     from wherry.report.findings.rehearsals import rehearsal_json, rehearsal_lines
 
     if form not in {"text", "json"}:
         raise click.UsageError("--cache-history is printed as text or json")
     rehearsed = rehearse(asked, commits)
     if form == "json":
-        values = [rehearsal_json(one) for one in rehearsed.rehearsals]
-        check_output.put(f"{json.dumps({'version': JSON_VERSION, 'rehearsals': values}, indent=2)}\n", output)
+        values = {
+            "version": JSON_VERSION,
+            "rehearsals": [rehearsal_json(one) for one in rehearsed.rehearsals],
+            "errors": [error_json(error) for error in rehearsed.broken],
+            "notes": list(rehearsed.notes),
+        }
+        check_output.put(f"{json.dumps(well_formed(values), indent=2)}\n", output)
     else:
         texts = ("\n".join(rehearsal_lines(one)) for one in rehearsed.rehearsals)
         check_output.put("".join(f"{text}\n" for text in "\n\n".join(texts).splitlines()), output)
     for note in rehearsed.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {printable(note)}", err=True)
     return _told(rehearsed.broken, 0)
 
 

@@ -12,6 +12,7 @@ from wherry.dockerfile.source import encode
 
 if TYPE_CHECKING:
     from wherry.check.model import Edit, Finding, Fix, Place
+    from wherry.errors import InputError
     from wherry.report.findings.model import Review
 
 VERSION: Final = 1
@@ -24,7 +25,7 @@ def findings_json(review: Review) -> dict[str, Any]:
     values: dict[str, Any] = {
         "version": VERSION,
         "findings": [finding_json(finding) for finding in review.findings],
-        "errors": [{"what": error.what, "where": error.where, "mend": error.mend} for error in review.broken],
+        "errors": [error_json(error) for error in review.broken],
         "fixed": [
             {"rule": finding.rule, "place": _place(finding.place), "what": finding.what}
             for one in review.mended
@@ -53,6 +54,11 @@ def findings_json(review: Review) -> dict[str, Any]:
     }
     clean: dict[str, Any] = well_formed(values)
     return clean
+
+
+def error_json(error: InputError) -> dict[str, str]:
+    """What is wrong with a file that no build would take."""
+    return {"what": error.what, "where": error.where, "mend": error.mend}
 
 
 def well_formed(values: Any) -> Any:  # noqa: ANN401 - of any shape, and of the same afterwards
