@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.check.rules.bytes.cases import fixed, verdicts
+from wherry.check.model import Severity
 
 FROM = "FROM debian:bookworm\n"
 
@@ -118,3 +119,8 @@ def test_the_whole_toolkit_of_conda_is_told_of_too() -> None:
     (finding,) = verdicts("G14", text)
     assert finding.what.startswith("cuda-toolkit brings")
     assert finding.fix is None
+
+
+def test_a_megabyte_of_what_is_recommended_is_a_note() -> None:
+    (finding,) = verdicts("G15", "FROM debian:bookworm-slim\nRUN apt-get update && apt-get install -y curl\n")
+    assert finding.severity is Severity.INFO

@@ -436,3 +436,10 @@ def test_a_version_that_the_shell_takes_for_a_file_is_told_of(
     said = [one.what for one in found("F2", tmp_path, f"{PYTHON}RUN pip install {words}\n")]
     assert ("numpy>=1.26 has no quotes: the shell takes > for a file to write to" in said) is is_cut
     assert len(said) == 1
+
+
+def test_a_command_that_lost_its_ampersands_is_told_of(tmp_path: Path) -> None:
+    (finding,) = found("F2", tmp_path, f"{PYTHON}RUN pip install a==1 \\\n    pip install b\n")
+    assert finding.what == "pip install stands inside another pip install: && is missing"
+    (finding,) = found("F2", tmp_path, f"{PYTHON}RUN pip install install\n")
+    assert finding.what == "install is installed without a version"

@@ -164,3 +164,21 @@ HEALTH = "HEALTHCHECK CMD curl -f http://localhost:8000/ || exit 1"
 )
 def test_what_cannot_work_is_told_of(text: str, count: int, tmp_path: Path) -> None:
     assert len(found("H15", tmp_path, text)) == count
+
+
+def test_a_model_in_roots_home_keeps_the_server_root(tmp_path: Path) -> None:
+    run = "RUN mkdir -p ~/.cache/m && cd ~/.cache/m && wget https://models.example/m.pt\n"
+    (finding,) = found("H1", tmp_path, f'{FROM}{run}CMD ["python", "a.py"]\n')
+    assert finding.fix is None
+
+
+@pytest.mark.parametrize(
+    ("code", "line", "count"),
+    [
+        ("H7", "COPY --chmod=777 start.sh /start.sh", 1),
+        ("H7", "COPY --chmod=755 start.sh /start.sh", 0),
+        ("H6", "ENV PYSPARK_DRIVER_PYTHON_OPTS=\"notebook --NotebookApp.token='' --ip='*'\"", 1),
+    ],
+)
+def test_doors_that_stand_open(code: str, line: str, count: int, tmp_path: Path) -> None:
+    assert len(found(code, tmp_path, f"{FROM}{line}\n")) == count

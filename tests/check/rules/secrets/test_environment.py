@@ -159,3 +159,20 @@ def test_a_secret_file_that_something_asks_for_is_not_left_out(
 def test_a_variable_that_looks_like_a_command_is_told_of(line: str, count: int, tmp_path: Path) -> None:
     said = found("E12", tmp_path, f"{PYTHON}{line}\n")
     assert len([one for one in said if "runs no command" in one.what]) == count
+
+
+@pytest.mark.parametrize(
+    ("lines", "severities"),
+    [
+        ("RUN huggingface-cli login --token $HF_TOKEN", []),  # E5 speaks of it
+        ("RUN huggingface-cli login --token $HF_TOKEN && python get.py $HF_TOKEN", ["error"]),
+        ("RUN python get.py $HF_TOKEN", ["error"]),
+        ("RUN python get.py $HF_TOKEN\nFROM python:3.12-slim\nCOPY --from=0 /m /m", ["warning"]),
+        ("RUN python get.py", []),
+    ],
+)
+def test_an_argument_that_is_a_secret_is_spoken_of_once(
+    lines: str, severities: list[str], tmp_path: Path
+) -> None:
+    said = found("E2", tmp_path, f"FROM python:3.12-slim\nARG HF_TOKEN\n{lines}\n")
+    assert [one.severity.value for one in said] == severities

@@ -76,6 +76,7 @@ _FETCHERS: Final = frozenset({"curl", "wget", "git", "git-lfs", "aria2"})
 _BRING_CERTIFICATES: Final = frozenset({"ca-certificates", "software-properties-common"})
 _SETTING: Final = b"Install-Recommends"
 _WORTH_BYTES: Final = 1_000_000
+_LITTLE_BYTES: Final = 10_000_000
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
@@ -90,7 +91,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
             why="recommended packages are installed as if they were needed",
             cost=cost,
             related=[facts.place(install.span) for install in installs[1:]],
-            severity=Severity.WARNING if cost.size_bytes else Severity.INFO,
+            severity=Severity.WARNING if cost.size_bytes > _LITTLE_BYTES else Severity.INFO,
             fix=_fix(installs),
         )
 

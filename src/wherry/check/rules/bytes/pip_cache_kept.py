@@ -227,7 +227,7 @@ def _closures(install: Install) -> Iterator[Closure]:
         yield from [closure for closure in found if closure][:1]
     listed = [entry.name for file in install.inputs.files for entry in file.all_entries]
     frameworks = {framework.name for framework in install.inputs.frameworks}
-    for name in {*install.names, *listed} - frameworks:
+    for name in {*install.names, *listed} - frameworks - BROUGHT:
         if closure := with_requirements(name) or wheel_of(name):
             yield closure
 

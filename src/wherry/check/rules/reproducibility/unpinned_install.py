@@ -132,6 +132,10 @@ def _check(facts: Facts) -> Iterator[Finding]:
         for package in install.packages
         if is_loose(package) and package.name not in (TOOLS if install.run.stage.is_shipped else BUILDERS)
     ]
+    nested = [one for one in loose if one[1].name == "install" and _is_verb(one[0], one[1])]
+    if nested:
+        yield _and_missing(facts, nested)
+    loose = [one for one in loose if one[0] not in {install for install, _, _ in nested}]
     cut = [one for one in loose if _cut_by_shell(one[0], one[1])]
     if cut:
         yield _cut_short(facts, cut)
@@ -142,6 +146,24 @@ def _check(facts: Facts) -> Iterator[Finding]:
         yield _finding(facts, locked, "without the version that the project's lock has", _fix(facts, locked))
     if others:
         yield _finding(facts, others, "without a version", None)
+
+
+def _is_verb(install: Install, package: PackageArgument) -> bool:
+    """``pip`` stands before it: a command inside another."""
+    texts = install.call.texts
+    at = texts.index(package.word.value, 1) if package.word.value in texts[1:] else 0
+    return at > 0 and texts[at - 1] in {"pip", "pip3", "uv"}
+
+
+def _and_missing(facts: Facts, nested: Sequence[Loose]) -> Finding:
+    (_, package, _), *rest = nested
+    return RULE.at(
+        facts.place(package.word.span),
+        "pip install stands inside another pip install: && is missing",
+        why="two packages called pip and install are asked for, and the index may have them",
+        related=[facts.place(one.word.span) for _, one, _ in rest],
+        severity=Severity.ERROR,
+    )
 
 
 def _cut_by_shell(install: Install, package: PackageArgument) -> Redirect | None:

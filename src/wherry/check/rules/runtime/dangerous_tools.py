@@ -72,7 +72,7 @@ if TYPE_CHECKING:
 
     from wherry.check.facts import Facts
     from wherry.check.facts.calls import Call
-    from wherry.check.model import Finding
+    from wherry.check.model import Finding, Place
 
 _SERVERS: Final = frozenset(
     {"openssh-server", "openssh", "dropbear", "telnetd", "tigervnc-standalone-server"}
@@ -94,6 +94,9 @@ def _check(facts: Facts) -> Iterator[Finding]:
     for run in facts.target.all_runs:
         for call in run.calls:
             yield from _of_call(facts, call)
+    for copy in facts.target.all_copies:
+        if _OPEN_MODE.fullmatch(copy.chmod) and not _STICKY.fullmatch(copy.chmod):
+            yield _writable(facts.place(copy.span), copy.destination)
     yield from _sockets(facts)
 
 
@@ -102,17 +105,21 @@ def _of_call(facts: Facts, call: Call) -> Iterator[Finding]:
     if call.program == "chmod" and _OPEN_MODE.fullmatch(mode) and not _STICKY.fullmatch(mode):
         targets = " ".join(text for text in call.texts if not text.startswith("-") and text != mode)
         if not targets.startswith("/tmp"):  # noqa: S108 - a path of the image
-            yield RULE.at(
-                facts.place(call.command.span),
-                f"everyone may write to {targets}",
-                why="whoever gets into any process can change the code that the next one runs",
-            )
+            yield _writable(facts.place(call.command.span), targets)
     if any("NOPASSWD" in text for text in call.texts) and not is_for_people(facts):
         yield RULE.at(
             facts.place(call.command.span),
             "sudo asks for no password",
             why="the user that USER names is root for the asking",
         )
+
+
+def _writable(place: Place, targets: str) -> Finding:
+    return RULE.at(
+        place,
+        f"everyone may write to {targets}",
+        why="whoever gets into any process can change the code that the next one runs",
+    )
 
 
 def _sockets(facts: Facts) -> Iterator[Finding]:

@@ -113,6 +113,9 @@ def _check(facts: Facts) -> Iterator[Finding]:
     for call in facts.target.ending.calls:
         yield from _of_call(facts, call)
     for variable in facts.target.all_variables:
+        opened = variable.kind == "env" and _OPEN.search(variable.value)
+        if opened and "PYSPARK_DRIVER" in variable.name:
+            yield _open(facts.place(variable.span))
         if variable.kind == "env" and variable.value.lower() in _SWITCHES.get(variable.name, ()):
             yield RULE.at(
                 facts.place(variable.span),
@@ -131,12 +134,7 @@ def _of_call(facts: Facts, call: Call) -> Iterator[Finding]:
                 fix=_without(facts, value),
             )
         elif _OPEN.fullmatch(value.text):
-            yield RULE.at(
-                facts.place(value.span),
-                "Jupyter lets in everyone who reaches its port",
-                why="a notebook is a shell",
-                severity=Severity.ERROR,
-            )
+            yield _open(facts.place(value.span))
     if (call.program == "flask" and "run" in call.texts) or "runserver" in call.texts[:2]:
         yield RULE.at(
             facts.place(call.command.span),
@@ -150,6 +148,15 @@ def _of_call(facts: Facts, call: Call) -> Iterator[Finding]:
             "fastapi dev reloads and listens on 127.0.0.1 alone",
             why="nothing outside the container reaches it: fastapi run is the server for that",
         )
+
+
+def _open(place: Place) -> Finding:
+    return RULE.at(
+        place,
+        "Jupyter lets in everyone who reaches its port",
+        why="a notebook is a shell",
+        severity=Severity.ERROR,
+    )
 
 
 def _of_script(facts: Facts, call: Call) -> Iterator[Finding]:

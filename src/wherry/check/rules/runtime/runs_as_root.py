@@ -155,9 +155,10 @@ def _lives_in_roots_home(facts: Facts) -> bool:
         return True
     downloads = (one for run in target.all_runs if run.is_root for one in run.downloads)
     started = (script for run in target.all_runs if run.is_root for _, script in run.scripts)
-    return any(one.kind in _AT_HOME and not one.destination for one in downloads) or any(
-        one.kind in _AT_HOME for script in started for one in script.downloads
-    )
+    return any(
+        one.destination.startswith("/root/") or (one.kind in _AT_HOME and not one.destination)
+        for one in downloads
+    ) or any(one.kind in _AT_HOME for script in started for one in script.downloads)
 
 
 RULE = Rule(

@@ -59,7 +59,8 @@ import re
 from typing import TYPE_CHECKING
 
 from wherry.check.edits import taken_out
-from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
+from wherry.check.model import Aspect, Effect, Fix, Rule, Safety, Severity
+from wherry.check.rules.secrets._mounting import syntax_line, with_secret
 from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
@@ -84,10 +85,17 @@ def _check(facts: Facts) -> Iterator[Finding]:
                 why="everyone who can pull the image can read it in its configuration",
             )
         elif variable.kind == "arg" and users and not _becomes_env(facts, variable):
+            if all(_only_logs_in(facts, variable, one) for one in users):
+                continue  # E5 speaks of it
+            stage = facts.stage_of(variable.instruction)
+            is_shipped = stage is not None and stage.is_shipped
             yield RULE.at(
                 facts.place(variable.span),
                 f"the build argument {variable.name} is used by RUN",
-                why="docker history prints the build arguments of a RUN",
+                why="docker history prints the build arguments of a RUN"
+                if is_shipped
+                else "build caches that are shared and the record of how it was built hold it",
+                severity=Severity.ERROR if is_shipped else Severity.WARNING,
                 related=[facts.place(Span(one.span.start, one.keyword_span.end)) for one in users],
                 fix=_fix(facts, variable, users),
             )
@@ -100,6 +108,14 @@ def _users(facts: Facts, variable: Variable) -> list[Instruction]:
         return []
     after = (one for one in stage.instructions("run") if one.index > variable.instruction.index)
     return [one for one in after if _names(variable.name, facts.text(one.span))]
+
+
+def _only_logs_in(facts: Facts, variable: Variable, user: Instruction) -> bool:
+    """All that a RUN does with it is hand it to a login."""
+    run = facts.run_of(user)
+    secrets = [login.secret.text for login in run.logins if login.secret] if run else []
+    given = sum(_names(variable.name, text) for text in secrets)
+    return given > 0 and len(re.findall(rf"\b{re.escape(variable.name)}\b", facts.text(user.span))) == given
 
 
 def _becomes_env(facts: Facts, variable: Variable) -> bool:
@@ -127,11 +143,9 @@ def _fix(facts: Facts, variable: Variable, users: list[Instruction]) -> Fix | No
     )
     if elsewhere or any(one.is_json or one.flag("mount") for one in users):
         return None
-    flag = f" --mount=type=secret,id={variable.name},env={variable.name}"
-    edits = [taken_out(facts.dockerfile, arg)]
-    edits += [Edit(facts.file.name, Span(one.keyword_span.end, one.keyword_span.end), flag) for one in users]
-    if facts.dockerfile.directive("syntax") is None:
-        edits.append(Edit(facts.file.name, Span(0, 0), "# syntax=docker/dockerfile:1\n"))
+    fields = f"id={variable.name},env={variable.name}"
+    edits = [taken_out(facts.dockerfile, arg), *syntax_line(facts)]
+    edits += [with_secret(facts, run, fields) for one in users if (run := facts.run_of(one))]
     return Fix(
         f"give {variable.name} to the RUN as a secret",
         tuple(edits),
