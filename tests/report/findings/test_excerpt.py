@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.check.findings import place_of
@@ -166,6 +166,7 @@ def test_printable_text_cannot_move_the_cursor() -> None:
     st.integers(0, 300),
     st.integers(5, 60),
 )
+@example(b"\0\0\0\xe1\x80\x80", 5, 5, 5)  # inside a letter
 def test_any_place_in_any_file_has_an_excerpt_that_fits(
     data: bytes, one: int, other: int, columns: int
 ) -> None:

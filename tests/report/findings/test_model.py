@@ -5,15 +5,32 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from tests.check.findings import found, judged
 from tests.report.findings.reviews import COPY, HOSTILE_NAME, PIP, SHELL, review
 from wherry.check.model import Basis, Cost, Finding, Severity
 from wherry.dockerfile.syntax import DockerfileError
 from wherry.errors import InputError
-from wherry.report.findings.model import place_of_error
+from wherry.report.findings.model import Review, place_of_error
 
 
 def test_findings_are_in_the_order_of_what_they_cost() -> None:
     assert review(SHELL, COPY, PIP).findings == [PIP, COPY, SHELL]
+
+
+def test_what_several_dockerfiles_see_in_a_file_beside_them_is_said_once() -> None:
+    pod = found("k8s/pod.yaml", line=4, cost=Cost(100, basis=Basis.MEASURED))
+    memory = found("k8s/pod.yaml", line=4, what="it says nothing of memory")
+    own = [found(f"{name}/Dockerfile") for name in "ab"]
+    judgements = (judged(own[0], pod, path="a/Dockerfile"), judged(own[1], pod, memory, path="b/Dockerfile"))
+    made = Review(judgements, lambda _: None)
+
+    assert made.findings == [pod, *own, memory]
+    assert dict(made.by_file()) == {"a/Dockerfile": [own[0], pod], "b/Dockerfile": [own[1], memory]}
+    assert (made.summary().findings, made.summary().size_bytes) == (4, 100)
+
+
+def test_equal_words_about_one_place_of_a_dockerfile_are_its_rules_own_affair() -> None:
+    assert len(Review((judged(PIP, PIP, path=PIP.place.path),), lambda _: None).findings) == 2
 
 
 def test_the_summary_adds_up() -> None:

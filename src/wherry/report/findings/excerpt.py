@@ -73,8 +73,7 @@ def first_words(place: Place, source: Source, columns: int) -> str:
         return ""
     near = _near(source, place.start.line, place.span, columns)
     (text,) = _masked(source, [near.span])
-    before = len(source.text(Span(near.span.start, near.mark.start)))
-    cells = [_cell(letter) for letter in text[before:].rstrip()]
+    cells = [_cell(letter) for letter in text[_letters_before(source, near, text) :].rstrip()]
     end = _fitting(cells, 0, 0, columns)[1]
     return "".join(cells[:end]) + (_CUT if end < len(cells) or near.is_cut_behind else "")
 
@@ -143,7 +142,7 @@ def _above(source: Source, span: Span) -> str:
 
 def _shown(source: Source, number: int, near: _Near, text: str, columns: int) -> Shown:
     cells = [_cell(letter) for letter in text]
-    before = len(source.text(Span(near.span.start, near.mark.start)))
+    before = _letters_before(source, near, text)
     marked = len(source.text(Span(near.mark.start, min(near.mark.end, near.span.end))))
     first, last = _fitting(cells, before, marked, columns)
     head = _CUT if first or near.is_cut_before else ""
@@ -151,6 +150,11 @@ def _shown(source: Source, number: int, near: _Near, text: str, columns: int) ->
     start = len(head) + _width(cells[first:before])
     width = _width(cells[before : min(before + marked, last)])
     return Shown(number, f"{head}{''.join(cells[first:last])}{tail}", start, max(1, width))
+
+
+def _letters_before(source: Source, near: _Near, text: str) -> int:
+    """How many letters stand before the mark; one that begins inside a letter has not more than there are."""
+    return min(len(source.text(Span(near.span.start, near.mark.start))), len(text))
 
 
 def _fitting(cells: Sequence[str], before: int, marked: int, columns: int) -> tuple[int, int]:

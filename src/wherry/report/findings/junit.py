@@ -21,17 +21,17 @@ _FORBIDDEN: Final = regex("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 def junit_lines(review: Review) -> Iterator[str]:
     """The document; a file without findings is a suite with one case that passed."""
-    total = sum(len(one.findings) for one in review.judgements) + len(review.broken)
+    suites = list(review.by_file())
+    failed = sum(len(findings) for _, findings in suites) + len(review.broken)
+    tests = sum(max(1, len(findings)) for _, findings in suites) + len(review.broken)
     yield '<?xml version="1.0" encoding="UTF-8"?>'
-    tests = sum(max(1, len(one.findings)) for one in review.judgements) + len(review.broken)
-    yield f'<testsuites name="wherry check" tests="{tests}" failures="{total}">'
-    for judgement in review.judgements:
-        name = _attribute(judgement.path)
-        failures = len(judgement.findings)
-        yield f'  <testsuite name={name} tests="{max(1, failures)}" failures="{failures}">'
-        if not failures:
+    yield f'<testsuites name="wherry check" tests="{tests}" failures="{failed}">'
+    for path, findings in suites:
+        name = _attribute(path)
+        yield f'  <testsuite name={name} tests="{max(1, len(findings))}" failures="{len(findings)}">'
+        if not findings:
             yield f'    <testcase classname={name} name="no findings"/>'
-        for finding in judgement.findings:
+        for finding in findings:
             yield from _case(finding)
         yield "  </testsuite>"
     for error in review.broken:

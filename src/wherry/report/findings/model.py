@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from wherry.check.engine import Judgement
     from wherry.check.fix import Mended
     from wherry.check.ignores import Ignore
-    from wherry.check.model import Cost, Finding
+    from wherry.check.model import Cost, Finding, Place
     from wherry.dockerfile.source import Source
     from wherry.errors import InputError
 
@@ -65,7 +65,19 @@ class Review(Frozen):
     @property
     def findings(self) -> list[Finding]:
         """All that stand, the costliest first."""
-        return in_order(finding for one in self.judgements for finding in one.findings)
+        return in_order(finding for _, findings in self.by_file() for finding in findings)
+
+    def by_file(self) -> Iterator[tuple[str, list[Finding]]]:
+        """Every Dockerfile with what is said of it; of a file beside several of them a thing is said once."""
+        said: set[tuple[str, Place, str]] = set()
+        for judgement in self.judgements:
+            mine: list[Finding] = []
+            for finding in judgement.findings:
+                key = finding.rule, finding.place, finding.what
+                if finding.place.path == judgement.path or key not in said:
+                    mine.append(finding)
+                said.add(key)
+            yield judgement.path, mine
 
     @property
     def all_notes(self) -> list[str]:
