@@ -143,6 +143,13 @@ def test_what_is_not_as_it_was_read_is_not_written_over(now: bytes | None, words
     assert (Path("Dockerfile").read_bytes() if now is not None else None) == now
 
 
+def test_a_directory_that_came_meanwhile_is_told() -> None:
+    Path("Dockerfile").mkdir()
+
+    with pytest.raises(WorldError, match="the file was changed after it had been read"):
+        write_files({"Dockerfile": b"old"}, {"Dockerfile": b"new"})
+
+
 def test_a_new_file_does_not_take_the_place_of_one_that_came_meanwhile() -> None:
     lay(".dockerignore", b"data\n")
 

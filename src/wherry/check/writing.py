@@ -141,11 +141,14 @@ def _written(name: str, before: bytes, text: bytes) -> Iterator[None]:
         raise _named(error, path, name) from error
 
 
-def _content(path: Path, limit_bytes: int) -> bytes:
+def _content(path: Path, limit_bytes: int) -> bytes | None:
+    """What is there now; nothing where no file is, and None for a directory."""
     try:
         return read_bounded(path, limit_bytes)
     except FileNotFoundError:
         return b""
+    except IsADirectoryError:
+        return None
 
 
 def _changed(name: str, was: os.stat_result | None) -> WorldError:
