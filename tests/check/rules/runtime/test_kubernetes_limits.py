@@ -1,4 +1,4 @@
-"""kubernetes-limits: an image that cannot change need not be asked for at every start."""
+"""kubernetes-limits: what runs this image, and which image need not be asked for at every start."""
 
 from __future__ import annotations
 
@@ -58,3 +58,17 @@ def test_an_image_that_may_change_is_asked_for(tmp_path: Path, image: str, polic
 
 def test_what_others_share_is_not_written_to(tmp_path: Path) -> None:
     assert said_of(tmp_path, "team/a:1.4.0", "Always", anchor=" &c") == []
+
+
+@pytest.mark.parametrize(
+    "compose",
+    ["services:\n  scorer:\n    build: ./scorer\n", "services:\n  b:\n    build: .\n    image: team/b\n"],
+)
+def test_what_runs_the_image_of_another_dockerfile_is_no_matter_of_this_one(
+    tmp_path: Path, compose: str
+) -> None:
+    pod = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n    - image: team/scorer:latest\n"
+
+    assert len(verdicts("H8", "FROM python:3.12\n", tmp_path, {"k8s/pod.yaml": pod})) == 2
+    beside = {"k8s/pod.yaml": pod, "compose.yaml": compose}
+    assert verdicts("H8", "FROM python:3.12\n", tmp_path, beside) == []

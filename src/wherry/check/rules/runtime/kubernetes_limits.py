@@ -3,7 +3,8 @@
 Why: without a memory request the scheduler packs model servers onto one node until the kernel kills one. An
 image named `latest` is asked for anew at every start of every pod, and two pods of one deployment may run two
 images. `imagePullPolicy: Always` asks for one that cannot change, too: while the registry does not answer, no
-pod starts on a node that has the image.
+pod starts on a node that has the image. It is told of containers that plainly
+run the image of this Dockerfile.
 
 ## Bad
 
@@ -147,32 +148,31 @@ _VERSION: Final = regex(r"v?\d+\.\d+\.\d+(?:[-+._]\w[\w.-]*)?")
 def _check(facts: Facts) -> Iterator[Finding]:
     if facts.context is None:
         return
-    for workload in facts.workloads:
-        for container in workload.containers:
-            image = container.image
-            if image is None or "{{" in image.value or "$" in image.value:
-                continue
-            if _floats(image):
-                yield RULE.at(
-                    image.place,
-                    "the image is whatever latest is when a pod starts",
-                    why="two pods of one deployment may run two images, and every start asks the registry",
-                )
-            policy = container.pull_policy
-            if policy is not None and policy.value == "Always" and _is_fixed(image):
-                yield RULE.at(
-                    policy.place,
-                    "the registry is asked at every start for an image that does not change",
-                    why="while it does not answer no pod starts, not even where the image is",
-                    severity=Severity.INFO,
-                    fix=_fix(container),
-                )
-            if not _is_bounded(container):
-                yield RULE.at(
-                    image.place,
-                    f"the {workload.kind}'s container says nothing of memory",
-                    why="the node takes more pods than fit, and the kernel kills one of them",
-                )
+    for workload, container in ((one.workload, one.container) for one in facts.running):
+        image = container.image
+        if image is None or "{{" in image.value or "$" in image.value:
+            continue
+        if _floats(image):
+            yield RULE.at(
+                image.place,
+                "the image is whatever latest is when a pod starts",
+                why="two pods of one deployment may run two images, and every start asks the registry",
+            )
+        policy = container.pull_policy
+        if policy is not None and policy.value == "Always" and _is_fixed(image):
+            yield RULE.at(
+                policy.place,
+                "the registry is asked at every start for an image that does not change",
+                why="while it does not answer no pod starts, not even where the image is",
+                severity=Severity.INFO,
+                fix=_fix(container),
+            )
+        if not _is_bounded(container):
+            yield RULE.at(
+                image.place,
+                f"the {workload.kind}'s container says nothing of memory",
+                why="the node takes more pods than fit, and the kernel kills one of them",
+            )
 
 
 def _floats(image: Text) -> bool:
