@@ -18,7 +18,7 @@ from wherry.check.facts.frameworks import (
 )
 from wherry.check.facts.locks import parse_lock
 from wherry.check.facts.pyproject import Pyproject, read_pyproject
-from wherry.check.facts.requirements import parse_requirements
+from wherry.check.facts.requirements import parse_requirements, read_requirements
 from wherry.check.facts.texts import Reader
 from wherry.check.facts.torch import (
     TorchFacts,
@@ -317,3 +317,17 @@ def test_what_is_no_environment_is_none(tmp_path: Path) -> None:
     assert is_environment_name("conda.yml")
     assert not is_environment_name("conda-lock.yml")
     assert not is_environment_name("compose.yml")
+
+
+def test_a_release_for_another_python_counts_where_there_is_none_for_that_of_today(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(
+        "torch==2.0.1; python_version < '3.9'\ntorch==2.5.1; python_version >= '3.9'\n"
+        "torchaudio==2.4.0+cu121; sys_platform == 'linux' and python_version == '3.11'\n"
+        "torchvision==0.19.0; sys_platform == 'win32' and python_version == '3.11'\n"
+    )
+    file = read_requirements(tmp_path / "a.txt", Reader())
+    assert file is not None
+    assert [(one.name, one.version) for one in frameworks_in_requirements(file)] == [
+        ("torch", "2.5.1"),
+        ("torchaudio", "2.4.0+cu121"),
+    ]

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 _RUNTIME: Final = regex(r"nvidia-cuda-runtime(?:-cu\d\d)?")
 _INDEX_OPTIONS: Final = frozenset({"--index-url", "--extra-index-url", "--find-links"})
 _PLAIN: Final = regex(r"[^;,'\"]*(?:sys_platform|platform_system)\s*(==|!=)\s*['\"](\w+)['\"]")
+_PYTHONS: Final = ("3.12", "3.11", "3.10", "3.9", "3.13", "3.14", "3.8")
 _LINUX: Final = {
-    "python_version": "3.12",
     "sys_platform": "linux",
     "platform_system": "Linux",
     "os_name": "posix",
@@ -78,7 +78,7 @@ def torch_in_lock(lock: LockFile, name: str = "torch") -> TorchFacts | None:
 
 def torch_in_requirements(file: RequirementFile, name: str = "torch") -> TorchFacts | None:
     """What a requirements file with all it includes asks for on Linux."""
-    asked = next((one for one in file.all_entries if one.name == name and holds_on_linux(one.marker)), None)
+    asked = next(iter(applying(one for one in file.all_entries if one.name == name)), None)
     if asked is None:
         return None
     bounds = [one.pinned for one in file.all_constraints if one.name == name and one.pinned]
@@ -90,9 +90,7 @@ def torch_in_requirements(file: RequirementFile, name: str = "torch") -> TorchFa
 
 def torch_in_pyproject(pyproject: Pyproject, name: str = "torch") -> TorchFacts | None:
     """What a pyproject.toml asks for on Linux: its sources and indexes are heeded."""
-    asked = next(
-        (one for one in pyproject.all_requirements if one.name == name and holds_on_linux(one.marker)), None
-    )
+    asked = next(iter(applying(one for one in pyproject.all_requirements if one.name == name)), None)
     if asked is None:
         return None
     by_name = {index.name: index.url.value for index in pyproject.indexes}
@@ -178,7 +176,23 @@ def frameworks_in_pyproject(pyproject: Pyproject) -> list[Framework]:
 
 
 def holds_on_linux(marker: str) -> bool:
-    """Whether a marker may hold on 64-bit Linux; what cannot be read may."""
+    """Whether a marker may hold on 64-bit Linux with a Python of today; what cannot be read may."""
+    return _holds(marker, _PYTHONS[0])
+
+
+def applying(entries: Iterable[Requirement]) -> list[Requirement]:
+    """What is asked for on Linux, each name by the entries for a Python of today, else by those for another."""
+    found: dict[str, list[Requirement]] = {}
+    others: dict[str, list[Requirement]] = {}
+    for entry in entries:
+        if holds_on_linux(entry.marker):
+            found.setdefault(entry.name, []).append(entry)
+        elif "python_" in entry.marker and any(_holds(entry.marker, python) for python in _PYTHONS[1:]):
+            others.setdefault(entry.name, []).append(entry)
+    return [one for own in (others | found).values() for one in own]
+
+
+def _holds(marker: str, python: str) -> bool:
     if not marker:
         return True
     plain = _PLAIN.fullmatch(marker.strip())
@@ -188,7 +202,8 @@ def holds_on_linux(marker: str) -> bool:
 
     environment = {
         **_LINUX,
-        "python_full_version": "3.12.0",
+        "python_version": python,
+        "python_full_version": f"{python}.0",
         "platform_machine": "x86_64",
         "implementation_name": "cpython",
         "platform_python_implementation": "CPython",
@@ -222,9 +237,7 @@ def _of_asked(asked: Requirement, version: str, urls: list[str], runtime: str | 
 
 def _frameworks(entries: list[Requirement], urls: list[str]) -> list[Framework]:
     found: dict[str, Framework] = {}
-    for entry in entries:
-        if not holds_on_linux(entry.marker):
-            continue
+    for entry in applying(entries):
         version = entry.pinned or _in_url(entry) or ""
         one = framework_of(entry.name, version, entry.extras, [entry.url, *urls], entry.text)
         if one:

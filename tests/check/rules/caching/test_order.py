@@ -357,3 +357,9 @@ def test_a_heavy_package_is_installed_as_the_others_are(tmp_path: Path) -> None:
     assert line in fixed(text, finding)
     assert finding.fix is not None
     assert finding.fix.safety is Safety.UNSAFE
+
+
+def test_installs_on_cache_mounts_leave_nothing_behind_and_may_stay_apart() -> None:
+    mounts = "--mount=type=cache,target=/var/cache/apt --mount=type=cache,target=/var/lib/apt"
+    install = f"RUN {mounts} apt-get update && apt-get install -y"
+    assert not verdicts("B13", f"FROM debian:12\n{install} cuda-toolkit-12-4\n{install} libgl1\n")

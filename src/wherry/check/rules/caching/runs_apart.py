@@ -145,7 +145,9 @@ def _by_lists_of_others(facts: Facts) -> set[int]:
 
 
 def _kind(run: RunFacts) -> str:
-    """What a RUN is about; empty for what is never joined."""
+    """What a RUN is about; empty for what is never joined: what leaves nothing behind may stay apart."""
+    if any(install.is_system and install.cache.is_mounted for install in run.installs):
+        return ""
     installs = {install.call.command.span: install for install in run.installs}
     found = [installs.get(call.command.span) for call in run.calls]
     if all(

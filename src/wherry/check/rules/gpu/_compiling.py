@@ -109,9 +109,7 @@ def _of_compilers(run: RunFacts) -> Iterator[Found]:
     """Compilers that are called. What setup.py installs is judged as a project, further down."""
     for one in run.compiles:
         if one.kind != "setup.py" or not {"install", "develop"} & set(one.call.texts):
-            yield Found(
-                Need.BUILD, one.call.program if one.kind != "setup.py" else one.kind, one.call.command.span
-            )
+            yield Found(Need.BUILD, "code", one.call.command.span)
     for call in run.calls:
         if call.program in _OF_THE_TOOLKIT:
             asks = all(word in {"--version", "-V", "--help"} for word in call.texts)
