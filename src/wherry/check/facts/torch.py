@@ -181,7 +181,7 @@ def holds_on_linux(marker: str) -> bool:
 
 
 def applying(entries: Iterable[Requirement]) -> list[Requirement]:
-    """What is asked for on Linux, each name by the entries for a Python of today, else by those for another."""
+    """What is asked for on Linux: by the entries for a Python of today, else by those for another."""
     found: dict[str, list[Requirement]] = {}
     others: dict[str, list[Requirement]] = {}
     for entry in entries:
