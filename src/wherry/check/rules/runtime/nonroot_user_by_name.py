@@ -82,18 +82,17 @@ def _check(facts: Facts) -> Iterator[Finding]:
     user = facts.target.ending.user.partition(":")[0]
     if facts.context is None or said is None or user.isdecimal() or user in {"", "root"} or "$" in user:
         return
-    for workload in facts.workloads:
-        for container in workload.containers:
-            flag = container.run_as_non_root
-            if flag is not None and flag.value == "true" and container.run_as_user is None:
-                yield RULE.at(
-                    facts.place(said.span),
-                    f"USER {user} is a name, and the {workload.kind} wants to know that it is not root",
-                    why="the container does not start: the kubelet cannot tell which number the name has",
-                    related=[flag.place],
-                    fix=_fix(facts, user),
-                )
-                return
+    for one in facts.running:
+        flag = one.container.run_as_non_root
+        if flag is not None and flag.value == "true" and one.container.run_as_user is None:
+            yield RULE.at(
+                facts.place(said.span),
+                f"USER {user} is a name, and the {one.workload.kind} wants to know that it is not root",
+                why="the container does not start: the kubelet cannot tell which number the name has",
+                related=[flag.place],
+                fix=_fix(facts, user),
+            )
+            return
 
 
 def _fix(facts: Facts, user: str) -> Fix | None:

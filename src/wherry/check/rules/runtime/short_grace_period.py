@@ -78,7 +78,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
         promised = _promised(call)
         if promised is None:
             continue
-        for workload in facts.workloads:
+        for workload in {id(one.workload): one.workload for one in facts.running}.values():
             text = workload.grace_period
             given = int(text.value) if text is not None and text.value.isdecimal() else _DEFAULT_S
             if given < promised and workload.name is not None:
