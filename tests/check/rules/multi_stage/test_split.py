@@ -293,3 +293,9 @@ def test_a_comment_goes_along_with_the_install_it_speaks_of() -> None:
 
 def test_a_stage_of_unit_tests_may_have_what_they_need() -> None:
     assert not verdicts("A6", _of(f"{SLIM} AS ut", "RUN pip install pytest", END))
+
+
+def test_notebooks_whose_port_is_open_are_there_on_purpose() -> None:
+    install = "RUN pip install jupyterlab"
+    assert not verdicts("A6", _of(SLIM, install, "EXPOSE 8888"))
+    assert verdicts("A6", _of(SLIM, install, "EXPOSE 8000"))

@@ -166,7 +166,7 @@ def _check(facts: Facts) -> Iterator[Finding]:
     if is_for_people(facts) or facts.target.base.family in _FOR_NOTEBOOKS:
         return
     tools = [tool for tool in _installed(facts) if not _is_used(facts, tool.name)]
-    if not tools or any(map(_starts_tool, facts.target.ending.calls)):
+    if not tools or any(map(_starts_tool, facts.target.ending.calls)) or _is_for_notebooks(facts, tools):
         return
     first, *rest = tools
     names = list(dict.fromkeys(tool.name for tool in tools))
@@ -223,6 +223,13 @@ def _starts_tool(call: Call) -> bool:
     return any(
         _TOOLS.fullmatch(word) or word.startswith(("jupyter", "start-notebook", "ipython")) for word in words
     )
+
+
+def _is_for_notebooks(facts: Facts, tools: list[Tool]) -> bool:
+    """Jupyter is installed and its port is open: people are to work there."""
+    exposed = [one for stage in facts.shipped for one in stage.instructions("expose")]
+    is_open = any(word.value.startswith("8888") for one in exposed for word in one.arguments)
+    return is_open and any(tool.name.startswith(("jupyter", "notebook")) for tool in tools)
 
 
 def _cost(names: list[str]) -> Cost:
