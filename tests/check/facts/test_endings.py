@@ -102,3 +102,11 @@ def test_the_arguments_of_a_shell_form_are_its_shells() -> None:
     json = facts_of('FROM x\nCMD ["a", "b"]\n').target.ending.cmd
     assert json is not None
     assert json.argv == ("a", "b")
+
+
+def test_what_an_onbuild_of_the_same_file_says_is_in_force() -> None:
+    facts = facts_of('FROM x AS b\nONBUILD CMD a b\nSHELL ["/bin/bash", "-c"]\nFROM b\nHEALTHCHECK None\n')
+    ending = facts.target.ending
+    assert ending.cmd is not None
+    assert ending.cmd.argv == ("/bin/bash", "-c", "a b")
+    assert ending.healthcheck is None

@@ -3,7 +3,7 @@
 ending.user, .workdir, .env           as the last instructions leave them
 ending.user_instruction               the USER in force; None when the base's stays
 ending.is_root                        it starts as root, as far as is known
-ending.entrypoint, .cmd               `Entry`, or None; a CMD before the chain's last ENTRYPOINT is void
+ending.entrypoint, .cmd               `Entry`, or None; a CMD below an ENTRYPOINT of a later stage is void
 ending.calls                          the commands a container starts with: ENTRYPOINT with CMD's arguments
 ending.healthcheck                    the HEALTHCHECK in force; None when there is none or it is NONE
 ending.exposed                        `Port`: number, protocol, where
@@ -23,6 +23,8 @@ from wherry.check.facts.calls import Call, read_calls
 from wherry.check.facts.expanding import expanded
 from wherry.check.facts.known import KnownVariables
 from wherry.check.facts.runs import user_of
+from wherry.dockerfile.endings import Ending as ImageEnding
+from wherry.dockerfile.endings import ending_of
 from wherry.dockerfile.shell import Word, read_instruction
 from wherry.frozen import Frozen
 from wherry.regex import regex
@@ -124,45 +126,35 @@ class Ending:
         """ENV in force, as far as its values are known."""
         return KnownVariables(self.scope, with_args=False)
 
-    def _last(self, keyword: str) -> Instruction | None:
-        return next(
-            (found for found in reversed(self._stage.all_instructions) if found.keyword == keyword), None
-        )
+    @cached_property
+    def _said(self) -> ImageEnding:
+        return ending_of(self._stage.stage, escape=self._stage.facts.dockerfile.escape)
 
     @cached_property
     def user_instruction(self) -> Instruction | None:
         """The USER in force."""
-        return self._last("user")
+        return next((one for one in reversed(self._stage.all_instructions) if one.keyword == "user"), None)
 
     @cached_property
     def entrypoint(self) -> Entry | None:
         """The ENTRYPOINT in force."""
-        return self._entry("entrypoint")
+        return self._entry(self._said.entrypoint)
 
     @cached_property
     def cmd(self) -> Entry | None:
         """The CMD in force."""
-        found = self._entry("cmd")
-        entrypoint = self.entrypoint
-        # BuildKit: a new ENTRYPOINT takes away the CMD of the base, not one set in the same stage.
-        if found and entrypoint and self._stage_of(found) > self._stage_of(entrypoint):
-            return None
-        return found
+        return self._entry(self._said.cmd)
 
-    def _entry(self, keyword: str) -> Entry | None:
-        found = self._last(keyword)
+    def _entry(self, found: Instruction | None) -> Entry | None:
         # Variables of CMD are the container's, which are those at the end; its shell is that of its place.
         entry = Entry(found, self.scope, self._shell_at(found)) if found else None
         return None if entry is None or entry.is_void else entry
 
     def _shell_at(self, instruction: Instruction) -> tuple[str, ...]:
+        """The shell before an instruction; of a trigger, that at the end."""
         stage = self._stage.facts.stage_of(instruction)
-        return stage.scope(instruction).shell if stage else self.scope.shell
-
-    def _stage_of(self, entry: Entry) -> int:
-        """How far below the last stage it stands."""
-        place = self._stage.facts.stage_of(entry.instruction)
-        return self._stage.index - place.index if place else 0
+        is_own = stage is not None and instruction in stage.stage.instructions
+        return stage.scope(instruction).shell if stage and is_own else self.scope.shell
 
     @cached_property
     def calls(self) -> tuple[Call, ...]:
@@ -176,12 +168,10 @@ class Ending:
         both = msgspec.structs.replace(entrypoint.instruction, arguments=arguments)
         return _fed(Entry(both, self.scope, self.scope.shell).calls, cmd)
 
-    @cached_property
+    @property
     def healthcheck(self) -> Instruction | None:
         """The HEALTHCHECK in force."""
-        found = self._last("healthcheck")
-        is_none = found is not None and found.values[:1] in (("NONE",), ("none",))
-        return None if is_none else found
+        return self._said.healthcheck if self._said.is_watched else None
 
     @cached_property
     def exposed(self) -> tuple[Port, ...]:
@@ -199,21 +189,16 @@ class Ending:
                     ports.append(Port(first, last, protocol, argument.span, instruction))
         return tuple(ports)
 
-    @cached_property
+    @property
     def volumes(self) -> tuple[str, ...]:
         """What VOLUME names."""
-        return tuple(
-            expanded(value, self._stage.facts.known_before(found), removes_quotes=not found.is_json)[0]
-            for found in self._stage.all_instructions
-            if found.keyword == "volume"
-            for value in found.values
-        )
+        return tuple(self._said.volumes)
 
-    @cached_property
+    @property
     def stop_signal(self) -> str:
         """What STOPSIGNAL names."""
-        found = self._last("stopsignal")
-        return found.values[0] if found and found.values else ""
+        found = self._said.stopsignal
+        return found.values[0] if found else ""
 
 
 def _fed(calls: tuple[Call, ...], cmd: Entry) -> tuple[Call, ...]:
