@@ -83,6 +83,17 @@ def test_where_all_is_excluded_nothing_is_wrong_and_it_is_said_why(desk: Desk, p
     assert "no findings in 0 files" in done.out
 
 
+@pytest.mark.parametrize(
+    "options", [["--fix"], ["--diff"], ["--write-baseline", "known.json"], ["--format", "sarif"], ["--quiet"]]
+)
+def test_where_all_is_excluded_nothing_else_is_wrong_either(desk: Desk, options: list[str]) -> None:
+    desk.file("pyproject.toml", EXCLUDES)
+    path = desk.file("old/Dockerfile", PLAIN)
+
+    assert desk.check(*options).code == 0
+    assert path.read_text() == PLAIN
+
+
 def test_a_history_of_what_is_excluded_says_so(desk: Desk) -> None:
     desk.file("pyproject.toml", EXCLUDES)
     desk.file("old/a\nb.Dockerfile", PLAIN)
