@@ -56,7 +56,8 @@ def _closure(name: str, version: str, wheels_mb: int, unpacked_mb: int) -> Closu
 
 
 _CLOSURES: Final = {
-    # by name and build, oldest first; measured from the wheels themselves
+    # by name and build, oldest first; measured from the wheels themselves, as PyPI had them in November 2026
+    # for CPython 3.11 (xgboost with nvidia-nccl-cu12, NumPy and SciPy)
     ("torch", "cuda"): (
         _closure("torch", "2.0.1", 2308, 4372),
         _closure("torch", "2.1.2", 2698, 4777),

@@ -136,6 +136,7 @@ if TYPE_CHECKING:
     from wherry.check.yaml_edits import Put
 
 _CACHES: Final = {
+    # each one's own documentation of its variables; TRANSFORMERS_CACHE until transformers 4 (November 2026)
     "transformers": ("HF_HOME", "HF_HUB_CACHE", "TRANSFORMERS_CACHE"),
     "sentence-transformers": ("HF_HOME", "HF_HUB_CACHE", "SENTENCE_TRANSFORMERS_HOME"),
     "diffusers": ("HF_HOME", "HF_HUB_CACHE"),

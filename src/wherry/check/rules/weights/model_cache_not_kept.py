@@ -126,7 +126,8 @@ _MODEL_OPTIONS: Final = frozenset(
 _SERVERS: Final = frozenset({"vllm", "sglang"})
 _NAME: Final = regex(r"[A-Za-z0-9][\w.-]{0,95}/[\w.-]{1,96}")
 _CACHES: Final = (
-    # the variable, and what stands below it
+    # the variable, and what stands below it: huggingface_hub/constants.py of 2.4, sentence-transformers 6.2;
+    # transformers itself reads TRANSFORMERS_CACHE until 4 (November 2026)
     ("HF_HUB_CACHE", ""),
     ("HUGGINGFACE_HUB_CACHE", ""),
     ("TRANSFORMERS_CACHE", ""),
