@@ -16,7 +16,7 @@ from tests.check.yaml_writer import Json, Writer
 from wherry.check.facts.texts import Reader
 from wherry.check.facts.yaml_nodes import parse_documents
 from wherry.check.fix import edited
-from wherry.check.yaml_edits import fix_of, put
+from wherry.check.yaml_edits import fix_of, put, take
 from wherry.check.yaml_proof import yaml_objection
 from wherry.dockerfile.source import Source
 
@@ -283,6 +283,68 @@ def with_value(documents: Sequence[Json], path: Path, value: Json) -> list[Json]
         holder = holder[key]
     holder[last] = merged(holder[last], value)
     return list(made)
+
+
+@pytest.mark.parametrize(
+    ("text", "keys", "expected"),
+    [
+        ("    tty: true\n    gpus: all # x\n    # y\n", ("gpus",), "    tty: true\n    # y\n"),
+        ("    tty: true\n    gpus: all", ("gpus",), "    tty: true\n"),
+        ("    gpus:\n      - driver: x\n\n    tty: true\n", ("gpus",), "\n    tty: true\n"),
+        ("    tty: true\n    x:\n      y:\n        z: 1\n", ("x", "y", "z"), "    tty: true\n"),
+        (
+            "    tty: true\n    x:\n      y: {z: 1}\n      w: 1\n",
+            ("x", "y", "z"),
+            "    tty: true\n    x:\n      w: 1\n",
+        ),
+        ("    gpus: all\n", ("gpus",), None),
+        ("    x: {y: 1, z: 2}\n    tty: true\n", ("x", "y"), None),
+        ("    x: &x {y: 1}\n    z: *x\n", ("x", "y"), None),
+        ("    gpus: all\n    gpus: none\n", ("gpus",), None),
+        ("    tty: true\n", ("gpus",), None),
+        ("    tty: true\n    gpus: |+\n      x\n\n", ("gpus",), None),
+    ],
+)
+def test_a_key_goes_with_its_lines_and_with_what_would_hold_nothing(
+    text: str, keys: tuple[str, ...], expected: str | None
+) -> None:
+    for data in (service(text).encode(), service(text).replace("\n", "\r\n").encode()):
+        node = node_at(data, (0, "services", "a"))
+        assert node is not None
+        found = take(node, *keys)
+        assert (found is None) == (expected is None)
+        if found is not None and expected is not None:
+            made = edited(data, [found.edit])
+            assert made.decode().replace("\r\n", "\n") == service(expected)
+            assert yaml_objection(data, made, [found.value]) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(0, 2**40))
+def test_what_is_taken_from_any_file_is_all_that_changes(seed: int) -> None:
+    random = Random(seed)  # noqa: S311 - a test's choice
+    text = Writer(random).text() + random.choice(["\n", "", "\n\n", "\n# end\n"])
+    data = text.replace("\n", random.choice(["\n", "\r\n"])).encode()
+    documents = list(yaml.safe_load_all(data.decode()))
+    path = random.choice(places_in(documents, ())) if documents else ()
+    there: Json = documents
+    for key in path:
+        there = there[key]
+    node = node_at(data, path) if path else None
+    found = take(node, random.choice(list(there))) if node and there else None
+    if found is None:
+        return
+
+    made = edited(data, [found.edit])
+
+    assert yaml_objection(data, made, [found.value]) is None
+    assert made == data[: found.edit.span.start] + data[found.edit.span.end :]
+    wanted = json.loads(json.dumps(documents))
+    holder = wanted
+    for key in found.value.at[:-1]:
+        holder = holder[key]
+    del holder[found.value.at[-1]]
+    assert list(yaml.safe_load_all(made.decode())) == wanted
 
 
 @settings(max_examples=300, deadline=None)

@@ -40,6 +40,24 @@ def test_the_proof_sees_what_was_not_declared(before: str, text: str, reason: st
 
 
 @pytest.mark.parametrize(
+    ("before", "text", "reason"),
+    [
+        ("a: {b: 1, c: 1}", "a: {b: 1}", None),
+        ("a: {b: 1, c: 1}", "a: {c: 1}", "something else"),
+        ("a: {b: 1, c: 1}", "a: {}", "something else"),
+        ("a: {b: 1}", "a: {b: 1}", "no place"),
+        ("a: [1]", "a: [1]", "no place"),
+        ("a: &a {c: 1}\nd: *a", "a: {}\nd: {}", "no place"),
+        ("a: {c: &c {}, d: *c}", "a: {d: *c}", "no YAML"),
+    ],
+)
+def test_the_proof_sees_what_was_taken_and_not_declared(before: str, text: str, reason: str | None) -> None:
+    found = yaml_objection(before.encode(), text.encode(), [YamlValue("a.yaml", (0, "a", "c"), "")])
+
+    assert (found is None) if reason is None else (found is not None and reason in found)
+
+
+@pytest.mark.parametrize(
     ("text", "reason"),
     [
         ("  c: 1\n", None),

@@ -104,14 +104,14 @@ class Edit(Frozen):
 
 
 class YamlValue(Frozen):
-    """What a fix puts into a mapping of a YAML file.
+    """What a fix puts into a mapping of a YAML file, or takes out of it.
 
     Keys that are not there come in, a list gets longer, and a scalar takes a scalar's place.
     """
 
     path: str
     at: tuple[str | int, ...]  # which document, then the keys and indexes that lead to the mapping
-    value: str  # as JSON
+    value: str  # as JSON; empty: the last key that leads there goes
 
 
 class Effect(Frozen):

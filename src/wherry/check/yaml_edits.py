@@ -3,6 +3,7 @@
 Gives:
     put(node, value)     the edit that merges *value* into a mapping, and what it declares; None where the
                          place is not sure
+    take(node, *keys)    the same for a key that goes, with what would hold nothing then
     fix_of(title, puts)  all of them as one unsafe fix; None where one is missing
 
 The place is sure where the nodes that lead to it are written out: behind an alias or an anchor an edit would
@@ -34,6 +35,7 @@ _NO_STRING: Final = regex(r"(?i)[-+.\d_]+|true|false|yes|no|on|off|y|n|null|~|")
 _LEAD: Final = regex(rb"(?:\xef\xbb\xbf)? *(?:- +)*")
 _REST: Final = regex(rb"[ \t]*(?:[ \t]#[^\r\n]*)?(?=\r?\n|\Z)")
 _ALIAS: Final = regex(rb"[ \t]*:[ \t]+\*[^\s,\[\]{}]+")
+_KEEPING: Final = regex(rb"[|>][1-9]?\+")
 _MARKS: Final = b"&!*"
 _QUOTES: Final = b"\"'"
 _STEP: Final = 2
@@ -75,13 +77,60 @@ def put(node: Node, value: dict[str, Value]) -> Put | None:
     return Put(edit, declared) if edit else None
 
 
-def fix_of(title: str, puts: Sequence[Put | None], uncovers: frozenset[str] = frozenset()) -> Fix | None:
+def take(node: Node, *keys: str) -> Put | None:
+    """Take a key of the mapping *node*, or one below it, away with its whole lines.
+
+    Returns:
+        None where it does not stand in lines of its own, or the place cannot be found for certain.
+
+    """
+    way = _way_to(node)
+    held: list[tuple[Node, Node, Node]] = []  # mappings, each with the key and the value that lead on
+    here = node
+    for name in keys:
+        own = [(key, child) for key, child in here.pairs if key.string == name]
+        if here.kind != "mapping" or len(own) != 1 or not _is_sure(here) or own[0][1].start < own[0][0].end:
+            return None
+        held.append((here, *own[0]))
+        here = own[0][1]
+    while len(held) > 1 and len(held[-1][0].pairs) == 1:
+        held.pop()
+    span = _lines_of(*held[-1]) if way and _is_sure(here) else None
+    if way is None or span is None:
+        return None
+    at = (*(key for _, key in way), *keys[: len(held)])
+    return Put(Edit(node.source.name, span, ""), YamlValue(node.source.name, at, ""))
+
+
+def _lines_of(holder: Node, key: Node, value: Node) -> Span | None:
+    """The lines of a pair, the last one's ending with them."""
+    data = holder.source.data
+    start = data.rfind(b"\n", 0, key.span.start) + 1
+    end = _end_of(value)
+    rest = _REST.match(data, end) if end is not None else None
+    is_alone = not data[start : key.span.start].strip(b" ") and _first(key) not in _MARKS
+    if rest is None or not is_alone or not _can_lose(holder):
+        return None
+    if b"&" in data[start : rest.end()]:
+        return None  # an anchor that others may name
+    newline = data.find(b"\n", rest.end())
+    return Span(start, newline + 1 if newline >= 0 else rest.end())
+
+
+def _can_lose(holder: Node) -> bool:
+    """A block that is a mapping still without one of its pairs, and has nothing merged that may come forth."""
+    if _is_flow(holder) or len(holder.pairs) == 1 or any(key.string == "<<" for key, _ in holder.pairs):
+        return False
+    return _KEEPING.search(holder.source.data) is None  # a text above would get the empty lines below
+
+
+def fix_of(title: str, puts: Sequence[Put | None]) -> Fix | None:
     """One unsafe fix of all *puts*; of two at one place the first stands first."""
     sure = [one for one in puts if one is not None]
     if len(sure) < len(puts):
         return None
     values = tuple(one.value for one in sure)
-    effect = Effect(aspects=frozenset({Aspect.FILES}), values=values, uncovers=uncovers)
+    effect = Effect(aspects=frozenset({Aspect.FILES}), values=values)
     return Fix(title, tuple(one.edit for one in sure), Safety.UNSAFE, effect)
 
 

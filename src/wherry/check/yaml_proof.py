@@ -28,8 +28,8 @@ def yaml_objection(before: bytes, after: bytes, declared: Sequence[YamlValue]) -
         problem = getattr(error, "problem", None) or str(error)
         return f"it would be no YAML that can be read: {str(problem)[:120]}"
     for value in declared:
-        if not _put(was, value):
-            return f"{value.value} has no place there that is its own"
+        if not (_put(was, value) if value.value else _take(was, value)):
+            return f"{value.value or value.at[-1]} has no place there that is its own"
     return None if _is_same(was, now) else "it would say something else that was not declared"
 
 
@@ -40,13 +40,31 @@ def _documents(data: bytes) -> list[yaml.Node]:
 def _put(documents: Sequence[yaml.Node], declared: YamlValue) -> bool:
     """Put a value where it was declared; whether there is such a place, and nothing else shares it."""
     uses = _uses(documents)
-    number, *keys = declared.at
+    node = _found(documents, declared.at, uses)
+    return node is not None and _merge(node, msgspec.json.decode(declared.value), uses)
+
+
+def _take(documents: Sequence[yaml.Node], declared: YamlValue) -> bool:
+    """Take the last key away; whether it is there, and nothing else shares what it stands in."""
+    uses = _uses(documents)
+    node = _found(documents, declared.at[:-1], uses)
+    if not isinstance(node, yaml.MappingNode) or uses[id(node)] > 1:
+        return False
+    left = [(key, value) for key, value in node.value if key.value != declared.at[-1]]
+    is_one = len(left) == len(node.value) - 1
+    node.value = left
+    return is_one
+
+
+def _found(documents: Sequence[yaml.Node], at: Sequence[str | int], uses: Counter[int]) -> yaml.Node | None:
+    """What stands at a place that nothing shares."""
+    number, *keys = at
     node = documents[number] if isinstance(number, int) and number < len(documents) else None
     for key in keys:
         if node is None or uses[id(node)] > 1:
-            return False
+            return None
         node = _child(node, key)
-    return node is not None and _merge(node, msgspec.json.decode(declared.value), uses)
+    return node
 
 
 def _child(node: yaml.Node, key: str | int) -> yaml.Node | None:

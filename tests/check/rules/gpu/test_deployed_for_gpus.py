@@ -8,6 +8,7 @@ import pytest
 
 from tests.check.rules.said import verdicts
 from wherry.check.fix import edited
+from wherry.check.yaml_proof import yaml_objection
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,7 +188,6 @@ def test_the_gpu_is_given_to_what_the_image_is_made_for(
         (ROCM, pod()),
         (CUDA, {"compose.yaml": TWO_SERVICES.replace("    command: [x]\n", "")}),
         (CUDA, {"compose.yaml": "x: &x {build: .}\nservices:\n  a: *x\n"}),
-        (CPU, service(gpus="all")),
     ],
 )
 def test_no_gpu_is_given_where_it_is_not_plain_to_whom(
@@ -218,5 +218,47 @@ def test_shared_memory_that_the_pod_has_is_only_mounted(tmp_path: Path) -> None:
 )
 def test_shared_memory_is_not_added_to_what_says_otherwise(tmp_path: Path, files: dict[str, str]) -> None:
     (finding,) = verdicts("C14", TORCHRUN, tmp_path, files)
+
+    assert finding.fix is None
+
+
+LIMITS = "      resources:\n        limits:\n          memory: 1Gi\n          nvidia.com/gpu: 1\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "left"),
+    [
+        (service(gpus="all", tty="true"), service(tty="true")),
+        (service(deploy=f"{{resources: {GPUS}}}", tty="true"), service(tty="true")),
+        (pod(LIMITS), pod("      resources:\n        limits:\n          memory: 1Gi\n")),
+        (pod("      resources:\n        limits: {nvidia.com/gpu: 1}\n"), pod()),
+    ],
+)
+def test_a_gpu_for_nothing_is_given_back(tmp_path: Path, files: dict[str, str], left: dict[str, str]) -> None:
+    (finding,) = verdicts("C13", CPU, tmp_path, files)
+
+    assert finding.fix is not None
+    ((name, text),) = files.items()
+    assert edited((tmp_path / name).read_bytes(), finding.fix.edits).decode() == left[name]
+    assert yaml_objection(text.encode(), left[name].encode(), finding.fix.effect.values) is None
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        service(gpus="all", runtime="nvidia"),
+        service(runtime="nvidia"),
+        service(gpus="all", environment="[NVIDIA_VISIBLE_DEVICES=0]"),
+        service(deploy="{resources: {reservations: {devices: [{capabilities: [gpu]}, {driver: x}]}}}"),
+        {"compose.yaml": "services:\n  a: {build: ., gpus: all}\n"},
+        {"compose.yaml": "x: &x\n  gpus: all\nservices:\n  a:\n    <<: *x\n    build: .\n"},
+        pod("      resources: {limits: {nvidia.com/gpu: 1, memory: 1Gi}}\n"),
+        pod(f"{LIMITS}        requests:\n          nvidia.com/gpu: 1\n"),
+        pod(LIMITS, spec="  runtimeClassName: nvidia\n"),
+        pod(LIMITS, spec="  nodeSelector: {gpu: a100}\n"),
+    ],
+)
+def test_a_gpu_that_is_asked_for_twice_is_not_half_given_back(tmp_path: Path, files: dict[str, str]) -> None:
+    (finding,) = verdicts("C13", CPU, tmp_path, files)
 
     assert finding.fix is None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from wherry.check.model import Place
 
 _NONE: Final = frozenset({"", "-1", "none", "void", "NoDevFiles"})
-_VISIBLE: Final = frozenset({"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"})
+VISIBLE: Final = frozenset({"CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES"})
 
 
 def gpu_image(facts: Facts) -> tuple[str, Place] | None:
@@ -81,13 +81,13 @@ def service_asks(service: ComposeService) -> bool:
     """A compose service gets a GPU, or says in its variables which it sees."""
     if service.gpu or service.first("deploy", "resources", "reservations", "generic_resources"):
         return True
-    return any(one.name in _VISIBLE for one in service.environment)
+    return any(one.name in VISIBLE for one in service.environment)
 
 
 def service_declines(service: ComposeService) -> bool:
     """A compose service says that it wants none."""
     return "cpu" in service.name.value.lower().replace("-", "_").split("_") or any(
-        one.name in _VISIBLE and one.text is not None and one.text.value in _NONE
+        one.name in VISIBLE and one.text is not None and one.text.value in _NONE
         for one in service.environment
     )
 
@@ -97,4 +97,4 @@ def container_asks(running: Running) -> bool:
     container = running.container
     if container.gpu or container.node.get("resources", "claims"):
         return True
-    return any(one.name in _VISIBLE for one in container.environment)
+    return any(one.name in VISIBLE for one in container.environment)

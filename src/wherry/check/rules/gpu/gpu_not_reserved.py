@@ -108,6 +108,14 @@ services:
               capabilities: [gpu]
 ```
 
+## Fixed: a GPU for nothing
+
+```yaml compose.yaml
+services:
+  server:
+    build: .
+```
+
 ## Good: compose
 
 ```dockerfile
@@ -164,9 +172,10 @@ CMD ["python3", "-m", "server"]
 Unsafe: the service gets a reservation of one NVIDIA GPU, or of as many as it is told to spread a model over
 (`--tensor-parallel-size 4`), and the container `nvidia.com/gpu` among its limits; what stands there stays.
 Where several run the image it is the one that starts what the image starts; where that is not one, none is
-offered, and none for ROCm, whose devices are named otherwise, behind YAML's aliases, and for a GPU that is
-asked for in vain. If the service is to run without a GPU, take the wheels for the CPU, which are a fraction
-of the size.
+offered, nor for ROCm, whose devices are named otherwise, nor behind YAML's aliases. A GPU that is asked for
+in vain is given back where one key says so, in lines of its own, and nothing else chooses the node or the
+runtime for it. If the service is to run without a GPU, take the wheels for the CPU, which are a fraction of
+the size.
 """
 
 from __future__ import annotations
@@ -175,6 +184,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.gpu._deployed import (
+    VISIBLE,
     container_asks,
     cpu_image,
     gpu_image,
@@ -185,7 +195,7 @@ from wherry.check.rules.gpu._deployed import (
     with_patches,
 )
 from wherry.check.rules.gpu._spread import spread_over
-from wherry.check.yaml_edits import fix_of, put
+from wherry.check.yaml_edits import fix_of, put, take
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -198,6 +208,7 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
+_DEVICES: Final = ("deploy", "resources", "reservations", "devices")
 _WHY_NONE: Final = "the container sees no GPU: it refuses to start, or runs on the CPU"
 _WHY_IDLE: Final = "a GPU is kept from others and never used"
 
@@ -280,6 +291,7 @@ def _for_nothing(facts: Facts, reason: str, place: Place) -> Iterator[Finding]:
                 f"service {service.name} reserves a GPU, and {reason}",
                 why=_WHY_IDLE,
                 related=(place,),
+                fix=_service_without(service),
             )
     for one in facts.running:
         if one.container.gpu:
@@ -289,7 +301,29 @@ def _for_nothing(facts: Facts, reason: str, place: Place) -> Iterator[Finding]:
                 f" and {reason}",
                 why=_WHY_IDLE,
                 related=(place,),
+                fix=_container_without(one),
             )
+
+
+def _service_without(service: ComposeService) -> Fix | None:
+    """Take the one key away that asks for the GPU."""
+    devices = service.node.get(*_DEVICES)
+    asking = [keys for keys in (("gpus",), _DEVICES, ("runtime",), ("devices",)) if service.all(*keys)]
+    variables = {entry.name for entry in service.environment}
+    is_other = devices is not None and len(devices.elements()) != 1
+    if len(asking) != 1 or asking[0] not in {("gpus",), _DEVICES} or is_other or variables & VISIBLE:
+        return None
+    return fix_of(f"reserve no GPU for {service.name}", [take(service.node, *asking[0])])
+
+
+def _container_without(running: Running) -> Fix | None:
+    """Take the one limit away that asks for the GPU."""
+    container, pod = running.container, running.workload.pod
+    name = container.gpu_resource
+    is_chosen = any(pod.get(key) for key in ("nodeSelector", "tolerations", "affinity", "runtimeClassName"))
+    if is_chosen or name in container.requests or any(one.name in VISIBLE for one in container.environment):
+        return None
+    return fix_of(f"take no {name}", [take(container.node, "resources", "limits", name)])
 
 
 RULE = Rule("C13", "gpu-not-reserved", Severity.WARNING, _check)
