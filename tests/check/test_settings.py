@@ -119,6 +119,12 @@ def test_the_gate_is_a_severity_or_never(tmp_path: Path, value: str, severity: S
         ("fail-on = 'fatal'", 2, "fail-on is not one of error, warning, info, never", ""),
         ("fail-on = true", 2, "fail-on is not one of", ""),
         ("fail-on = ['error']", 2, "fail-on is not one of", ""),
+        (
+            "[tool.wherry.check.g1]\n[tool.wherry.check.pip-cache-kept]",
+            3,
+            "pip-cache-kept and another table are both of rule G1",
+            "keep one",
+        ),
         ("require-reason = 1", 2, "check.require-reason must be true or false", ""),
         ("[tool.wherry.check.Z9]", 2, "there is no rule 'Z9'", ""),
         ("[tool.wherry.check.D1]\npolcy = 'x'", 3, "rule D1 has no setting 'polcy'", "policy, most, all"),
