@@ -89,6 +89,7 @@ def test_a_hook_calls_what_wherry_takes(hook: dict[str, Any]) -> None:
     assert set(words) <= OPTIONS.keys()
     assert hook["args"] == ["--"]
     assert hook["require_serial"] is True
+    assert hook.get("verbose", False) is ("--fix" in words)  # what is written is said
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook["id"])
