@@ -87,7 +87,9 @@ def _read(table: Node) -> CheckSettings:
         elif isinstance(node.value, dict):
             rule = _rule(key, node)
             if rule.code in options:
-                raise node.fail(f"{key[:80]} and another table are both of rule {rule.code}", "keep one of them")
+                raise node.fail(
+                    f"{key[:80]} and another table are both of rule {rule.code}", "keep one of them"
+                )
             options[rule.code] = _options(rule, node)
         else:
             import difflib  # noqa: PLC0415 - only for a key that is none
