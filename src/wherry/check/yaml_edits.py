@@ -118,7 +118,7 @@ def _lines_of(holder: Node, key: Node, value: Node) -> Span | None:
 
 
 def _can_lose(holder: Node) -> bool:
-    """A block that is a mapping still without one of its pairs, and has nothing merged that may come forth."""
+    """A block that is a mapping still without one of its pairs, with nothing merged that may come forth."""
     if _is_flow(holder) or len(holder.pairs) == 1 or any(key.string == "<<" for key, _ in holder.pairs):
         return False
     return _KEEPING.search(holder.source.data) is None  # a text above would get the empty lines below

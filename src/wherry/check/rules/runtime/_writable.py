@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.facts.kubernetes_containers import parts_of
 from wherry.check.yaml_edits import put
 from wherry.frozen import Frozen
 from wherry.regex import regex
@@ -58,7 +57,8 @@ def of_container(running: Running) -> list[Mounted]:
     """The writable mounts of a container of a pod."""
     volumes = running.workload.volumes
     found = []
-    for part in parts_of(running.container.node, "volumeMounts"):
+    listed = running.container.node.get("volumeMounts")
+    for part in listed.elements() if listed else ():
         path, name, is_read_only = part.get("mountPath"), part.get("name"), part.get("readOnly")
         volume = volumes.get(name.string) if name else None
         if path and volume and not (is_read_only and is_read_only.is_true):
