@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.check.rules.bytes.cases import fixed, verdicts
-from wherry.check.model import Basis
+from wherry.check.model import Basis, Safety
 
 FROM = "FROM python:3.12-slim\n"
 
@@ -67,7 +67,8 @@ def test_one_finding_names_all_places_and_the_managers() -> None:
     assert first.what == "pip keeps its downloads in 2 layers"
     assert len(first.related) == 2
     assert second.what == "pipx keeps its downloads in the layer"
-    assert second.fix is None
+    assert second.fix
+    assert second.fix.safety is Safety.UNSAFE
 
 
 def test_the_figure_is_of_the_largest_closure() -> None:
@@ -88,7 +89,8 @@ def test_a_manager_and_what_it_installs_in_one_step_are_one_finding() -> None:
     assert numpy.what == "pip keeps its downloads in the layer"
     assert "--no-cache-dir numpy" in fixed(text, numpy)
     assert project.what == "pip and poetry keep their downloads in the layer"
-    assert project.fix is None
+    mounted = "RUN --mount=type=cache,target=/root/.cache/pypoetry pip install --no-cache-dir poetry==1.8.5"
+    assert mounted in fixed(text, project)
 
 
 @pytest.mark.parametrize(
@@ -103,3 +105,12 @@ def test_a_manager_and_what_it_installs_in_one_step_are_one_finding() -> None:
 )
 def test_a_step_that_fetches_next_to_nothing_is_left_alone(lines: str, count: int) -> None:
     assert len(verdicts("G1", f"{FROM}{lines}\n")) == count
+
+
+def test_a_manager_that_is_installed_in_a_step_of_its_own_is_no_second_finding() -> None:
+    text = FROM + "RUN pip install pipenv\nCOPY Pipfile Pipfile.lock ./\nRUN pipenv install --system\n"
+    (finding,) = verdicts("G1", text)
+    assert finding.what == "pip and pipenv keep their downloads in 2 layers"
+    after = fixed(text, finding)
+    assert "RUN pip install --no-cache-dir pipenv" in after
+    assert "RUN --mount=type=cache,target=/root/.cache/pipenv pipenv install --system" in after

@@ -56,7 +56,6 @@ def test_lists_go_where_the_last_install_is_in_the_layout_around_it(line: str, a
         "RUN apt-get update && if true; then apt-get install -y git; fi",
         "RUN apt-get update && apt-get install -y git &",
         "RUN bash -c 'apt-get update && apt-get install -y git'",
-        "RUN apt-get update\nRUN apt-get install -y git",
         "RUN apt-get update && ls",
     ],
 )
@@ -139,3 +138,9 @@ def test_each_manager_cleans_in_its_own_way(base: str, line: str, after: str) ->
 )
 def test_caches_that_do_not_stay_are_left_alone(base: str, line: str) -> None:
     assert not verdicts("G2", f"FROM {base}\n{line}\n")
+
+
+def test_an_update_alone_is_spoken_of_where_it_is_moved() -> None:
+    text = f"{FROM}RUN apt-get update\nRUN apt-get install -y git\n"
+    assert not verdicts("G2", text)
+    assert verdicts("B5", text)

@@ -443,3 +443,11 @@ def test_a_command_that_lost_its_ampersands_is_told_of(tmp_path: Path) -> None:
     assert finding.what == "pip install stands inside another pip install: && is missing"
     (finding,) = found("F2", tmp_path, f"{PYTHON}RUN pip install install\n")
     assert finding.what == "install is installed without a version"
+
+
+def test_lists_without_versions_are_one_finding(tmp_path: Path) -> None:
+    text = f"{PYTHON}COPY . .\nRUN pip install -r a.txt -r b.txt\nRUN pip install -r c.txt\n"
+    files = {"a.txt": "numpy\n", "b.txt": "scipy==1.14.1\n", "c.txt": "pandas\ntorch\n"}
+    (finding,) = found("F3", tmp_path, text, files)
+    assert finding.what == "3 of 3 requirements in 2 files without exact versions: numpy, pandas, torch"
+    assert len(finding.related) == 3

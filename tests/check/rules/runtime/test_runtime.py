@@ -182,3 +182,16 @@ def test_a_model_in_roots_home_keeps_the_server_root(tmp_path: Path) -> None:
 )
 def test_doors_that_stand_open(code: str, line: str, count: int, tmp_path: Path) -> None:
     assert len(found(code, tmp_path, f"{FROM}{line}\n")) == count
+
+
+@pytest.mark.parametrize(
+    ("program", "is_mended"), [("uv run", False), ("pipenv run", False), ("python -m", True)]
+)
+def test_who_has_no_home_is_not_given_a_program_that_wants_one(
+    program: str,
+    is_mended: bool,  # noqa: FBT001 - the verdict
+    tmp_path: Path,
+) -> None:
+    words = ", ".join(f'"{word}"' for word in (*program.split(), "uvicorn", "a:b"))
+    (finding,) = found("H1", tmp_path, f"{FROM}CMD [{words}]\n")
+    assert bool(finding.fix) is is_mended

@@ -63,6 +63,15 @@ COPY pyproject.toml poetry.lock ./
 RUN poetry install --no-root --only main
 ```
 
+## Fixed: Poetry
+
+```dockerfile
+FROM python:3.12-slim
+RUN pip install --no-cache-dir poetry==1.8.5
+COPY pyproject.toml poetry.lock ./
+RUN --mount=type=cache,target=/root/.cache/pypoetry poetry install --no-root --only main
+```
+
 ## Good
 
 ```dockerfile
@@ -95,7 +104,7 @@ COPY --from=build /venv /venv
 Safe: the cache is a copy of what is installed, and nothing reads it. `mend = "flag"`, the default, adds
 `--no-cache-dir` (for uv `--no-cache`); `mend = "mount"` puts the cache on a cache mount, which also makes the
 next build faster and needs BuildKit. Poetry, PDM and Pipenv have no such flag: a RUN that calls one is
-only mended by a mount.
+only mended by a mount, which is unsafe where the project does not ask for mounts.
 """
 
 from __future__ import annotations
@@ -105,7 +114,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.model import Aspect, Basis, Cost, Edit, Effect, Fix, Rule, Safety, Severity
 from wherry.check.rules.bytes._bounds import installs_of
 from wherry.check.rules.bytes._chain import option_behind
-from wherry.check.rules.reproducibility._tools import BROUGHT
+from wherry.check.rules.reproducibility._tools import BROUGHT, TOOLS
 from wherry.check.sizes import closure_of
 from wherry.check.wheel_sizes import wheel_of, with_requirements
 from wherry.dockerfile.source import Span
@@ -131,13 +140,32 @@ def _check(facts: Facts) -> Iterator[Finding]:
     wants_mounts = facts.settings.option(RULE, "mend") == "mount"
     by_edits = [(install, _mended(install, wants_mounts=wants_mounts)) for install in kept]
     unmended = {install.run.index for install, edit in by_edits if not edit}
+    if unmended and all(map(_is_of_managers, (one for one in kept if one.run.index not in unmended))):
+        unmended = {install.run.index for install in kept}  # one sentence will do
     fixable = [install for install in kept if install.run.index not in unmended]
     if fixable:
         edits = tuple(dict.fromkeys(edit for one, edit in by_edits if edit and one in fixable))
         yield _finding(facts, fixable, _fix(fixable, edits, wants_mounts=wants_mounts))
     rest = [install for install in kept if install.run.index in unmended]
     if rest:
-        yield _finding(facts, rest, None)
+        mended = [edit or _mount_for(install) for install, edit in by_edits if install in rest]
+        mounts = tuple(dict.fromkeys(edit for edit in mended if edit is not None))
+        fix = _fix(rest, mounts, wants_mounts=True, safety=Safety.UNSAFE)
+        yield _finding(facts, rest, None if None in mended else fix)
+
+
+def _is_of_managers(install: Install) -> bool:
+    """``pip install poetry``: what installs the rest."""
+    return len(install.names) == len(install.packages) > 0 and TOOLS.issuperset(install.names)
+
+
+def _mount_for(install: Install) -> Edit | None:
+    """A cache mount, for a manager that has no flag."""
+    run, cache = install.run, install.cache
+    is_plain = (
+        cache.is_certain and run.is_root and len(cache.directories) == 1 and not run.instruction.is_json
+    )
+    return _mount(run, cache.directory) if is_plain else None
 
 
 def _is_of_pip_alone(install: Install) -> bool:
@@ -189,11 +217,13 @@ def _mount(run: RunFacts, directory: str) -> Edit:
     return Edit(run.stage.facts.file.name, Span(end, end), text)
 
 
-def _fix(installs: Sequence[Install], edits: tuple[Edit, ...], *, wants_mounts: bool) -> Fix:
+def _fix(
+    installs: Sequence[Install], edits: tuple[Edit, ...], *, wants_mounts: bool, safety: Safety = Safety.SAFE
+) -> Fix:
     touched = frozenset(install.run.index for install in installs)
     aspects = {Aspect.COMMANDS, Aspect.MOUNTS} if wants_mounts else {Aspect.COMMANDS}
     title = "keep downloads on a cache mount" if wants_mounts else "keep no downloads"
-    return Fix(title, edits, Safety.SAFE, Effect(touches=touched, aspects=frozenset(aspects)))
+    return Fix(title, edits, safety, Effect(touches=touched, aspects=frozenset(aspects)))
 
 
 def _finding(facts: Facts, installs: Sequence[Install], fix: Fix | None) -> Finding:

@@ -87,7 +87,7 @@ FROM python:3.12-alpine
 RUN apk add --no-cache libstdc++ openblas
 ```
 
-## Bad: lists that a later RUN installs by
+## Good: lists that a later RUN installs by are B5's
 
 ```dockerfile
 FROM debian:bookworm-slim
@@ -134,6 +134,7 @@ from wherry.check.rules.bytes._caches import (
     updates_lists,
 )
 from wherry.check.rules.bytes._chain import command_behind, option_behind
+from wherry.check.rules.caching._lists import all_lists
 from wherry.check.sizes import apt_lists
 
 if TYPE_CHECKING:
@@ -157,6 +158,10 @@ _KEEPS: Final = {"apt": "keeps its package lists", "apk": "keeps its index", "":
 
 def _check(facts: Facts) -> Iterator[Finding]:
     left = [install for run in runs_of(facts.target) for install in _left_by(run)]
+    moved = (
+        {lists.update.span for lists in all_lists(facts) if lists.is_alone and lists.users} if left else set()
+    )
+    left = [install for install in left if install.span not in moved]  # B5 speaks of these
     for manager in dict.fromkeys(install.manager for install in left):
         mended: dict[bool, list[tuple[Install, tuple[Edit, ...]]]] = {True: [], False: []}
         for install in left:

@@ -169,7 +169,8 @@ def _fix(facts: Facts, lists: Lists, users: list[Install]) -> Fix | None:
     elif lists.is_alone and len(users) == len(lists.users) and lists.is_only_for_users:
         edits.append(taken_out(facts.dockerfile, lists.run.instruction))
         touched.add(lists.run.index)
-    effect = Effect(frozenset(touched), aspects=frozenset({Aspect.COMMANDS}))
+    # what the lists cost is said where they are fetched and used
+    effect = Effect(frozenset(touched), aspects=frozenset({Aspect.COMMANDS}), uncovers=frozenset({"G2"}))
     return Fix("update the lists where they are used", tuple(edits), Safety.SAFE, effect)
 
 

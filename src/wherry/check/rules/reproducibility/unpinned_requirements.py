@@ -137,6 +137,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.facts.origins import run_path
 from wherry.check.model import Rule, Severity
 from wherry.check.rules.reproducibility._tools import TOOLS
+from wherry.frozen import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -153,31 +154,38 @@ _MOST: Final = 500  # installs of a file that are looked at
 _WHY: Final = "two builds of one commit may install different packages"
 
 
+class _Loose(Frozen):
+    """What one file leaves open."""
+
+    install: Install
+    entries: Sequence[CondaPackage | Requirement]
+    asked: int  # of all that the file asks for
+
+
 def _check(facts: Facts) -> Iterator[Finding]:
     if facts.context is None:
         return
     needs_hashes = bool(facts.settings.option(RULE, "require-hashes"))
     seen: set[str] = set()
+    found: list[_Loose] = []
     for install in facts.installs[:_MOST]:
         if install.action not in _ACTIONS or not install.run.stage.is_reachable:
             continue
         if install.is_conda:
-            yield from _of_conda(facts, install, seen)
-        if not install.is_python:
-            continue
-        for name, entries in _asked(install):
+            found += _of_conda(install, seen)
+        for name, entries in _asked(install) if install.is_python else ():
             loose = [entry for entry in entries if not entry.is_pinned]
-            if name in seen:
-                continue
-            if loose:
-                seen.add(name)
-                yield _finding(facts, install, loose, len(entries))
-            elif needs_hashes and any(not entry.hashes and not entry.path for entry in entries):
-                seen.add(name)
+            lacks_hashes = needs_hashes and any(not entry.hashes and not entry.path for entry in entries)
+            if name not in seen and loose:
+                found.append(_Loose(install, loose, len(entries)))
+            elif name not in seen and lacks_hashes:
                 yield _without_hashes(facts, install, entries)
+            seen.update([name] if loose or lacks_hashes else ())
+    if found:
+        yield _finding(facts, found)
 
 
-def _of_conda(facts: Facts, install: Install, seen: set[str]) -> Iterator[Finding]:
+def _of_conda(install: Install, seen: set[str]) -> Iterator[_Loose]:
     """What conda's environment files leave open; a version without its end, ``=1.26``, is taken for meant."""
     for environment in install.inputs.environments:
         name = environment.source.name
@@ -187,7 +195,7 @@ def _of_conda(facts: Facts, install: Install, seen: set[str]) -> Iterator[Findin
         loose += [entry for entry in environment.pip if not entry.is_pinned]
         if loose and name not in seen:
             seen.add(name)
-            yield _finding(facts, install, loose, len(environment.packages) + len(environment.pip))
+            yield _Loose(install, loose, len(environment.packages) + len(environment.pip))
 
 
 def _is_open(package: CondaPackage) -> bool:
@@ -237,18 +245,22 @@ def _is_behind_requirements(install: Install) -> bool:
     return any(one.requirement_files and one.is_python for one in earlier if one.span < install.span)
 
 
-def _finding(
-    facts: Facts, install: Install, loose: Sequence[CondaPackage | Requirement], count: int
-) -> Finding:
+def _finding(facts: Facts, found: Sequence[_Loose]) -> Finding:
+    loose = [entry for one in found for entry in one.entries]
     names = [entry.name or entry.text.value for entry in loose]
     rest = len(names) - _SHOWN
     more = f" and {rest} more" if rest > 0 else ""
     exact = "an exact version" if len(names) == 1 else "exact versions"
+    count = sum(one.asked for one in found)
+    where = f" in {len(found)} files" if found[1:] else ""
     return RULE.at(
         loose[0].text.place,
-        f"{len(loose)} of {count} requirements without {exact}: {', '.join(names[:_SHOWN])}{more}",
+        f"{len(loose)} of {count} requirements{where} without {exact}: {', '.join(names[:_SHOWN])}{more}",
         why=_WHY,
-        related=[facts.place(install.span)],
+        related=[
+            *(one.entries[0].text.place for one in found[1:]),
+            *dict.fromkeys(facts.place(one.install.span) for one in found),
+        ],
     )
 
 

@@ -62,7 +62,8 @@ RUN apt-get update && apt-get install -y --no-install-recommends python3 && rm -
 
 Unsafe: `USER 65532:65532`, the number distroless images and wherry use, above the last CMD or ENTRYPOINT.
 What the program writes must lie where that user may write: copy it with `--chown`, or mount it. None where
-the build leaves models, packages or settings in root's home, where nobody else finds them.
+the build leaves models, packages or settings in root's home, where nobody else finds them; and none where
+`uv run`, `poetry run` or the like starts it, which wants a home: start the program in the environment itself.
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from wherry.check.model import Finding
     from wherry.dockerfile.syntax import Instruction
 
+_MANAGERS: Final = frozenset({"uv", "poetry", "pipenv", "pdm", "hatch", "rye"})
 _AT_HOME: Final = frozenset({"huggingface", "torch", "weights", "nltk", "dataset", "ollama", "kaggle"})
 """What is fetched into the home of whoever fetches it."""
 
@@ -132,7 +134,7 @@ def _is_set_by_compose(facts: Facts) -> bool:
 
 
 def _fix(facts: Facts, entry: Instruction) -> Fix | None:
-    if facts.stage_of(entry) is not facts.target or _lives_in_roots_home(facts):
+    if facts.stage_of(entry) is not facts.target or _lives_in_roots_home(facts) or _needs_a_home(facts):
         return None
     first = next(one for one in facts.target.stage.instructions if one.keyword in {"cmd", "entrypoint"})
     rest = [one for one in facts.target.stage.instructions if one.index > first.index]
@@ -144,6 +146,12 @@ def _fix(facts: Facts, entry: Instruction) -> Fix | None:
         Safety.UNSAFE,
         Effect(inserts=1, aspects=frozenset({Aspect.USER})),
     )
+
+
+def _needs_a_home(facts: Facts) -> bool:
+    """What starts the program wants a cache or an environment of the user's own: ``pipenv run``."""
+    starters = [wrapper for call in facts.target.ending.calls for wrapper in call.command.wrapped_by]
+    return any(wrapper.partition(" ")[0] in _MANAGERS for wrapper in starters)
 
 
 def _lives_in_roots_home(facts: Facts) -> bool:
