@@ -13,7 +13,6 @@ from wherry.check.facts.frameworks import (
     DEFAULT_CUDA,
     default_cuda,
     framework_of,
-    torch_of,
     wheel_build,
 )
 from wherry.check.facts.locks import parse_lock
@@ -72,12 +71,6 @@ def test_companions_go_with_a_torch() -> None:
     assert default_cuda("torchvision", "0.14.1") == (11, 7)
     assert default_cuda("torchvision", "1.0") is None
     assert default_cuda("torchaudio", "2.6.0") == (12, 4)
-    assert torch_of("torchvision", "0.21.0") == (2, 6)
-    assert torch_of("torchvision", "0.14") == (1, 13)
-    assert torch_of("torchvision", "0.9") is None
-    assert torch_of("torchaudio", "2.6.0") == (2, 6)
-    assert torch_of("torchaudio", "0.13") is None
-    assert torch_of("torchvision", "x") is None
 
 
 @pytest.mark.parametrize(

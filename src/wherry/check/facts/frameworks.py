@@ -147,19 +147,6 @@ def default_cuda(name: str, version: str) -> tuple[int, int] | None:
     return DEFAULT_CUDA.get((major, minor))
 
 
-def torch_of(name: str, version: str) -> tuple[int, int] | None:
-    """The torch that a torchvision or torchaudio is made for: (2, 6) for torchvision 0.21."""
-    found = re.match(r"(\d+)\.(\d+)", version)
-    if found is None:
-        return None
-    major, minor = int(found[1]), int(found[2])
-    if name == "torchvision" and major == 0:
-        return (
-            _VISION_OF_ONE.get(minor, (2, minor - _VISION_OFFSET)) if minor >= min(_VISION_OF_ONE) else None
-        )
-    return (major, minor) if name == "torchaudio" and major > 1 else None
-
-
 def framework_of(
     name: str,
     version: str = "",

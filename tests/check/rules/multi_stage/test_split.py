@@ -299,3 +299,20 @@ def test_notebooks_whose_port_is_open_are_there_on_purpose() -> None:
     install = "RUN pip install jupyterlab"
     assert not verdicts("A6", _of(SLIM, install, "EXPOSE 8888"))
     assert verdicts("A6", _of(SLIM, install, "EXPOSE 8000"))
+
+
+def test_a_tool_that_a_variable_names_for_another_is_used() -> None:
+    install = "RUN pip install jupyter pyspark"
+    assert not verdicts("A6", _of(SLIM, 'ENV PYSPARK_DRIVER_PYTHON="jupyter"', install, 'CMD ["pyspark"]'))
+
+
+@pytest.mark.parametrize("behind", [True, False])
+def test_what_installs_by_lists_of_an_earlier_run_is_not_cut_off_them(*, behind: bool) -> None:
+    lists = "RUN apt-get update && apt-get install -y --no-install-recommends gcc"
+    more = "RUN apt-get install -y --no-install-recommends ffmpeg"
+    steps = (PIP, more) if behind else (more, PIP)
+    (finding,) = verdicts("A1", _of(SLIM, lists, *steps, END))
+    assert finding.fix is None
+    own = more.replace("RUN ", "RUN apt-get update && ")
+    (finding,) = verdicts("A1", _of(SLIM, lists, *(own if one == more else one for one in steps), END))
+    assert finding.fix is not None

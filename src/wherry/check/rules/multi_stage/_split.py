@@ -52,7 +52,9 @@ def split_fix(facts: Facts) -> Fix | None:
     ):
         return None
     cut = _cut_of(target)
-    return _Split(facts, target, cut).fix() if cut else None
+    if cut is None or any(map(_goes_by_others_lists, target.installs)):
+        return None
+    return _Split(facts, target, cut).fix()
 
 
 def _cut_of(stage: StageFacts) -> Instruction | None:
@@ -230,3 +232,17 @@ class _Split:
         for span, replacement in sorted(cuts, reverse=True):
             text = text[: span.start - offset] + replacement.encode() + text[span.end - offset :]
         return text.decode("utf-8", "surrogateescape")
+
+
+def _goes_by_others_lists(install: Install) -> bool:
+    """It installs by lists that an earlier RUN fetched, which the second stage may not have."""
+    if install.manager not in {"apt", "apk", "zypper"} or install.action not in {"install", "upgrade"}:
+        return False
+    if install.has("--no-cache", "--update-cache", "--update"):
+        return False
+    before = [
+        one
+        for one in install.run.stage.installs
+        if one.action == "update" and one.manager == install.manager and one.span.start < install.span.start
+    ]
+    return bool(before) and all(one.run is not install.run for one in before)

@@ -206,8 +206,12 @@ def _installed(facts: Facts) -> Iterator[Tool]:
 
 
 def _is_used(facts: Facts, name: str) -> bool:
-    """A command of the build calls it, or the code imports it."""
+    """A command of the build calls it, a variable names it for others to start, or the code imports it."""
     if any(_calls(call, name) for stage in facts.shipped for call in stage.calls):
+        return True
+    if any(
+        name in {word.rpartition("/")[2] for word in value.split()} for value in facts.target.env.values()
+    ):
         return True
     imports = facts.project.imports
     return imports is not None and imports.imports(_MODULES.get(name, name.replace("-", "_")))
