@@ -63,6 +63,8 @@ def built_on(facts: Facts, root: StageFacts) -> list[StageFacts]:
 
 def gives_toolkit(facts: Facts, root: StageFacts) -> bool:
     """Another stage copies or mounts CUDA's toolkit out of *root*, or of one that is built on it."""
+    if len(facts.stages) > _MOST_STAGES:
+        return True
     own = {stage.index for stage in facts.stages if root in stage.chain}
     for stage in facts.stages:
         for copy in stage.copies:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from wherry.check.facts import Facts
     from wherry.check.facts.installed import Installed
@@ -39,15 +39,24 @@ def _is_elsewhere(found: Installed) -> bool:
     return install.has("--target", "--prefix") or install.action in {"download", "wheel"}
 
 
-def has_own_environment(install: Install) -> bool:
-    """It fills an environment that does not see the base's packages: uv's, poetry's, one of conda."""
-    calls = [call for run in install.run.stage.all_runs for call in run.calls]
-    if any("--system-site-packages" in call.texts for call in calls):
-        return False
+def fill_environments_of_their_own(installs: Iterable[Install]) -> Callable[[Install], bool]:
+    """Tells of these installs whether one fills an environment that does not see the base's packages.
+
+    uv makes one, and poetry, and conda where it creates one by name.
+    """
+    stages = {install.run.stage.index: install.run.stage for install in installs}
+    words = [call.texts for stage in stages.values() for call in stage.calls]
+    if any("--system-site-packages" in texts for texts in words):
+        return lambda _: False
+    is_told = any({"virtualenvs.create", "false"} <= set(texts) for texts in words)
+    return lambda install: _has_its_own(install, is_told=is_told)
+
+
+def _has_its_own(install: Install, *, is_told: bool) -> bool:
+    """One of uv's, poetry's or conda's; *is_told*: poetry is told to make none."""
     if install.manager == "uv":
         return install.subcommand == "sync" and "UV_PROJECT_ENVIRONMENT" not in install.env
     if install.manager == "poetry":
         said = install.env.get("POETRY_VIRTUALENVS_CREATE", "").lower() in {"false", "0"}
-        told = any({"virtualenvs.create", "false"} <= set(call.texts) for call in calls)
-        return install.action in {"install", "sync"} and not (said or told or "VIRTUAL_ENV" in install.env)
+        return install.action in {"install", "sync"} and not (said or is_told or "VIRTUAL_ENV" in install.env)
     return install.is_conda and install.subcommand in {"env create", "create"}

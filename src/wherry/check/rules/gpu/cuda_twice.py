@@ -167,7 +167,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.model import Basis, Cost, Rule, Safety, Severity
 from wherry.check.rules.gpu._bases import built_on, is_for_building, retagged, root_of
 from wherry.check.rules.gpu._compiling import Need, needs_of
-from wherry.check.rules.gpu._environments import has_own_environment
+from wherry.check.rules.gpu._environments import fill_environments_of_their_own
 from wherry.check.rules.gpu._shipping import brought_by_wheels, named, shipped_frameworks
 from wherry.check.rules.gpu._sizes import libraries_of
 from wherry.check.rules.gpu._slim import python_base
@@ -246,12 +246,14 @@ def _fix(facts: Facts, root: StageFacts) -> Fix | None:
 def _second_framework(facts: Facts, root: StageFacts) -> Iterator[Finding]:
     """A framework that the base has is installed in another version, or where the base's is not seen."""
     base = root.base
-    for found in shipped_frameworks(facts):
+    shipped = [one for one in shipped_frameworks(facts) if one.stage in facts.shipped]
+    is_apart_from_base = fill_environments_of_their_own(one.install for one in shipped)
+    for found in shipped:
         framework = found.framework
-        if framework.name not in base.frameworks or found.stage not in facts.shipped:
+        if framework.name not in base.frameworks:
             continue
         old = _version_of(root, framework)
-        is_apart = has_own_environment(found.install)
+        is_apart = is_apart_from_base(found.install)
         is_other = bool(old is not None and framework.version and not _is_same(old, framework.version))
         if not (is_other or (is_apart and framework.build != "cpu")):
             continue

@@ -182,7 +182,7 @@ def _fix(facts: Facts, root: StageFacts, found: Found) -> Fix | None:
     if found.need is Need.BUILD or root.base.family not in _WITH_RUNTIME:
         return None
     stages = built_on(facts, root)
-    if gives_toolkit(facts, root):
+    if not stages or gives_toolkit(facts, root):
         return None
     safety = Safety.SAFE
     for stage in stages:
@@ -191,8 +191,6 @@ def _fix(facts: Facts, root: StageFacts, found: Found) -> Fix | None:
             return None
         if need is Need.MAYBE or (need is Need.JIT and not installs_compiler(stage)):
             safety = Safety.UNSAFE
-    if not stages:
-        return None
     return retagged(facts, root, _DEVEL, "runtime", title="take the runtime flavour", safety=safety)
 
 
