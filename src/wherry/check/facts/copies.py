@@ -221,11 +221,6 @@ class CopyFacts:
             return Cost()
         return context.cost_of((entry.path, entry.size_bytes) for entry in sent.entries)
 
-    @property
-    def sent_files(self) -> int | None:
-        """How many files it takes of the context."""
-        return self.sent.files if self.sent else None
-
     @cached_property
     def unpacks(self) -> bool | None:
         """ADD makes something else of a source than COPY; None where the file itself is not there to tell."""

@@ -52,7 +52,6 @@ class Credentials(Frozen):
     shown: str  # at most four characters and the length
     source: Source
     span: Span  # of the password alone
-    login_span: Span  # of "user:password@"
 
     @property
     def place(self) -> Place:
@@ -156,8 +155,7 @@ def find_credentials(joined: Joined, source: Source) -> Credentials | None:
         value = found[group]
         if not value or _VARIABLE.fullmatch(value) or (group == "user" and not _TOKEN.fullmatch(value)):
             continue
-        login = joined.span(found.start("user"), found.end())
-        return Credentials(shown(value), source, joined.span(*found.span(group)), login)
+        return Credentials(shown(value), source, joined.span(*found.span(group)))
     return None
 
 

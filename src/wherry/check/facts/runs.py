@@ -257,14 +257,6 @@ class RunFacts:
         return frozenset(removed)
 
     @cached_property
-    def autoremoves(self) -> bool:
-        """It uninstalls what nothing needs any more: apt autoremove, or purge with ``--auto-remove``."""
-        return any(
-            install.subcommand in {"autoremove", "autopurge"} or install.has("--auto-remove")
-            for install in self.installs
-        )
-
-    @cached_property
     def ownerships(self) -> tuple[commands.Ownership, ...]:
         """Its chown, chgrp and chmod."""
         return tuple(found for call in self.calls if (found := commands.read_ownership(call)))

@@ -499,3 +499,15 @@ def test_what_an_installer_of_conda_wrote_is_stored_twice_too() -> None:
     )
     (finding,) = verdicts("G4", text)
     assert finding.what == "chown -R stores /opt/forge a second time"
+
+
+def test_what_is_written_above_a_copy_stands_above_the_mount_in_its_place() -> None:
+    text = (
+        "FROM python:3.12-slim\n\n# what the tests need\nCOPY dev.txt /tmp/\n\n"
+        "RUN pip install -r /tmp/dev.txt && rm /tmp/dev.txt\n"
+    )
+    (finding,) = verdicts("G5", text)
+    mount = "--mount=type=bind,source=dev.txt,target=/tmp/dev.txt"
+    assert fixed(text, finding) == (
+        f"FROM python:3.12-slim\n\n# what the tests need\nRUN {mount} pip install -r /tmp/dev.txt\n"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from typing import TYPE_CHECKING, Final
 
-from wherry.check.edits import taken_out
+from wherry.check.edits import block_of, taken_out
 from wherry.check.model import Edit
 from wherry.dockerfile.source import Span
 from wherry.regex import regex
@@ -58,7 +58,19 @@ def mounted(copy: CopyFacts, run: RunFacts, target: str) -> tuple[Edit, ...] | N
     mode = "rw," if _may_be_written(source, run) else ""
     text = f" --mount=type=bind,{mode}{origin}source={path},target={target}"
     dockerfile = run.stage.facts.dockerfile
-    return (taken_out(dockerfile, copy.instruction), Edit(dockerfile.source.name, Span(end, end), text))
+    return (_without_copy(copy, run), Edit(dockerfile.source.name, Span(end, end), text))
+
+
+def _without_copy(copy: CopyFacts, run: RunFacts) -> Edit:
+    """The COPY goes; what is written above it is of the RUN now, where that stands next with none."""
+    dockerfile = run.stage.facts.dockerfile
+    own, following = block_of(dockerfile, copy.instruction), block_of(dockerfile, run.instruction)
+    data = dockerfile.source.data
+    line = data.rfind(b"\n", 0, copy.span.start) + 1
+    is_bare = following.start == data.rfind(b"\n", 0, run.span.start) + 1
+    if own.start < line and is_bare and not data[own.end : following.start].strip():
+        return Edit(dockerfile.source.name, Span(line, following.start), "")
+    return taken_out(dockerfile, copy.instruction)
 
 
 def _may_be_written(source: str, run: RunFacts) -> bool:
