@@ -7,17 +7,20 @@ command is known to keep off them, or to bring its own: `Lists.is_only_for_users
 from __future__ import annotations
 
 import posixpath
+from bisect import bisect_right
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
+from wherry.frozen import Frozen
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping, Sequence
 
     from wherry.check.facts import Facts
     from wherry.check.facts.calls import Call
     from wherry.check.facts.installs import Install
     from wherry.check.facts.runs import RunFacts
-    from wherry.check.facts.stages import StageFacts
 
 DIRECTORIES: Final = {"apt": "/var/lib/apt/lists", "apk": "/var/cache/apk", "zypper": "/var/cache/zypp"}
 _UPDATES_ITSELF: Final = ("--no-cache", "--update-cache", "--update")
@@ -54,8 +57,7 @@ class Lists:
             install.action == "update" for install in self.run.installs
         )
 
-    @property
-    def is_only_for_users(self) -> bool:
+    def is_only_for_users(self, around: Around) -> bool:
         """Whatever comes later is one of the users, or known not to look for these lists."""
         first = self.run.stage
         if len(first.facts.stages) > _MOST_STAGES:
@@ -66,14 +68,22 @@ class Lists:
             if stage is not first and (stage.parent is None or stage.parent.index not in has_them_at_end):
                 continue
             seen.append(stage)
-            runs = [run for run in stage.runs if stage is not first or run.index > self.run.index]
-            new = next((at for at, run in enumerate(runs) if self._renewed_by(run)), None)
-            if new is None:
-                has_them_at_end.add(stage.index)
-            met = runs if new is None else runs[: new + 1]
-            if stage.instructions("onbuild") or not all(map(self._is_understood, met)):
+            if stage.index in around.with_triggers:
                 return False
-        return not _is_copied(first.facts, seen, DIRECTORIES[self.update.manager])
+            start = bisect_right(stage.runs, self.run.index, key=_index_of) if stage is first else 0
+            is_renewed = False
+            for run in islice(stage.runs, start, None):
+                if not self._is_understood(run):
+                    return False
+                is_renewed = self._renewed_by(run)
+                if is_renewed:
+                    break
+            if not is_renewed:
+                has_them_at_end.add(stage.index)
+        directory = DIRECTORIES[self.update.manager]
+        return not any(
+            _covers(path, directory) for stage in seen for path in around.taken.get(stage.index, ())
+        )
 
     def _renewed_by(self, run: RunFacts) -> bool:
         """A RUN fetches lists of its own, for itself and all that follow."""
@@ -173,22 +183,35 @@ def _keeps_off(call: Call) -> bool:
     return not call.program or call.program in _PROGRAMS_ALOOF or call.program in _UPDATERS
 
 
-def _is_copied(facts: Facts, stages: list[StageFacts], directory: str) -> bool:
-    """A COPY or a mount takes the lists out of one of the stages."""
-    indexes = {stage.index for stage in stages}
-    return any(_covers(path, directory) for stage in facts.stages for path in _taken(stage, indexes))
+class Around(Frozen):
+    """What of the whole file matters to lists.
+
+    Attributes:
+        taken: What stages copy or mount out of others, by the index of the other.
+        with_triggers: The stages that have an ONBUILD, by their indexes.
+
+    """
+
+    taken: Mapping[int, Sequence[str]]
+    with_triggers: frozenset[int]
 
 
-def _taken(stage: StageFacts, indexes: set[int]) -> Iterator[str]:
-    """What a stage copies or mounts out of those with these indexes."""
-    for copy in stage.copies:
-        if copy.from_stage and copy.from_stage.index in indexes:
-            yield from copy.sources
-    for run in stage.runs:
-        for mount in run.mounts:
-            origin = stage.facts.stage_named(mount.from_) if mount.from_ else None
-            if origin and origin.index in indexes:
-                yield mount.source or "/"
+def around_lists(facts: Facts) -> Around:
+    """Look through the file, once for all lists."""
+    found: dict[int, list[str]] = {}
+    for stage in facts.stages:
+        for copy in stage.copies:
+            if copy.from_stage:
+                found.setdefault(copy.from_stage.index, []).extend(copy.sources)
+        for mount in (mount for run in stage.runs for mount in run.mounts if mount.from_):
+            if origin := facts.stage_named(mount.from_):
+                found.setdefault(origin.index, []).append(mount.source or "/")
+    triggers = frozenset(stage.index for stage in facts.stages if stage.instructions("onbuild"))
+    return Around(found, triggers)
+
+
+def _index_of(run: RunFacts) -> int:
+    return run.index
 
 
 def _covers(path: str, directory: str) -> bool:

@@ -104,7 +104,7 @@ from typing import TYPE_CHECKING, Final
 from wherry.check.edits import taken_out
 from wherry.check.joining import joined, may_join
 from wherry.check.model import Aspect, Edit, Effect, Fix, Rule, Safety, Severity
-from wherry.check.rules.caching._lists import Lists, all_lists, is_of_manager
+from wherry.check.rules.caching._lists import Lists, all_lists, around_lists, is_of_manager
 from wherry.dockerfile.source import Span
 
 if TYPE_CHECKING:
@@ -114,19 +114,22 @@ if TYPE_CHECKING:
     from wherry.check.facts.installs import Install
     from wherry.check.facts.runs import RunFacts
     from wherry.check.model import Finding
+    from wherry.check.rules.caching._lists import Around
 
 _NAMED: Final = 3
 _MOST_JOINED: Final = 50
 
 
 def _check(facts: Facts) -> Iterator[Finding]:
+    around: Around | None = None
     for lists in all_lists(facts):
         users = [install for install in lists.users if install.run.stage.is_reachable]
         if users:
-            yield _finding(facts, lists, users)
+            around = around or around_lists(facts)
+            yield _finding(facts, lists, users, around)
 
 
-def _finding(facts: Facts, lists: Lists, users: list[Install]) -> Finding:
+def _finding(facts: Facts, lists: Lists, users: list[Install], around: Around) -> Finding:
     first = users[0]
     if lists.is_alone:
         place, what = lists.run.span, f"{_command(lists.update)} stands in a layer of its own"
@@ -140,7 +143,7 @@ def _finding(facts: Facts, lists: Lists, users: list[Install]) -> Finding:
         what,
         why="the lists come from the cache long after the mirror has other versions",
         related=related,
-        fix=_fix(facts, lists, users),
+        fix=_fix(facts, lists, users, around),
     )
 
 
@@ -148,7 +151,7 @@ def _command(install: Install) -> str:
     return f"{install.call.program} {install.subcommand}"
 
 
-def _fix(facts: Facts, lists: Lists, users: list[Install]) -> Fix | None:
+def _fix(facts: Facts, lists: Lists, users: list[Install], around: Around) -> Fix | None:
     update = facts.text(lists.update.command.span)
     is_movable = (
         not lists.update.call.is_conditional and "\n" not in update and not lists.run.instruction.is_json
@@ -166,7 +169,7 @@ def _fix(facts: Facts, lists: Lists, users: list[Install]) -> Fix | None:
     touched = {install.run.index for install in users} | {run.index for run in together}
     if together:
         edits += joined(together) or ()
-    elif lists.is_alone and len(users) == len(lists.users) and lists.is_only_for_users:
+    elif lists.is_alone and len(users) == len(lists.users) and lists.is_only_for_users(around):
         edits.append(taken_out(facts.dockerfile, lists.run.instruction))
         touched.add(lists.run.index)
     # what the lists cost is said where they are fetched and used

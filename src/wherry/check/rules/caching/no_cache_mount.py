@@ -128,6 +128,7 @@ if TYPE_CHECKING:
 _MANAGERS: Final = ("pip", "uv", "poetry", "pdm", "pipenv", "npm", "apt")
 _APT: Final = ("/var/cache/apt", "/var/lib/apt")
 _LISTS: Final = "/var/lib/apt/lists"
+_MOST_LOOKED_AT: Final = 200  # installs of a stage
 _SEVERAL: Final = 3
 
 
@@ -166,7 +167,7 @@ def _is_large(install: Install) -> bool:
     is_several = len(install.packages) >= _SEVERAL
     return (
         install.cache.is_filled
-        and not install.only_adds_project
+        and not (len(install.run.stage.installs) <= _MOST_LOOKED_AT and install.only_adds_project)
         and not (install.cache.is_off or install.is_system)
         and (is_listed or is_several)
     )

@@ -110,11 +110,11 @@ _MOST: Final = 50  # instructions that are told
 def _check(facts: Facts) -> Iterator[Finding]:
     if allows(facts, RULE):
         return
-    late = () if forbids(facts, RULE) else tuple(one.instruction for one in late_weights(facts))
+    late = set() if forbids(facts, RULE) else {one.instruction.index for one in late_weights(facts)}
     for found in islice(copied_weights(facts, anywhere=forbids(facts, RULE)), _MOST):
         if found.size_bytes < LARGE_BYTES and not found.missing and not forbids(facts, RULE):
             continue
-        if found.copy.instruction in late:
+        if found.copy.index in late:
             continue  # D4 tells of it
         size = found.size_bytes
         yield RULE.at(

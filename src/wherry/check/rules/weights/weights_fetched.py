@@ -157,12 +157,12 @@ def told_by_d2(facts: Facts) -> Iterator[tuple[RunFacts | None, list[Fetched]]]:
     if allows(facts, RULE):
         return
     is_forbidden = forbids(facts, RULE)
-    late = () if is_forbidden else tuple(one.instruction for one in late_weights(facts))
+    late = set() if is_forbidden else {one.instruction.index for one in late_weights(facts)}
     for stage in facts.stages:
         if not (stage.is_shipped or (is_forbidden and stage.is_reachable)):
             continue
         for run in stage.runs:
-            if run.instruction in late:
+            if run.index in late:
                 continue  # D4 tells of it
             if some := [one for one in fetched_by(run) if is_forbidden or not one.is_small]:
                 yield run, some
