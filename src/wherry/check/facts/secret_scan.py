@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from wherry.check.facts.secrets import Secret, find_secrets, is_value_of, redacted
@@ -59,6 +60,9 @@ def _by_name(facts: Facts) -> Iterator[Secret]:
     for run in facts.runs:
         for call in run.calls:
             yield from _in_call(call, run.instruction)
+        for first, second in pairwise(run.calls):
+            if second.program == "chpasswd" and second.command.before == "|":
+                yield from _given_to_chpasswd(first, run.instruction)
 
 
 def _in_call(call: Call, instruction: Instruction) -> Iterator[Secret]:
@@ -77,6 +81,17 @@ def _in_call(call: Call, instruction: Instruction) -> Iterator[Secret]:
             elif header := _HEADER.search(text):
                 yield from _valued("AUTHORIZATION_TOKEN", header[1], value.span, instruction)
         before = text
+
+
+def _given_to_chpasswd(call: Call, instruction: Instruction) -> Iterator[Secret]:
+    """``echo "app:password" | chpasswd``."""
+    for value in call.arguments if call.program in {"echo", "printf"} else ():
+        user, colon, password = value.text.removesuffix("\\n").partition(":")
+        if colon and user and password and "$" not in value.text:
+            kind = f"password of the user {user}"
+            yield Secret(
+                kind, "", redacted(password), value.span, instruction, instruction.keyword, is_certain=False
+            )
 
 
 def _valued(name: str, value: str, span: Span, instruction: Instruction) -> Iterator[Secret]:

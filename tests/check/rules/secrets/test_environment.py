@@ -176,3 +176,19 @@ def test_an_argument_that_is_a_secret_is_spoken_of_once(
 ) -> None:
     said = found("E2", tmp_path, f"FROM python:3.12-slim\nARG HF_TOKEN\n{lines}\n")
     assert [one.severity.value for one in said] == severities
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ('echo "app:letmein" | chpasswd', 1),
+        ("useradd app && echo app:letmein | chpasswd", 1),
+        ('echo "app:$PASSWORD" | chpasswd', 0),
+        ("chpasswd < /run/secrets/users", 0),
+        ("echo a:b | tee /c", 0),
+    ],
+)
+def test_a_password_that_a_user_is_given_in_a_run_is_told_of(line: str, count: int, tmp_path: Path) -> None:
+    said = found("E1", tmp_path, f"{PYTHON}RUN {line}\n")
+    assert len(said) == count
+    assert not any("letmein" in one.what for one in said)
