@@ -140,3 +140,25 @@ def test_a_stage_that_is_cut_in_two_is_known_by_its_end() -> None:
     assert said_of(text.format("1"), *cut, touches={2}, inserts=1, aspects=ALL) == (
         "COPY would take from another stage"
     )
+
+
+def test_a_stage_that_others_begin_from_is_the_one_it_was() -> None:
+    text = "FROM x\nRUN a\nFROM y\nCOPY b /\n"
+
+    found = said_of(text, ("FROM x", "FROM z AS y\nFROM x"), inserts=1, aspects=ALL)
+
+    assert found == "FROM would take from another stage"
+
+
+def test_what_is_built_by_default_or_by_name_stays_what_it_was() -> None:
+    text = "FROM x AS a\nRUN b\nFROM a AS c\nRUN d\n"
+
+    appended = said_of(text, ("RUN d\n", "RUN d\nFROM y\n"), inserts=1, aspects=ALL)
+    led_back = said_of(text, ("RUN d\n", "RUN d\nFROM y\nFROM c\n"), inserts=2, aspects=ALL)
+    renamed = said_of(text, ("AS c", "AS e"), touches={2}, aspects=ALL)
+    lowered = said_of(text.replace("AS c", "AS C"), ("AS C", "AS c"), touches={2}, aspects=ALL)
+
+    assert appended == "another stage would be the last, which is built where none is named"
+    assert led_back is None
+    assert renamed == "there would be no stage c, which may be built by its name"
+    assert lowered is None

@@ -247,10 +247,15 @@ def _are_same(was: Scope, now: Scope, text: bytes) -> bool:
 def _changed_sources(
     graphs: tuple[StageGraph, StageGraph], pairs: Sequence[tuple[Instruction, Instruction]]
 ) -> str | None:
-    """Whether an instruction that stays would copy or mount from elsewhere: stages may be named by number."""
-    by_index = {old.index: new.index for old, new in pairs}
+    """Whether what stays would be built from something else, by whatever name: ours, a number, or none."""
+    before, after = graphs
+    standing = _counterparts(graphs, {old.index: new.index for old, new in pairs})
+    if _plain(standing[-1]) is not _plain(after.stages[-1]):
+        return "another stage would be the last, which is built where none is named"
+    for stage in before.stages:
+        if stage.name and after.find(stage.name) is None:
+            return f"there would be no stage {stage.name}, which may be built by its name"
     uses = [_uses(graph) for graph in graphs]
-    standing = _counterparts(graphs, by_index)
     for old, new in pairs:
         was = [use.source and standing[use.source.index] for use in uses[0].get(old.index, ())]
         now = [use.source for use in uses[1].get(new.index, ())]
@@ -259,11 +264,18 @@ def _changed_sources(
     return None
 
 
+def _plain(stage: Stage) -> Stage:
+    """What a stage is that adds nothing to the one it begins from: that one."""
+    while stage.parent is not None and not stage.instructions and not stage.triggered:
+        stage = stage.parent
+    return stage
+
+
 def _uses(graph: StageGraph) -> Mapping[int, list[Use]]:
-    """What each instruction copies and mounts from; of a trigger its ONBUILD answers."""
+    """What each instruction begins, copies and mounts from; a trigger's is its ONBUILD's affair."""
     found: dict[int, list[Use]] = {}
     for use in graph.uses:
-        if use.kind != "from" and use.instruction.index > use.stage.start.index:
+        if use.instruction.index >= use.stage.start.index:
             found.setdefault(use.instruction.index, []).append(use)
     return found
 
