@@ -199,12 +199,6 @@ def test_a_tag_floats_when_it_names_no_release(
     assert base_facts(reference).is_floating == is_floating
 
 
-def test_a_tag_is_replaced_with_the_registry_as_written_and_the_old_digest_gone() -> None:
-    found = base_facts("localhost:5000/library/python:3.9@sha256:aa")
-    assert found.with_tag("3.12-slim") == "localhost:5000/library/python:3.12-slim"
-    assert base_facts("localhost:5000/x").with_tag("2") == "localhost:5000/x:2"
-
-
 @given(st.text(max_size=60))
 def test_no_reference_is_a_failure(reference: str) -> None:
     assert base_facts(reference).reference == reference

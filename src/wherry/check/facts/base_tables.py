@@ -285,8 +285,8 @@ class Fate(Frozen):
     successor: str = ""  # the CUDA of the same minor version whose tags stay
 
 
-CUDA_POLICY: Final = "gitlab.com/nvidia/container-images/cuda/-/issues/177"
-"""Tags are deleted six months after the end of the driver that a toolkit came with (October 2022)."""
+# Tags are deleted six months after the end of the driver that a toolkit came with (October 2022):
+# gitlab.com/nvidia/container-images/cuda/-/issues/177
 
 CUDA_LATEST: Final = Fate(is_gone=True, source="github.com/NVIDIA/nvidia-docker/issues/1454")
 CUDA_LAST_GONE: Final[Version] = (11, 0)

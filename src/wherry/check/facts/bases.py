@@ -150,11 +150,6 @@ class BaseFacts(Frozen):
             return False
         return self.tag in {"", "latest"} or (not re.search(r"\d", self.tag) and self.tag not in _RELEASES)
 
-    def with_tag(self, tag: str) -> str:
-        """The reference with *tag* in place of its own and without its digest, which was the old tag's."""
-        name = self.reference.partition("@")[0]
-        return f"{name.removesuffix(f':{self.tag}') if self.tag else name}:{tag}"
-
 
 _RELEASES: Final = frozenset({*DEBIAN_SUITES, *UBUNTU_NAMES, *(f"{suite}-slim" for suite in DEBIAN_SUITES)})
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 PYTHON_MANAGERS: Final = frozenset({"pip", "uv", "poetry", "pdm", "pipenv", "pipx", "setuptools"})
 CONDA_MANAGERS: Final = frozenset({"conda", "mamba", "micromamba"})
 SYSTEM_MANAGERS: Final = frozenset({"apt", "apk", "dnf", "yum", "microdnf", "tdnf", "zypper", "dpkg"})
-NODE_MANAGERS: Final = frozenset({"npm", "yarn", "pnpm"})
 
 _BRINGS: Final = frozenset({"install", "sync", "upgrade", "download", "wheel", "run"})
 _PREFIXES: Final = {"pip": "PIP_", "uv": "UV_", "poetry": "POETRY_", "pdm": "PDM_", "pipenv": "PIPENV_"}
