@@ -167,8 +167,6 @@ def test_a_baseline_written_with_fixes_knows_what_is_left_of_mended_files(desk: 
 @pytest.mark.parametrize(
     "options",
     [
-        ["--diff", "--since", "HEAD"],
-        ["--diff", "--baseline", "x"],
         ["--diff", "--write-baseline", "x"],
         ["--diff", "--with", "hadolint"],
         ["--write-baseline", "x", "--since", "HEAD"],

@@ -55,6 +55,22 @@ def commit(desk: Desk) -> None:
 # ---- what is known ----
 
 
+@pytest.mark.parametrize("option", [("--baseline", "known.json"), ("--since", "HEAD")])
+def test_only_what_would_be_shown_is_mended(repository: Desk, option: tuple[str, str]) -> None:
+    old = repository.file("old.Dockerfile", PLAIN)
+    changed = repository.file("Dockerfile", PLAIN)
+    repository.check("--select", "G1,H3", "--write-baseline", "known.json")
+    commit(repository)
+    changed.write_text(f"{PLAIN}CMD python main.py\n")
+
+    diff = repository.check("--diff", "--select", "G1,H3", *option).out
+    repository.check("--fix", "--select", "G1,H3", *option)
+
+    assert [line[:4] for line in diff.splitlines() if line.startswith("+")] == ["+++ ", "+CMD"]
+    assert old.read_text() == PLAIN
+    assert changed.read_text() == f'{PLAIN}CMD ["python", "main.py"]\n'
+
+
 def test_a_baseline_hides_what_it_knows_and_shows_what_is_new(desk: Desk) -> None:
     path = desk.file("Dockerfile", PLAIN)
     written = desk.check("--select", "G1,H3", "--write-baseline", "known.json")

@@ -21,7 +21,7 @@ from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from wherry.check.model import Edit, Finding, Fix
     from wherry.dockerfile.syntax import Dockerfile
@@ -65,7 +65,7 @@ class Mended(Frozen):
 def mend(
     examine: Callable[[Texts], Examined],
     allowed: Safety,
-    only: Container[str] | None = None,
+    wanted: Callable[[Examined, Finding], bool] = lambda _state, _finding: True,
     obstacle: Callable[[str], str | None] = lambda _: None,
 ) -> Mended:
     """Apply what may be applied.
@@ -73,7 +73,7 @@ def mend(
     Args:
         examine: Judges the Dockerfile with some files' contents replaced.
         allowed: SAFE applies safe fixes only, UNSAFE all.
-        only: Rules whose fixes are applied; all without.
+        wanted: Whether a finding of one state is to be mended; all without.
         obstacle: Why a file may not be written, in words; fixes that would change it are refused.
 
     Raises:
@@ -88,7 +88,7 @@ def mend(
     barred: dict[str, str] = {}
     is_complete = False
     for _ in range(min(_MOST, max(1, _MOST_PROVEN // len(state.dockerfile.instructions)))):
-        offered = (one for one in state.findings if only is None or one.rule in only)
+        offered = (one for one in state.findings if wanted(state, one))
         finding = next((one for one in offered if _may(one, allowed) and one not in refused), None)
         if finding is None or finding.fix is None:
             is_complete = True

@@ -61,7 +61,9 @@ def rehearse(asked: Asked, number: int) -> Rehearsed:
     """
     if asked.stdin is not None:
         raise InputError("standard input has no history", mend="name the Dockerfile by its path")
-    reviewed = review(replace(asked, allowed=Safety.UNSAFE, only=ORDER_RULES))
+    reviewed = review(
+        replace(asked, allowed=Safety.UNSAFE, wanted=lambda _, finding: finding.rule in ORDER_RULES)
+    )
     stage = _Stage(asked, reviewed.mended, number)
     rehearsals = tuple(stage.rehearse(judgement.path) for judgement in reviewed.judgements)
     return Rehearsed(rehearsals, reviewed.broken, reviewed.notes)

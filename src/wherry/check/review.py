@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from wherry.check.facts.image import BuiltImage
-    from wherry.check.model import Safety
+    from wherry.check.model import Finding, Safety
     from wherry.dockerfile.syntax import Dockerfile
     from wherry.progress import Progress
 
@@ -55,7 +55,7 @@ class Asked(Frozen):
     target: str | None = None
     image: BuiltImage | None = None
     allowed: Safety | None = None  # which fixes are applied; None: none
-    only: frozenset[str] | None = None  # rules whose fixes are applied; None: all
+    wanted: Callable[[Examined, Finding], bool] = lambda _state, _finding: True  # what is mended
     obstacle: Callable[[str], str | None] = lambda _: None  # why a file may not be written
     stdin: bytes | None = None  # the content of ``-``
     stdin_name: str = "Dockerfile"
@@ -187,7 +187,7 @@ class _Desk:
         if bench.is_too_long:
             note = f"it has more than {MOST_MENDED:,} instructions, and is not mended"
             return _noted(bench.judged({}), note), None
-        fixes = mend(bench.examine, asked.allowed, asked.only, asked.obstacle)
+        fixes = mend(bench.examine, asked.allowed, asked.wanted, asked.obstacle)
         for name, text in fixes.after.items():
             self._sources[name] = Source(name, text)
         if fixes.after:

@@ -46,11 +46,13 @@ if TYPE_CHECKING:
     type=click.Choice(["error", "warning", "info", "never"]),
     help="The mildest finding that makes the exit code 1.  [default: warning]",
 )
-@click.option("--since", metavar="REV", help="Show only findings on lines that changed since a revision.")
+@click.option(
+    "--since", metavar="REV", help="Show and mend only what stands on lines that changed since a revision."
+)
 @click.option(
     "--baseline",
     type=NamedPath(dir_okay=False),
-    help="A file of findings that are known and not shown.",
+    help="A file of findings that are known: neither shown nor mended.",
 )
 @click.option(
     "--write-baseline",
@@ -60,7 +62,10 @@ if TYPE_CHECKING:
 @click.option("--with", "peers", multiple=True, callback=words, help="hadolint, tally: merge their findings.")
 @click.option("--target", help="The stage that is built; the last one without.")
 @click.option("--build-arg", multiple=True, callback=pairs, help="NAME=VALUE of an ARG. Repeatable.")
-@click.option("--image", help="The image that was built from it: its layers are measured.")
+@click.option(
+    "--image",
+    help="The image that was built from it, in wherry's store, as oci:DIR, oci-archive:FILE or docker-archive:FILE: its layers are measured.",
+)
 @click.option(
     "--cache-history",
     is_flag=False,
@@ -105,6 +110,8 @@ def command(
     if explain is not None or rules:
         return check_output.print_rules() if explain is None else check_output.print_page(explain)
 
+    from msgspec.structs import replace
+
     from wherry.check.model import Safety
     from wherry.check.review import MAX_BYTES, Asked, review
     from wherry.cli.check_progress import LateProgress
@@ -131,12 +138,12 @@ def command(
         )
         if cache_history is not None:
             return _print_history(asked, cache_history, form, output)
-        reviewed = review(asked)
+        sieve = Sieve(peers, baseline, since)
+        reviewed = review(replace(asked, wanted=sieve.wanted(asked)) if wants_fixes else asked)
     if diff:
         return _print_diff(reviewed, output)
     if wants_fixes and reads_stdin:
         return _print_mended(asked, reviewed)
-    sieve = Sieve(peers, baseline, since)
     failures: tuple[WherryError, ...] = ()
     if writes:
         from wherry.check.writing import write_mended

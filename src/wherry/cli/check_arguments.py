@@ -18,7 +18,7 @@ _APART: Final = {
         *("--baseline", "--write-baseline", "--with"),
     ),
     "--write-baseline": ("--diff", "--since", "--output"),
-    "--diff": ("--since", "--baseline", "--with"),
+    "--diff": ("--with",),
 }
 """Options that would not be heard beside another."""
 

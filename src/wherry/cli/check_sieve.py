@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from wherry.check.changed import Changes
     from wherry.check.engine import Judgement
-    from wherry.check.review import Reviewed
+    from wherry.check.fix import Examined
+    from wherry.check.model import Finding
+    from wherry.check.review import Asked, Reviewed
+    from wherry.dockerfile.source import Source
     from wherry.report.findings.model import Review
 
 
@@ -28,6 +31,31 @@ class Sieve:
         self._peers = peers
         self._baseline = baseline
         self._since = since
+
+    def wanted(self, asked: Asked) -> Callable[[Examined, Finding], bool]:
+        """Which findings are mended: those that would be shown, and what their mends bring to light.
+
+        Raises:
+            WherryError: As `sift` does, or as `review` does.
+
+        """
+        if self._baseline is None and self._since is None:
+            return asked.wanted
+        from msgspec.structs import replace
+
+        from wherry.check.review import review
+
+        reviewed = review(replace(asked, allowed=None))
+        shown = Sieve((), self._baseline, self._since).sift(reviewed)
+        source = reviewed.source
+        left_out = _known(reviewed.judgements, source) - _known(shown.judgements, source)
+
+        def is_wanted(state: Examined, finding: Finding) -> bool:
+            path = finding.place.path
+            data = state.files[path] if path in state.files else _data(source(path))
+            return _key(state.dockerfile.source.name, finding, data) not in left_out
+
+        return is_wanted
 
     def prepare(self, reviewed: Reviewed) -> None:
         """Fail now where `sift` would, which comes when fixes have been written.
@@ -93,6 +121,27 @@ class Sieve:
             notes=tuple(notes),
             peers=added,
         )
+
+
+Key = tuple[str, str, str, bytes]
+
+
+def _known(judgements: Iterable[Judgement], source: Callable[[str], Source | None]) -> set[Key]:
+    return {
+        _key(one.path, finding, _data(source(finding.place.path)))
+        for one in judgements
+        for finding in one.findings
+    }
+
+
+def _key(dockerfile: str, finding: Finding, data: bytes) -> Key:
+    """What a finding is known by while other fixes move its lines."""
+    place = finding.place
+    return dockerfile, finding.rule, place.path, data[place.span.start : place.span.end]
+
+
+def _data(source: Source | None) -> bytes:
+    return source.data if source else b""
 
 
 def _changes(revision: str, judgements: Iterable[Judgement]) -> Changes:

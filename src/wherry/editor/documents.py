@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pygls.workspace import TextDocument
 
+    from wherry.check.fix import Examined
     from wherry.check.ignores import Ignore
     from wherry.check.model import Finding, Safety
     from wherry.check.review import Reviewed
@@ -83,9 +84,13 @@ def uri_of(path: str) -> str:
 
 
 def _reviewed(source: Source, allowed: Safety | None = None, rule: str | None = None) -> Reviewed:
-    only = frozenset({rule}) if rule else None
+    def wanted(_: Examined, finding: Finding) -> bool:
+        return rule in {None, finding.rule}
+
     if "://" in source.name or not Path(source.name).is_absolute():  # untitled, or on no disk of ours
-        alone = Asked((Path(STDIN),), stdin=source.data, stdin_name=source.name, allowed=allowed, only=only)
+        alone = Asked(
+            (Path(STDIN),), stdin=source.data, stdin_name=source.name, allowed=allowed, wanted=wanted
+        )
         return review(alone)
     texts = {source.name: source.data}
-    return review(Asked((Path(source.name),), texts=texts, allowed=allowed, only=only))
+    return review(Asked((Path(source.name),), texts=texts, allowed=allowed, wanted=wanted))
