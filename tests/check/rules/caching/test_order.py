@@ -8,7 +8,7 @@ import pytest
 
 from tests.check.rules.said import fixed, verdicts
 from tests.check.rules.verdicts import found
-from wherry.check.model import Safety
+from wherry.check.model import Aspect, Safety
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -363,3 +363,12 @@ def test_installs_on_cache_mounts_leave_nothing_behind_and_may_stay_apart() -> N
     mounts = "--mount=type=cache,target=/var/cache/apt --mount=type=cache,target=/var/lib/apt"
     install = f"RUN {mounts} apt-get update && apt-get install -y"
     assert not verdicts("B13", f"FROM debian:12\n{install} cuda-toolkit-12-4\n{install} libgl1\n")
+
+
+def test_joined_runs_give_up_one_of_their_mounts_and_say_so() -> None:
+    mount = "--mount=type=cache,target=/var/cache/apt"
+    text = f"FROM debian:12\nRUN {mount} apt-get update\nRUN {mount} apt-get install -y git\n"
+    (finding,) = verdicts("B5", text)
+    assert finding.fix is not None
+    assert Aspect.MOUNTS in finding.fix.effect.aspects
+    assert fixed(text, finding).count(mount) == 1

@@ -173,7 +173,8 @@ def _fix(facts: Facts, lists: Lists, users: list[Install], around: Around) -> Fi
         edits.append(taken_out(facts.dockerfile, lists.run.instruction))
         touched.add(lists.run.index)
     # what the lists cost is said where they are fetched and used
-    effect = Effect(frozenset(touched), aspects=frozenset({Aspect.COMMANDS}), uncovers=frozenset({"G2"}))
+    aspects = frozenset({Aspect.COMMANDS, Aspect.MOUNTS} if together else {Aspect.COMMANDS})
+    effect = Effect(frozenset(touched), aspects=aspects, uncovers=frozenset({"G2"}))
     return Fix("update the lists where they are used", tuple(edits), Safety.SAFE, effect)
 
 
