@@ -186,9 +186,12 @@ def test_every_form_goes_to_standard_output_or_to_a_file(desk: Desk, form: str) 
 
     printed = desk.check("--format", form)
     written = desk.check("--format", form, "--output", "out")
+    quiet = desk.check("--format", form, "--output", "out", "--quiet")
 
-    assert printed.code == written.code == 1
-    assert (printed.err, written.out, written.err) == ("", "", "")
+    assert printed.code == written.code == quiet.code == 1
+    assert (printed.err, written.out, quiet.out, quiet.err) == ("", "", "", "")
+    assert "findings in 1 file: " in written.err
+    assert written.err.endswith("written to out\n")
     assert (desk.root / "out").read_text() == printed.out
 
 

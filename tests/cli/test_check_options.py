@@ -209,6 +209,8 @@ def test_an_image_measures_what_is_otherwise_unknown(desk: Desk, monkeypatch: py
         (finding,) = desk.check("--image", image, "--select", "G4", "--format", "json").json()["findings"]
         assert finding["cost"]["basis"] == "measured"
         assert finding["cost"]["size_bytes"] > 2_000_000
+    desk.file("Dockerfile", f"{stages}RUN make && make install\n")
+    assert desk.check("--image", "app").out.count("app was built from none of these") == 1
     missing = desk.check("--image", "nothing")
     assert (missing.code, missing.out) == (2, "")
 

@@ -126,6 +126,7 @@ class _Desk:
         self._by_project: dict[Path | None, CheckSettings] = {}
         self._excluded: dict[Path, Path] = {}  # each with the pyproject.toml that says so
         self.settings: dict[str, CheckSettings] = {}
+        self._is_measured = asked.image is None  # or no Dockerfile is that of the image
 
     def notes(self) -> tuple[str, ...]:
         """What could not be read beside the Dockerfiles, and what was asked for and is not checked."""
@@ -134,6 +135,11 @@ class _Desk:
         if not out and len(self._excluded) == len(self._subjects):
             out = self._excluded
         notes += [f"{path} is not checked: {project} excludes it" for path, project in out.items()]
+        if not self._is_measured and self._asked.image is not None:
+            name = self._asked.image.name
+            notes.append(
+                f"{name} was built from none of these, as its history tells: nothing of it is measured"
+            )
         return tuple(notes)
 
     def source(self, path: str) -> Source | None:
@@ -182,6 +188,7 @@ class _Desk:
     def check(self, bench: _Bench) -> tuple[Judgement, Mended | None]:
         """Judge one Dockerfile, and mend it where that was asked."""
         asked = self._asked
+        self._is_measured = self._is_measured or bench.is_of_image
         if asked.allowed is None:
             return bench.judged({}), None
         if bench.is_too_long:
@@ -258,6 +265,12 @@ class _Bench:
     def is_too_long(self) -> bool:
         """Whether it has more instructions than fixes can be proven against."""
         return len(self._first.instructions) > MOST_MENDED
+
+    @property
+    def is_of_image(self) -> bool:
+        """Whether the image that is measured was built from it, as far as its history tells."""
+        image = self._with({}).image
+        return image is not None and image.is_matched
 
     def judged(self, texts: Texts) -> Judgement:
         """What there is to say with *texts* in their places."""

@@ -64,7 +64,8 @@ if TYPE_CHECKING:
 @click.option("--build-arg", multiple=True, callback=pairs, help="NAME=VALUE of an ARG. Repeatable.")
 @click.option(
     "--image",
-    help="The image that was built from it, in wherry's store, as oci:DIR, oci-archive:FILE or docker-archive:FILE: its layers are measured.",
+    help="The image that was built from it, whose layers are measured: one of the store, oci:DIR, "
+    "oci-archive:FILE or docker-archive:FILE.",
 )
 @click.option(
     "--cache-history",

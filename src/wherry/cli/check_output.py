@@ -37,6 +37,12 @@ def show(review: Review, form: str, output: Path | None, *, quiet: bool) -> None
         _print_text(review, quiet=quiet)
     else:
         put(f"{_document(review, form)}\n", output)
+        if output is not None and str(output) != "-" and not quiet:
+            from wherry.report.findings.text import totals_lines
+
+            for line in totals_lines(review):
+                click.echo("".join(text for text, _ in line), err=True)
+            click.echo(f"written to {output}", err=True)
 
 
 def put(text: str, output: Path | None) -> None:

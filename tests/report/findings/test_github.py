@@ -63,7 +63,7 @@ def test_the_log_of_a_run_without_findings_says_so() -> None:
 def test_the_log_ends_with_what_all_findings_come_to() -> None:
     lines = [line for line in github_lines(whole_review()) if not line.startswith("::")]
 
-    assert lines[0].startswith("4 findings in 2 files")
+    assert lines[0].startswith("4 findings in 1 file, 1 not judged")
     assert any(line.startswith("  together they cost 2.40 GB") for line in lines)
 
 

@@ -71,7 +71,7 @@ note: app/Dockerfile:4: this comment silences nothing: C9; there is no rule C9
 note: could not read x
 mended: G1 at app/Dockerfile:3:5: add --no-cache-dir
 not mended: H3 at app/Dockerfile:5:1: the user would change
-4 findings in 2 files: 1 error, 2 warnings, 1 info
+4 findings in 1 file, 1 not judged: 1 error, 2 warnings, 1 info
   together they cost 2.40 GB (100 B measured, 2.40 GB by table) and 41.0 s a build
   1 can be mended with --fix, 1 more with --unsafe-fixes
   not shown: 1 silenced by comments, 3 known to the baseline, 2 on lines that did not change"""

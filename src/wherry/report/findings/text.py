@@ -68,7 +68,9 @@ def totals_lines(review: Review) -> Iterator[Line]:
     """How many findings there are, what they cost together, and what can be mended; no word of a file."""
     summary = review.summary()
     head = _count(summary.findings, "finding") if summary.findings else "no findings"
-    yield ((f"{head} in {_count(summary.files, 'file')}", "mark"), (_kinds(summary), ""))
+    where = _count(len(review.judgements), "file")
+    apart = f", {len(review.broken)} not judged" if review.broken else ""
+    yield ((f"{head} in {where}{apart}", "mark"), (_kinds(summary), ""))
     if summary.size_bytes or summary.seconds:
         yield ((f"  {_costs(summary)}", ""),)
     if summary.safe_fixes or summary.unsafe_fixes:
