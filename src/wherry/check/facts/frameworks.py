@@ -68,7 +68,8 @@ CUDA_BUILDS: Final = {
     (2, 9): ((12, 6), (12, 8), (13, 0)),
     (2, 10): ((12, 6), (12, 8), (13, 0)),
 }
-"""For which CUDA releases of torch were built for 64-bit x86 Linux, on PyTorch's own indexes."""
+"""For which CUDA releases of torch were built for 64-bit x86 Linux, on PyTorch's own indexes (its page of
+previous versions)."""
 
 # torchvision 0.N goes with torch 2.(N-15); torchaudio has torch's own version.
 _VISION_OFFSET: Final = 15
