@@ -1,4 +1,4 @@
-"""Values that are frozen, equal to another of the same fields, and quick to define.
+"""Values that are equal to another of the same fields, frozen most of them, and quick to define.
 
 A frozen dataclass writes and compiles six functions whenever its module is read: half a millisecond each, at
 every start of a program. A `Frozen` is a struct of msgspec's and takes a fiftieth of that.
@@ -18,3 +18,8 @@ class Frozen(msgspec.Struct, frozen=True):
     With ``eq=False`` each is equal to itself only; with ``dict=True`` it can keep what a
     `functools.cached_property` worked out. `msgspec.structs.replace` makes a changed copy.
     """
+
+
+@dataclass_transform(field_specifiers=(msgspec.field,))
+class Record(msgspec.Struct):
+    """The same, but filled in while it is made: a walk's figures, what is found line by line."""

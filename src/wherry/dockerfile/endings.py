@@ -6,11 +6,13 @@ An ENTRYPOINT takes away a CMD that came from the base, not one of its own stage
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from wherry.dockerfile.stages import scope_before
 from wherry.dockerfile.words import WordError
+from wherry.frozen import Record
 
 if TYPE_CHECKING:
     from wherry.dockerfile.stages import Scope, Stage
@@ -24,8 +26,7 @@ _LATEST: Final = {
 }
 
 
-@dataclass(slots=True)
-class Ending:
+class Ending(Record):
     """The settings of a stage's image, as far as this file makes them.
 
     Attributes:
@@ -46,9 +47,9 @@ class Ending:
     entrypoint: Instruction | None = None
     healthcheck: Instruction | None = None
     stopsignal: Instruction | None = None
-    exposed: dict[str, Instruction] = field(default_factory=dict)
-    labels: dict[str, str] = field(default_factory=dict)
-    volumes: dict[str, Instruction] = field(default_factory=dict)
+    exposed: dict[str, Instruction] = msgspec.field(default_factory=dict)
+    labels: dict[str, str] = msgspec.field(default_factory=dict)
+    volumes: dict[str, Instruction] = msgspec.field(default_factory=dict)
 
     @property
     def is_watched(self) -> bool:

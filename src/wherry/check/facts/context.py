@@ -22,15 +22,17 @@ from __future__ import annotations
 import os
 import posixpath
 from bisect import bisect_left
-from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
 
 from wherry.check.facts.context_walk import MAX_ENTRIES, MAX_SECONDS, Entry, Kind, Walk, walk_context
 from wherry.check.facts.texts import Reader, read_bounded
 from wherry.check.model import Basis, Cost
 from wherry.errors import InputError
+from wherry.frozen import Frozen
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -49,8 +51,7 @@ _STARS: Final = regex(r"\*{2,}")
 _MOST_SOURCES: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Frozen):
     """What a COPY takes out of the context.
 
     Attributes:

@@ -12,10 +12,13 @@ import stat
 import time
 from collections import deque
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from enum import Enum
 from operator import itemgetter
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from wherry.frozen import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,8 +54,7 @@ class Entry(NamedTuple):
         return self.path.rpartition("/")[2]
 
 
-@dataclass
-class Walk:
+class Walk(Record):
     """What one walk saw.
 
     Attributes:
@@ -65,12 +67,12 @@ class Walk:
 
     """
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[Entry] = msgspec.field(default_factory=list)
     left_out_files: int = 0
     left_out_bytes: int = 0
-    pruned: list[str] = field(default_factory=list)
+    pruned: list[str] = msgspec.field(default_factory=list)
     is_complete: bool = True
-    unreadable: list[str] = field(default_factory=list)
+    unreadable: list[str] = msgspec.field(default_factory=list)
 
 
 def walk_context(

@@ -15,13 +15,14 @@ Tests, notebooks, virtual environments and caches are not read.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from wherry.check.facts.context_walk import Kind
 from wherry.check.facts.python_code import code_calls, downloads_of, parse_code
 from wherry.check.facts.texts import Text
-from wherry.frozen import Frozen
+from wherry.frozen import Frozen, Record
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -64,13 +65,12 @@ class Script(Frozen):
     downloads: tuple[ScriptDownload, ...]
 
 
-@dataclass
-class Imports:
+class Imports(Record):
     """What the code of a context imports; the module says what stands where."""
 
     context: Context
-    scripts: list[Script] = field(default_factory=list)
-    names: dict[str, str] = field(default_factory=dict)
+    scripts: list[Script] = msgspec.field(default_factory=list)
+    names: dict[str, str] = msgspec.field(default_factory=dict)
     is_complete: bool = True
 
     @property

@@ -24,13 +24,14 @@ What lies in a cache, a virtual environment or ``.git`` is not listed again; wha
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from wherry.check.facts.context_walk import Kind
 from wherry.check.facts.texts import read_bounded
 from wherry.check.facts.weight_files import Weights, is_candidate, look_into
-from wherry.frozen import Frozen
+from wherry.frozen import Frozen, Record
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -141,19 +142,18 @@ class Found(Frozen):
     is_directory: bool = False
 
 
-@dataclass(slots=True)
-class Kinds:
+class Kinds(Record):
     """What is sent, by what it is; the module says what stands where."""
 
     root: Path
-    secrets: list[Found] = field(default_factory=list)
-    weights: list[Weights] = field(default_factory=list)
-    notebooks: list[Found] = field(default_factory=list)
-    datasets: list[Found] = field(default_factory=list)
-    experiments: list[Found] = field(default_factory=list)
-    caches: list[Found] = field(default_factory=list)
-    repository: list[Found] = field(default_factory=list)
-    tests: list[Found] = field(default_factory=list)
+    secrets: list[Found] = msgspec.field(default_factory=list)
+    weights: list[Weights] = msgspec.field(default_factory=list)
+    notebooks: list[Found] = msgspec.field(default_factory=list)
+    datasets: list[Found] = msgspec.field(default_factory=list)
+    experiments: list[Found] = msgspec.field(default_factory=list)
+    caches: list[Found] = msgspec.field(default_factory=list)
+    repository: list[Found] = msgspec.field(default_factory=list)
+    tests: list[Found] = msgspec.field(default_factory=list)
     is_complete: bool = True
 
     def has_outputs(self, notebook: Found) -> bool:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import posixpath
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from wherry.frozen import Frozen
+import msgspec
+
+from wherry.frozen import Frozen, Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,12 +39,11 @@ _ALOOF: Final = (
 _PROGRAMS_ALOOF: Final = frozenset(_ALOOF.split())
 
 
-@dataclass(eq=False)
-class Lists:
+class Lists(Record, eq=False):
     """Package lists that a RUN leaves behind, and the installs that go by them."""
 
     update: Install
-    users: list[Install] = field(default_factory=list)
+    users: list[Install] = msgspec.field(default_factory=list)
 
     @property
     def run(self) -> RunFacts:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from wherry.check.edits import put_before, put_behind, without_word, written
 from wherry.check.model import Aspect, Edit, Effect, Fix, Safety
 from wherry.check.rules.multi_stage._tools import is_tool, runtime_of
 from wherry.dockerfile.source import Span
+from wherry.frozen import Record
 from wherry.regex import regex
 
 if TYPE_CHECKING:
@@ -79,14 +81,13 @@ def _is_plain(install: Install) -> bool:
     )
 
 
-@dataclass
-class _Split:
+class _Split(Record):
     """What the two stages consist of."""
 
     facts: Facts
     stage: StageFacts
     cut: Instruction
-    kept: list[str] = field(default_factory=list)  # what the second stage has of the first
+    kept: list[str] = msgspec.field(default_factory=list)  # what the second stage has of the first
     venv: str = ""  # an environment that is made already
 
     def fix(self) -> Fix | None:
