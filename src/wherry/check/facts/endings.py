@@ -13,11 +13,11 @@ ending.stop_signal                    empty when not set
 
 from __future__ import annotations
 
-import dataclasses
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from wherry.check.facts.calls import Call, read_calls
 from wherry.check.facts.expanding import expanded
@@ -210,7 +210,7 @@ def _fed(calls: tuple[Call, ...], cmd: Entry) -> tuple[Call, ...]:
     given = [
         Word(one.value, is_literal=True, span=one.span, raw=one.value) for one in cmd.instruction.arguments
     ]
-    command = dataclasses.replace(last.command, words=(*own, *given))
+    command = replace(last.command, words=(*own, *given))
     return (*before, *read_calls([command], last.env, last.directory))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from wherry.frozen import Frozen
@@ -66,9 +65,8 @@ class Redirect(Frozen):
     document: HereDocument | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One simple command, without the programs that only start it.
+class Command(Frozen, eq=False):
+    """One simple command, without the programs that only start it; equal to itself only.
 
     Attributes:
         words: The name first; none where variables are only assigned.
@@ -93,7 +91,7 @@ class Command:
     nesting: tuple[str, ...] = ()
     wrapped_by: tuple[str, ...] = ()
     environment: str = ""
-    segment: Segment | None = field(default=None, repr=False, compare=False)
+    segment: Segment | None = None
 
     @property
     def name(self) -> str:

@@ -144,10 +144,10 @@ def _fault(facts: Facts, use: Use) -> tuple[str, str]:
 
 def _meant(facts: Facts, use: Use) -> str:
     """The one stage whose name is almost the reference; empty where none is, or it is an image on purpose."""
-    import difflib  # noqa: PLC0415 - only where a name is no stage's
-
     if not _WORD.fullmatch(use.reference) or _is_known_image(use.reference):
         return ""
+    import difflib  # noqa: PLC0415 - only where a name is no stage's
+
     above = [stage.name for stage in facts.graph.stages[: use.stage.index][:_MOST_NAMES] if stage.name]
     near = difflib.get_close_matches(use.reference.lower(), above, n=2, cutoff=_NEAR)
     return near[0] if len(near) == 1 else ""
