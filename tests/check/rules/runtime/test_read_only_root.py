@@ -76,13 +76,18 @@ def test_a_cache_goes_where_the_container_can_write(
         (PLOTS, service("    <<: {tmpfs: [/dev/shm]}\n")),
         (HUB.partition("CMD")[0], service("    volumes: [a:/data]\n")),
         (PLOTS, pod(volumes="  volumes: [{name: tmp, emptyDir: {}}]\n")),
-        (PLOTS, {**pod(), "k8s/b.yaml": pod(image="team/b:1")["k8s/pod.yaml"]}),
     ],
 )
 def test_where_no_place_is_plain_none_is_chosen(tmp_path: Path, text: str, files: dict[str, str]) -> None:
     (finding,) = verdicts("H10", text, tmp_path, files)
 
     assert finding.fix is None
+
+
+def test_nothing_is_said_where_it_is_not_clear_who_runs_the_image(tmp_path: Path) -> None:
+    assert (
+        verdicts("H10", PLOTS, tmp_path, {**pod(), "k8s/b.yaml": pod(image="team/b:1")["k8s/pod.yaml"]}) == []
+    )
 
 
 def test_a_pod_gets_a_directory_for_a_small_cache(tmp_path: Path) -> None:

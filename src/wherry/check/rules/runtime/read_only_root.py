@@ -192,20 +192,11 @@ def _read_only(facts: Facts) -> Iterator[_Root]:
         names = {entry.name for entry in service.environment}
         if service.read_only is not None and names.isdisjoint(_all_variables()):
             yield _Root(service.read_only, of_service(service), partial(memory_for_service, service))
-    running = {id(one.container.node): one for one in facts.running}
-    for workload in facts.workloads:
-        for container in workload.containers:
-            names = {variable.name for variable in container.environment}
-            flag = container.read_only_root
-            if flag is not None and flag.value == "true" and names.isdisjoint(_all_variables()):
-                one = running.get(id(container.node))
-                mounts = of_container(one) if one else []
-                yield _Root(flag, mounts, partial(directory_for_container, one) if one else _nobody)
-
-
-def _nobody() -> list[Put | None]:
-    """The image may be another's."""
-    return [None]
+    for one in facts.running:
+        names = {variable.name for variable in one.container.environment}
+        flag = one.container.read_only_root
+        if flag is not None and flag.value == "true" and names.isdisjoint(_all_variables()):
+            yield _Root(flag, of_container(one), partial(directory_for_container, one))
 
 
 def _all_variables() -> set[str]:
