@@ -6,9 +6,28 @@ every start of a program. A `Frozen` is a struct of msgspec's and takes a fiftie
 
 from __future__ import annotations
 
-from typing import dataclass_transform
+import threading
+from typing import Final, TypeVar, dataclass_transform
 
 import msgspec
+
+T = TypeVar("T")
+
+_LOCK: Final = threading.Lock()
+_READY: Final[set[object]] = set()
+
+
+def ready(kind: type[T]) -> type[T]:
+    """*kind*, fit to be decoded by any thread: ``msgspec.json.decode(data, type=ready(Entry))``.
+
+    msgspec 0.22 works out what a struct holds when it is first decoded. A thread that decodes it meanwhile
+    reads what is not there yet, and the process dies. So it is worked out here, by one thread at a time.
+    """
+    if kind not in _READY:
+        with _LOCK:
+            msgspec.json.Decoder(kind)
+            _READY.add(kind)
+    return kind
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))

@@ -19,6 +19,7 @@ from wherry.bases.image_pins import PinnedImage, image_fault, image_lines, quote
 from wherry.bases.model import DebianPin
 from wherry.bases.packages import is_package_name, is_pool_path
 from wherry.errors import InputError, WorldError
+from wherry.frozen import ready
 from wherry.oci.platform import SUPPORTED
 from wherry.store.whole import whole_file
 
@@ -95,7 +96,7 @@ def parse_pins(data: bytes, where: str) -> Pins:
             mend=f"install another version of wherry, or make the lock again: {_RENEW}",
         )
     try:
-        pins = msgspec.convert(table, Pins)
+        pins = msgspec.convert(table, ready(Pins))
     except msgspec.ValidationError as error:
         raise _damaged(str(error), where) from error
     _check(pins, where)

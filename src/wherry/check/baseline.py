@@ -25,6 +25,7 @@ from wherry.digest import Digest
 from wherry.dockerfile.parser import parse
 from wherry.dockerfile.source import decode, encode
 from wherry.errors import InputError
+from wherry.frozen import ready
 from wherry.project.small_file import read_small_file
 from wherry.store.whole import whole_file
 
@@ -162,7 +163,7 @@ def _is_gone(known: Known, asked: dict[str, Collection[str]], directory: Path) -
 def _read(path: Path) -> list[Known]:
     content = read_small_file(path, _MAX_BYTES)
     try:
-        written = msgspec.convert(json.loads(content), _Written)
+        written = msgspec.convert(json.loads(content), ready(_Written))
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, msgspec.ValidationError) else "it is not JSON"
         raise InputError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from wherry.digest import Digest
+from wherry.frozen import ready
 from wherry.store.disk import explained
 from wherry.store.locks import is_same_file, try_flock
 from wherry.store.store import PARTIAL
@@ -76,7 +77,7 @@ class Partial:
     def etag(self, url: str) -> str:
         """The strong ETag under which the bytes came from *url*; empty when unknown or of another URL."""
         with suppress(OSError, ValueError):  # msgspec's errors are ValueErrors
-            origin = msgspec.json.decode(self._origin.read_bytes(), type=_Origin)
+            origin = msgspec.json.decode(self._origin.read_bytes(), type=ready(_Origin))
             if origin.url == _hashed(url):
                 return origin.etag
         return ""

@@ -21,6 +21,7 @@ import msgspec
 
 from wherry.digest import Digest
 from wherry.errors import InputError
+from wherry.frozen import ready
 from wherry.layers import tar
 from wherry.layers.codec import PACK_BYTES
 from wherry.layers.hashing import Hashing
@@ -322,7 +323,7 @@ def _unpacked_table(table: bytes) -> list[TocEntry]:
         packed = inflater.decompress(table, _TABLE_LIMIT_BYTES)
     except zlib.error as error:
         raise ValueError(str(error)) from None
-    return msgspec.msgpack.decode(packed, type=list[TocEntry])
+    return msgspec.msgpack.decode(packed, type=ready(list[TocEntry]))
 
 
 def _refuse_reserved(path: str) -> None:

@@ -11,6 +11,7 @@ from typing import IO, Final
 
 import msgspec
 
+from wherry.frozen import ready
 from wherry.layers.estargz import PREFETCH_LANDMARK, footer
 from wherry.layers.tar import BLOCK_BYTES
 
@@ -52,4 +53,4 @@ def _table(blob: IO[bytes]) -> _Table:
     with gzip.GzipFile(fileobj=blob, mode="rb") as members:
         header = members.read(BLOCK_BYTES)
         size_bytes = min(int(header[_SIZE], 8), _LIMIT_BYTES)
-        return msgspec.json.decode(members.read(size_bytes), type=_Table)
+        return msgspec.json.decode(members.read(size_bytes), type=ready(_Table))

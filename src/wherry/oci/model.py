@@ -14,6 +14,7 @@ import msgspec
 
 from wherry.digest import Digest
 from wherry.errors import InputError
+from wherry.frozen import ready
 from wherry.oci import media_types
 
 MAX_DOCUMENT_BYTES: Final = 4 * 1024 * 1024
@@ -254,7 +255,7 @@ def decode(data: bytes, kind: type[_T], where: str) -> _T:
     if len(data) > MAX_DOCUMENT_BYTES:
         raise InputError(f"document of {len(data)} bytes is larger than {MAX_DOCUMENT_BYTES}", where=where)
     try:
-        found = msgspec.json.decode(data, type=kind, dec_hook=_foreign)
+        found = msgspec.json.decode(data, type=ready(kind), dec_hook=_foreign)
         # I-JSON (RFC 7493 2.3): no duplicate names. msgspec takes the last one, others take the first.
         json.loads(data.decode(), object_pairs_hook=_unique)
     except RecursionError:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from wherry.digest import Digest
+from wherry.frozen import ready
 from wherry.store.temporary import replace_file
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Borrowed:
     def find(self, digest: Digest) -> tuple[Path, int] | None:
         """The file and its size, if it is as it was."""
         try:
-            loan = msgspec.json.decode(self._file(digest).read_bytes(), type=_Loan)
+            loan = msgspec.json.decode(self._file(digest).read_bytes(), type=ready(_Loan))
             path = Path(loan.path)
             if loan == _loan(path, path.stat()):
                 return path, loan.size_bytes

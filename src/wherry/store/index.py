@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import msgspec
 
 from wherry.digest import Digest
+from wherry.frozen import ready
 from wherry.store.disk import explained
 from wherry.store.temporary import replace_file
 
@@ -66,7 +67,7 @@ class Index:
             entry = read_entry(file)
             if entry is None or entry.version != VERSION or entry.key != key:
                 return None
-            return msgspec.json.decode(entry.value, type=type_)
+            return msgspec.json.decode(entry.value, type=ready(type_))
         except ValueError:  # msgspec's errors are ValueErrors
             return None
 
@@ -141,7 +142,7 @@ def read_entry(file: Path, *, touch: bool = True) -> Entry | None:
     if touch and time.time() - status.st_mtime > _TOUCH_AFTER_S:
         with suppress(OSError):
             os.utime(file)
-    return msgspec.json.decode(data, type=Entry)
+    return msgspec.json.decode(data, type=ready(Entry))
 
 
 def _listed(directory: Path) -> list[Path]:

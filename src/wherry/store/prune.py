@@ -19,6 +19,7 @@ import msgspec
 
 from wherry.digest import Digest
 from wherry.errors import WorldError
+from wherry.frozen import ready
 from wherry.store.disk import explained
 from wherry.store.index import read_entry
 from wherry.store.locks import forget, try_flock
@@ -228,7 +229,7 @@ class _Value(msgspec.Struct):
 def _stands_for(file: Path) -> Digest | None:
     try:
         entry = read_entry(file, touch=False)
-        digest = None if entry is None else msgspec.json.decode(entry.value, type=_Value).digest
+        digest = None if entry is None else msgspec.json.decode(entry.value, type=ready(_Value)).digest
         return None if digest is None else Digest(digest)
     except ValueError:  # msgspec's errors are ValueErrors
         return None

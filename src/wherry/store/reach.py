@@ -8,6 +8,7 @@ import msgspec
 
 from wherry.digest import Digest
 from wherry.errors import WorldError
+from wherry.frozen import ready
 from wherry.store.attached import Attached
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def _node(store: Store, digest: Digest) -> _Node:
         with store.blobs.open(digest) as stream:
             data = stream.read(_LARGEST_MANIFEST_BYTES + 1)
         if len(data) <= _LARGEST_MANIFEST_BYTES:
-            return msgspec.json.decode(data, type=_Node)
+            return msgspec.json.decode(data, type=ready(_Node))
     except (WorldError, OSError, ValueError):  # msgspec's errors are ValueErrors
         pass
     return _Node()

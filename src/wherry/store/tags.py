@@ -10,6 +10,7 @@ import msgspec
 
 from wherry.digest import Digest
 from wherry.errors import InputError
+from wherry.frozen import ready
 from wherry.store.disk import explained
 from wherry.store.index import encoded
 from wherry.store.temporary import replace_file
@@ -119,7 +120,7 @@ def unquoted(file_name: str) -> str:
 
 def _read(file: Path) -> Tag | None:
     try:
-        tag = msgspec.json.decode(file.read_bytes(), type=Tag)
+        tag = msgspec.json.decode(file.read_bytes(), type=ready(Tag))
         Digest(tag.digest)
     except (OSError, ValueError):  # msgspec's errors are ValueErrors
         return None

@@ -15,6 +15,7 @@ import msgspec
 
 from wherry.digest import Digest
 from wherry.errors import WorldError
+from wherry.frozen import ready
 from wherry.store.disk import explained
 from wherry.store.locks import forget, held
 from wherry.store.store import LOCKS
@@ -86,7 +87,7 @@ class RememberedUpload:
     def _read(self) -> _Record | None:
         try:
             with self._path.open("rb") as stream:
-                record = msgspec.json.decode(stream.read(_LIMIT_BYTES), type=_Record)
+                record = msgspec.json.decode(stream.read(_LIMIT_BYTES), type=ready(_Record))
         except (OSError, ValueError):  # msgspec's errors are ValueErrors
             return None
         is_ours = (record.registry, record.repository, record.digest) == self._names

@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from wherry.frozen import ready
 from wherry.layers.model import IDENTITY_BYTES, SCHEMES, OwnedFile, WheelFacts
 
 LIMIT_BYTES: Final = 16 << 20
@@ -87,7 +88,7 @@ def unpack_facts(data: bytes) -> WheelFacts:
     if len(plain) > LIMIT_BYTES:
         msg = "facts of too many bytes"
         raise ValueError(msg)
-    packed = msgspec.msgpack.decode(plain, type=_Packed)
+    packed = msgspec.msgpack.decode(plain, type=ready(_Packed))
     return WheelFacts(
         name=packed.name,
         version=packed.version,

@@ -19,6 +19,7 @@ import msgspec
 from wherry.digest import Digest
 from wherry.errors import InputError
 from wherry.fetch.crew import Crew
+from wherry.frozen import ready
 from wherry.oci import media_types
 from wherry.oci.model import EMPTY_CONFIG, Descriptor, Manifest, decode_manifest, describe, encode
 
@@ -236,7 +237,7 @@ def _read(data: bytes, kind: Kind, key: str, type_: type[T]) -> Record[T] | None
     """The entry that a manifest is; None where it is another's or not rightly made."""
     try:
         manifest = decode_manifest(data, kind)
-        value = msgspec.json.decode(manifest.annotations.get(VALUE, ""), type=type_)
+        value = msgspec.json.decode(manifest.annotations.get(VALUE, ""), type=ready(type_))
     except (InputError, ValueError, RecursionError):  # msgspec's errors are ValueErrors
         return None
     named = manifest.annotations.get(KEY), manifest.artifact_type, len(manifest.layers)

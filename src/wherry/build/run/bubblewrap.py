@@ -21,6 +21,7 @@ from wherry.build.run.process import ask, run_process
 from wherry.build.run.request import require_same_ports
 from wherry.build.run.trace import tracing
 from wherry.build.run.view import view_of
+from wherry.frozen import ready
 
 if TYPE_CHECKING:
     from wherry.build.run.container import Container
@@ -131,7 +132,7 @@ class _Inside:
     def _program(self) -> int:
         if not self._init:
             with suppress(ValueError, OSError):
-                self._init = msgspec.json.decode(os.read(self._info, 4096), type=_Info).child_pid
+                self._init = msgspec.json.decode(os.read(self._info, 4096), type=ready(_Info)).child_pid
         if not self._init:
             return 0
         with suppress(OSError, ValueError):

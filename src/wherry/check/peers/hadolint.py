@@ -13,6 +13,7 @@ import msgspec
 
 from wherry.check.model import Severity
 from wherry.check.peers.model import Remark, Said, failed
+from wherry.frozen import ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,7 +44,7 @@ class Hadolint:
     def read(self, code: int, output: bytes, errors: str, paths: Sequence[str]) -> Said:
         """Its findings; files that its parser does not understand are unread."""
         try:
-            lines = [msgspec.convert(value, list[_Line]) for value in _values(output)]
+            lines = [msgspec.convert(value, ready(list[_Line])) for value in _values(output)]
         except (ValueError, msgspec.ValidationError, RecursionError):
             raise failed(self.name, errors or _complaint(output), code) from None
         if not lines:

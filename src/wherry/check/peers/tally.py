@@ -12,6 +12,7 @@ import msgspec
 
 from wherry.check.model import Severity
 from wherry.check.peers.model import Remark, Said, failed
+from wherry.frozen import ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +71,7 @@ class Tally:
     def read(self, code: int, output: bytes, errors: str, paths: Sequence[str]) -> Said:
         """Its findings; or the file for which it gave up."""
         try:
-            report = msgspec.json.decode(output, type=_Report)
+            report = msgspec.json.decode(output, type=ready(_Report))
         except (msgspec.MsgspecError, RecursionError):
             return Said(unread=dict([self._given_up(code, errors, paths)]))
         said = ((file.file, found) for file in report.files for found in file.violations)

@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 
 from wherry.errors import WorldError
+from wherry.frozen import ready
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _PATIENCE_S: Final = 60.0  # some ask the user to unlock a keyring
@@ -44,7 +45,7 @@ def ask(helper: str, server: str) -> Secret | None:
     if answer is None:
         return None
     try:
-        found = msgspec.json.decode(answer, type=Secret)
+        found = msgspec.json.decode(answer, type=ready(Secret))
     except (msgspec.DecodeError, RecursionError):
         return None
     return found if found.secret else None

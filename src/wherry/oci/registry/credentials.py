@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from wherry.errors import InputError
+from wherry.frozen import ready
 from wherry.oci.reference import DOCKER_HUB
 from wherry.oci.registry import credential_helper
 from wherry.oci.registry.endpoint import DOCKER_HUB_KEY, registry_host
@@ -220,7 +221,7 @@ def parse_file(data: bytes, where: str) -> _File:
     """
     mend = "correct it, or log in anew"
     try:
-        return msgspec.json.decode(data, type=_File)
+        return msgspec.json.decode(data, type=ready(_File))
     except msgspec.ValidationError as error:
         what = f"the file of credentials cannot be understood: {error}"
         raise InputError(what, where=where, mend=mend) from None

@@ -10,6 +10,7 @@ import msgspec
 from wherry.errors import WorldError
 from wherry.fetch.answers import GONE, TRY_AGAIN, retry_after_s
 from wherry.fetch.failures import NotFoundError, TransientError
+from wherry.frozen import ready
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,7 +90,7 @@ class Complaint:
 
         """
         try:
-            told = msgspec.json.decode(body, type=_Problems)
+            told = msgspec.json.decode(body, type=ready(_Problems))
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             told = _Problems()
         problems = (told.errors or [])[:_MESSAGES]

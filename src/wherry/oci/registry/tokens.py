@@ -19,6 +19,7 @@ import msgspec
 
 from wherry.errors import WorldError
 from wherry.fetch.addresses import address, shown
+from wherry.frozen import ready
 from wherry.oci.registry.errors import (
     Complaint,
     ExpiredTokenError,
@@ -208,7 +209,7 @@ class Tokens:
     def _read(self, answer: Answered, place: Address, login: Login | None = None) -> _Token:
         where = shown(place.url)
         try:
-            found = msgspec.json.decode(answer.read(_ANSWER_BYTES), type=_Answer, strict=False)
+            found = msgspec.json.decode(answer.read(_ANSWER_BYTES), type=ready(_Answer), strict=False)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             raise WorldError("the token server's answer cannot be understood", where=where) from None
         text = found.token or found.access_token or ""

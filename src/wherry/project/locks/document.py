@@ -10,6 +10,7 @@ import msgspec
 
 from wherry.digest import Digest
 from wherry.errors import InputError
+from wherry.frozen import ready
 from wherry.project.small_file import as_text, read_small_file
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Document:
 
         """
         try:
-            return msgspec.json.decode(self.content, type=type_, strict=True)
+            return msgspec.json.decode(self.content, type=ready(type_), strict=True)
         except msgspec.ValidationError as error:
             raise self.misshapen(error, mend) from error
         except msgspec.DecodeError as error:
@@ -81,7 +82,7 @@ class Document:
 
         """
         try:
-            return msgspec.convert(value, type_, strict=True)
+            return msgspec.convert(value, ready(type_), strict=True)
         except msgspec.ValidationError as error:
             raise self.misshapen(error, mend) from error
         except (RecursionError, ValueError) as error:
