@@ -86,10 +86,9 @@ def _beside(facts: Facts, found: Sequence[Finding], notes: list[str]) -> dict[st
     beside: dict[str, list[Ignore]] = {}
     for path in {finding.place.path for finding in found} - {facts.file.name}:
         source = facts.reader.read(Path(path))
-        if source is None or WHERRY.encode() not in source.data.lower():
-            continue
-        notes.extend(_not_understood(source, misspelt_in(source)))
-        beside[path] = _heard(facts, ignores_in(source), source, notes)
+        if source is not None:
+            notes.extend(_not_understood(source, misspelt_in(source)))
+            beside[path] = _heard(facts, ignores_in(source), source, notes)
     return beside
 
 

@@ -149,7 +149,6 @@ def command(
     if writes:
         from wherry.check.writing import write_mended
 
-        sieve.prepare(reviewed)
         reviewed, failures = write_mended(asked, reviewed)
     if write_baseline is not None:
         code = _write_baseline(write_baseline, reviewed, sieve)

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from wherry.check.fix import Examined
     from wherry.check.model import Finding
     from wherry.check.review import Asked, Reviewed
-    from wherry.dockerfile.source import Source
     from wherry.report.findings.model import Review
 
 
@@ -35,45 +34,27 @@ class Sieve:
     def wanted(self, asked: Asked) -> Callable[[Examined, Finding], bool]:
         """Which findings are mended: those that would be shown, and what their mends bring to light.
 
-        Raises:
-            WherryError: As `sift` does, or as `review` does.
-
-        """
-        if self._baseline is None and self._since is None:
-            return asked.wanted
-        from msgspec.structs import replace
-
-        from wherry.check.review import review
-
-        reviewed = review(replace(asked, allowed=None))
-        shown = Sieve((), self._baseline, self._since).sift(reviewed)
-        source = reviewed.source
-        left_out = _known(reviewed.judgements, source) - _known(shown.judgements, source)
-
-        def is_wanted(state: Examined, finding: Finding) -> bool:
-            path = finding.place.path
-            data = state.files[path] if path in state.files else _data(source(path))
-            return _key(state.dockerfile.source.name, finding, data) not in left_out
-
-        return is_wanted
-
-    def prepare(self, reviewed: Reviewed) -> None:
-        """Fail now where `sift` would, which comes when fixes have been written.
+        Asked before anything is written, it fails where `sift` would when that were too late.
 
         Raises:
-            WherryError: A linter is not there, the baseline cannot be read, the revision is none.
+            WherryError: A linter is not there, the baseline cannot be read, the revision is none; or as
+                `review` does.
 
         """
         if self._peers:
             from wherry.check.peers.ask import programs_of
 
             programs_of(self._peers)
-        if self._baseline is not None:
-            from wherry.check.baseline import sift
+        if self._baseline is None and self._since is None:
+            return asked.wanted
+        from msgspec.structs import replace
 
-            sift(self._baseline, (), reviewed.source, lambda _: ())
-        if self._since is not None:
-            _changes(self._since, reviewed.judgements)
+        from wherry.check.review import review
+        from wherry.check.shown import only_shown
+
+        reviewed = review(replace(asked, allowed=None))
+        shown = Sieve((), self._baseline, self._since).sift(reviewed)
+        return only_shown(reviewed.judgements, shown.judgements, reviewed.source)
 
     def merged(self, reviewed: Reviewed) -> tuple[tuple[Judgement, ...], Mapping[str, int]]:
         """The judgements with what other linters add, and how much each of them does.
@@ -93,7 +74,7 @@ class Sieve:
         """What is shown of *reviewed*.
 
         Raises:
-            WherryError: As `prepare` and `merged` do.
+            WherryError: As `wanted` and `merged` do.
 
         """
         from wherry.report.findings.model import Review
@@ -121,27 +102,6 @@ class Sieve:
             notes=tuple(notes),
             peers=added,
         )
-
-
-Key = tuple[str, str, str, bytes]
-
-
-def _known(judgements: Iterable[Judgement], source: Callable[[str], Source | None]) -> set[Key]:
-    return {
-        _key(one.path, finding, _data(source(finding.place.path)))
-        for one in judgements
-        for finding in one.findings
-    }
-
-
-def _key(dockerfile: str, finding: Finding, data: bytes) -> Key:
-    """What a finding is known by while other fixes move its lines."""
-    place = finding.place
-    return dockerfile, finding.rule, place.path, data[place.span.start : place.span.end]
-
-
-def _data(source: Source | None) -> bytes:
-    return source.data if source else b""
 
 
 def _changes(revision: str, judgements: Iterable[Judgement]) -> Changes:
